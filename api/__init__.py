@@ -1,0 +1,1 @@
+"""What people and programs touch: HTTP, web pages, command line."""

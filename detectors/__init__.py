@@ -1,0 +1,1 @@
+"""Detection as pure functions: arrays in, arrays out."""

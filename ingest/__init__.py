@@ -1,0 +1,1 @@
+"""Every wire format becomes one of two batches: samples and events."""

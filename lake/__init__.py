@@ -1,0 +1,1 @@
+"""The open data lake: Delta tables, pinned snapshots, SQL."""

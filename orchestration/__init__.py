@@ -1,0 +1,1 @@
+"""Where lake, ingest and detectors meet: steps, the resident worker, Dagster definitions."""

@@ -1,0 +1,1 @@
+"""Plain functions that do the work; Dagster and the worker only call them."""
