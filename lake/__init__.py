@@ -1,1 +1,24 @@
-"""The open data lake: Delta tables, pinned snapshots, SQL."""
+"""The open data lake: Delta tables, pinned snapshots, SQL.
+
+from lake import connect
+connect("fleetlake-data/lake").sql("SELECT cluster, count(*) FROM samples GROUP BY 1")
+"""
+
+from lake.clock import Clock, utc_now
+from lake.errors import LakeError
+from lake.lake import Lake, connect
+from lake.snapshot import Limits, Snapshot
+from lake.table import CommitKey
+from lake.timerange import TimeRange
+
+__all__ = [
+    "Clock",
+    "CommitKey",
+    "Lake",
+    "LakeError",
+    "Limits",
+    "Snapshot",
+    "TimeRange",
+    "connect",
+    "utc_now",
+]

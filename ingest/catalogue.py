@@ -1,0 +1,184 @@
+"""The series a receiver knows: numbered, ordered as the lake sorts them, described once.
+
+A number is a place in a few flat arrays, so that a flush of millions of samples touches no Python
+object per sample. Numbers live as long as the process; the lake knows series by `series_id`.
+"""
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.remote_write.decode import KINDS
+from ingest.remote_write.message import Metadata
+from ingest.series import Series, kind_by_name
+from lake.schema import ENTITY_COLUMNS, SERIES
+
+Ints = npt.NDArray[np.int64]
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Per series number, what `samples` rows of it hold; `rank` is its place in the sort order."""
+
+    clusters: pa.Array
+    cluster_code: Ints
+    metrics: pa.Array
+    metric_code: Ints
+    series_id: Ints
+    rank: Ints
+
+
+class Catalogue:
+    """All series seen by this process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by_key: dict[str | None, dict[bytes, int]] = defaultdict(dict)
+        self._by_id: dict[int, int] = {}
+        self._series: list[Series] = []
+        self._cluster_names: dict[str, int] = {}
+        self._cluster_codes = np.zeros(1024, np.int32)
+        self._families: dict[str, Metadata] = {}
+        self._columns: Columns | None = None
+        self._first_written = np.empty(0, np.int64)
+        self._last_written = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def find(self, keys: list[bytes], default_cluster: str | None) -> list[int | None]:
+        """The number of each key as sent, None where it was never seen."""
+        known = self._by_key[default_cluster]
+        return list(map(known.get, keys))
+
+    def add(self, key: bytes, default_cluster: str | None, series: Series) -> int:
+        """Number the series and remember the bytes by which its sender names it."""
+        with self._lock:
+            number = self.number(series)
+            self._by_key[default_cluster][key] = number
+            return number
+
+    def number(self, series: Series) -> int:
+        """The series' number; a new one if need be."""
+        with self._lock:
+            number = self._by_id.get(series.series_id)
+            if number is None:
+                number = len(self._series)
+                self._series.append(series)
+                if number == len(self._cluster_codes):
+                    self._cluster_codes = np.resize(self._cluster_codes, 2 * number)
+                code = self._cluster_names.setdefault(series.cluster, len(self._cluster_names))
+                self._cluster_codes[number] = code
+                self._by_id[series.series_id] = number
+                self._columns = None
+            return number
+
+    def describe(self, metadata: tuple[Metadata, ...]) -> None:
+        """Take notice of what metric families are; changed ones are written again."""
+        with self._lock:
+            changed = {m.family for m in metadata if self._families.get(m.family) != m}
+            if not changed:
+                return
+            self._families.update((m.family, m) for m in metadata)
+            for number in range(len(self._last_written)):
+                if _family_names(self._series[number].metric) & changed:
+                    self._last_written[number] = -1
+
+    def name(self, number: int) -> str:
+        """The series as a person would write it."""
+        return str(self._series[number])
+
+    def count_by_cluster(self, numbers: npt.NDArray[np.int32]) -> list[tuple[str, int]]:
+        """How many of these series numbers, repeats included, are of each cluster."""
+        with self._lock:
+            names, counts = list(self._cluster_names), np.bincount(self._cluster_codes[numbers])
+        return [(names[code], int(counts[code])) for code in np.flatnonzero(counts)]
+
+    def columns(self) -> Columns:
+        """The arrays of all series, as of now."""
+        with self._lock:
+            if self._columns is None:
+                self._columns = _columns(self._series)
+                grown = len(self._series) - len(self._last_written)
+                self._first_written = np.append(self._first_written, np.full(grown, NEVER))
+                self._last_written = np.append(self._last_written, np.full(grown, -1))
+            return self._columns
+
+    def due(self, numbers: Ints, first_us: Ints, last_us: Ints) -> npt.NDArray[np.bool_]:
+        """Which of these series need a row in `series`.
+
+        A series is written when it is new, seen on a later day than written, earlier than written,
+        or described differently: `last_seen` in the lake is exact to the day, at one row a day.
+        """
+        day = 86_400_000_000
+        with self._lock:
+            later = last_us // day > self._last_written[numbers] // day
+            return later | (first_us < self._first_written[numbers])
+
+    def mark_written(self, numbers: Ints, first_us: Ints, last_us: Ints) -> None:
+        """Remember that rows for these series are in the lake."""
+        with self._lock:
+            self._first_written[numbers] = np.minimum(self._first_written[numbers], first_us)
+            self._last_written[numbers] = np.maximum(self._last_written[numbers], last_us)
+
+    def rows(self, numbers: Ints, first_us: Ints, last_us: Ints) -> pa.Table:
+        """Rows of the table `series`."""
+        with self._lock:
+            chosen = [self._series[number] for number in numbers]
+            about = [self._about(series.metric) for series in chosen]
+        columns = {
+            "cluster": [series.cluster for series in chosen],
+            "metric": [series.metric for series in chosen],
+            "series_id": [series.series_id for series in chosen],
+            "labels": [list(series.labels) for series in chosen],
+            "kind": [kind for kind, _, _ in about],
+            "unit": [unit for _, unit, _ in about],
+            "help": [text for _, _, text in about],
+            "first_seen": first_us,
+            "last_seen": last_us,
+        }
+        for name in ENTITY_COLUMNS:
+            columns[name] = [series.entity.get(name) for series in chosen]
+        return pa.table(
+            [pa.array(columns[field.name], field.type) for field in SERIES.schema],
+            schema=SERIES.schema,
+        )
+
+    def _about(self, metric: str) -> tuple[str, str | None, str | None]:
+        for name in (metric, *_family_names(metric)):
+            family = self._families.get(name)
+            if family is not None and family.kind in KINDS:
+                kind = KINDS[family.kind]
+                # A histogram's and a summary's parts are counters, whatever the family is called.
+                if kind in {"histogram", "summary"}:
+                    kind = kind_by_name(metric)
+                return kind, family.unit or None, family.help or None
+        return kind_by_name(metric), None, None
+
+
+def _family_names(metric: str) -> set[str]:
+    names = {metric}
+    for suffix in ("_total", "_count", "_sum", "_bucket"):
+        names.add(metric.removesuffix(suffix))
+    return names
+
+
+def _columns(series: list[Series]) -> Columns:
+    clusters, cluster_code = np.unique([s.cluster for s in series], return_inverse=True)
+    metrics, metric_code = np.unique([s.metric for s in series], return_inverse=True)
+    series_id = np.fromiter((s.series_id for s in series), np.int64, len(series))
+    rank = np.empty(len(series), np.int64)
+    rank[np.lexsort((series_id, metric_code, cluster_code))] = np.arange(len(series))
+    return Columns(
+        clusters=pa.array(clusters.tolist(), pa.string()),
+        cluster_code=cluster_code.astype(np.int64),
+        metrics=pa.array(metrics.tolist(), pa.string()),
+        metric_code=metric_code.astype(np.int64),
+        series_id=series_id,
+        rank=rank,
+    )

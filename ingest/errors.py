@@ -1,0 +1,133 @@
+"""What can go wrong on the way in, as one small tree.
+
+* IngestError
+  * BadRequestError            the sender must not send this again as it is (400)
+    * MalformedBodyError         not snappy, not the announced message, not JSON
+    * InvalidLabelsError         a label set without a metric name, with duplicates, not UTF-8 …
+    * ClusterMissingError        nothing says which cluster the data is of
+    * TimestampError             beyond the configured future, or before 1970
+    * UnsupportedSampleError     a known part of the message that is not stored (native histograms)
+    * InvalidEventError          an event without the fields that identify it
+  * UnsupportedProtocolError   a content type or encoding that is not understood (415)
+  * BodyTooLargeError          the body, packed or unpacked, is over the limit (413)
+  * OverloadedError            memory is at its ceiling, try again later (503)
+  * LogError                   the write-ahead log cannot be written (503)
+    * LogCorruptError            a log segment is damaged before its end
+    * LogLockedError             another receiver uses this log
+  * SourceError                a Prometheus that is pulled from did not answer as it should
+"""
+
+
+class IngestError(Exception):
+    """Base of all errors of this package."""
+
+
+class BadRequestError(IngestError):
+    """The data is wrong; sending it again cannot help."""
+
+
+class MalformedBodyError(BadRequestError):
+    """The body is not what its headers announce."""
+
+
+class InvalidLabelsError(BadRequestError):
+    """A series whose labels break a rule of the data model."""
+
+    def __init__(self, labels: object, rule: str) -> None:
+        self.labels = labels
+        self.rule = rule
+        super().__init__(f"series {labels}: {rule}")
+
+
+class ClusterMissingError(BadRequestError):
+    """A series or event that belongs to no cluster."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} names no cluster: set `external_labels: {{cluster: …}}` in the sender, "
+            "or add `?cluster=…` to the address"
+        )
+
+
+class TimestampError(BadRequestError):
+    """A time that cannot be right."""
+
+    def __init__(self, series: str, milliseconds: int, rule: str) -> None:
+        self.series = series
+        self.milliseconds = milliseconds
+        super().__init__(f"series {series}: timestamp {milliseconds} ms {rule}")
+
+
+class UnsupportedSampleError(BadRequestError):
+    """A known kind of sample that would be lost if it were accepted."""
+
+
+class InvalidEventError(BadRequestError):
+    """An event that lacks what identifies it."""
+
+
+class UnsupportedProtocolError(IngestError):
+    """The content type or encoding is not understood."""
+
+    def __init__(self, header: str, value: str, accepted: str) -> None:
+        self.header = header
+        self.value = value
+        super().__init__(f"{header} is {value!r}, accepted: {accepted}")
+
+
+class BodyTooLargeError(IngestError):
+    """The body is over the limit."""
+
+    def __init__(self, size: int, limit: int, what: str = "body") -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"{what} has {size} bytes, at most {limit} are accepted: send smaller batches"
+        )
+
+
+class OverloadedError(IngestError):
+    """Memory is at its ceiling; the same request will be accepted later."""
+
+    def __init__(self, waiting: int, limit: int, retry_after: int) -> None:
+        self.waiting = waiting
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(
+            f"{waiting} samples wait for the lake, at most {limit} may: retry in {retry_after} s"
+        )
+
+
+class LogError(IngestError):
+    """The write-ahead log cannot be written, so nothing can be acknowledged."""
+
+
+class LogCorruptError(LogError):
+    """A log segment is damaged before its end."""
+
+    def __init__(self, path: str, offset: int) -> None:
+        self.path = path
+        self.offset = offset
+        super().__init__(
+            f"log segment {path} is damaged at byte {offset}: its later records cannot be trusted; "
+            "move the file away to start without them"
+        )
+
+
+class LogLockedError(LogError):
+    """Another process uses this log."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"log folder {folder} is used by another receiver: stop it, or give this one a folder "
+            "of its own"
+        )
+
+
+class SourceError(IngestError):
+    """A source that is pulled from did not answer as it should."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url = url
+        self.problem = problem
+        super().__init__(f"source {url}: {problem}")

@@ -1,0 +1,152 @@
+"""Pulling ranges from any Prometheus by `/api/v1/query_range`, for what was never pushed.
+
+The watermark of a cluster (up to when it was pulled) is stored in the very commit that brings the
+samples, so it can be neither ahead of them nor behind. A closed day can be pulled again: it then
+replaces what the lake has of that cluster and day.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ingest import direct
+from ingest.catalogue import Catalogue
+from ingest.errors import SourceError
+from ingest.samples import SampleBatch
+from ingest.series import Series, identify
+from lake import CommitKey, Lake, TimeRange
+from lake.timerange import EPOCH, MICROSECOND
+
+MAX_POINTS = 10_000
+"""Prometheus refuses more than 11,000 points a series in one answer."""
+
+MAX_SPAN = timedelta(hours=2)
+"""Longest range in one request: keeps an answer of 10,000 series in the tens of megabytes."""
+
+
+Points = tuple[Series, npt.NDArray[np.int64], npt.NDArray[np.float64]]
+"""A series, its times in ms since 1970, its values."""
+
+
+class PrometheusSource(BaseModel):
+    """A Prometheus server to pull one cluster's metrics from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str = Field(description="cluster of series that carry no `cluster` label")
+    url: str = Field(description="base address, e.g. http://prometheus.monitoring:9090")
+    match: tuple[str, ...] = Field(
+        ('{__name__=~".+"}',), description="series selectors, as in /federate"
+    )
+    step: timedelta = Field(timedelta(seconds=30), description="resolution; the scrape interval")
+    lookback: timedelta = Field(
+        timedelta(hours=1), description="how far back the very first pull reaches"
+    )
+    bearer_token: str | None = Field(None, description="sent as `Authorization: Bearer …`")
+    timeout: timedelta = Field(timedelta(seconds=60), description="for one request")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought: `range` is None where there was nothing to ask for."""
+
+    cluster: str
+    range: TimeRange | None
+    samples: int
+    series: int
+
+
+class PrometheusPuller:
+    """Pulls from one source into one lake."""
+
+    def __init__(self, lake: Lake, source: PrometheusSource, client: httpx.Client) -> None:
+        self.lake = lake
+        self.source = source
+        self._client = client
+        self._catalogue = Catalogue()
+        self._app = f"pull-{source.cluster}"
+
+    def watermark(self) -> datetime | None:
+        """Everything before this time has been pulled; None = nothing yet."""
+        seconds = self.lake.samples.committed_position(self._app)
+        return None if seconds is None else EPOCH + timedelta(seconds=seconds)
+
+    def pull_new(self, now: datetime) -> Pulled:
+        """Pull from the watermark to now, in one commit that moves the watermark."""
+        step = self.source.step
+        end = EPOCH + (now - EPOCH) // step * step
+        start = self.watermark() or end - self.source.lookback
+        if end <= start:
+            return Pulled(self.source.cluster, None, 0, 0)
+        between = TimeRange(start, end)
+        batch, n_series = self._fetch(between)
+        key = CommitKey(self._app, int((end - EPOCH).total_seconds()))
+        added = direct.append(self.lake, self._catalogue, batch, key)
+        return Pulled(self.source.cluster, between, added, n_series)
+
+    def pull_day(self, day: date) -> Pulled:
+        """Pull a closed UTC day again; repeating it changes nothing."""
+        between = TimeRange.of_day(day)
+        batch, n_series = self._fetch(between)
+        written = direct.replace_day(
+            self.lake, self._catalogue, batch, self.source.cluster, day.isoformat()
+        )
+        return Pulled(self.source.cluster, between, written, n_series)
+
+    def _fetch(self, between: TimeRange) -> tuple[SampleBatch, int]:
+        series, times, values = [], [], []
+        for part in _split(between, min(MAX_SPAN, self.source.step * MAX_POINTS)):
+            for selector in self.source.match:
+                for one, time_ms, value in self._query(selector, part):
+                    series.append(one)
+                    times.append(time_ms)
+                    values.append(value)
+        batch = direct.batch(self._catalogue, series, times, values)
+        return batch, len({one.series_id for one in series})
+
+    def _query(self, selector: str, part: TimeRange) -> Iterator[Points]:
+        source = self.source
+        url = f"{source.url.rstrip('/')}/api/v1/query_range"
+        headers = {"Authorization": f"Bearer {source.bearer_token}"} if source.bearer_token else {}
+        form = {
+            "query": selector,
+            "start": part.start.isoformat(),
+            # Prometheus includes the end; ranges here are half-open.
+            "end": (part.end - MICROSECOND).isoformat(),
+            "step": str(source.step.total_seconds()),
+        }
+        try:
+            reply = self._client.post(
+                url, data=form, headers=headers, timeout=source.timeout.total_seconds()
+            )
+        except httpx.HTTPError as error:
+            raise SourceError(url, f"{type(error).__name__}: {error}") from error
+        try:
+            answer = reply.json()
+        except ValueError as error:
+            raise SourceError(
+                url, f"status {reply.status_code}, and no JSON in the answer"
+            ) from error
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            problem = answer.get("error") if isinstance(answer, dict) else answer
+            raise SourceError(url, f"status {reply.status_code}: {problem}")
+        for entry in answer["data"]["result"]:
+            points = entry.get("values", [])
+            yield (
+                identify(entry["metric"].items(), source.cluster),
+                np.array([round(float(at) * 1000) for at, _ in points], np.int64),
+                np.array([float(value) for _, value in points], np.float64),
+            )
+
+
+def _split(between: TimeRange, span: timedelta) -> Iterator[TimeRange]:
+    start = between.start
+    while start < between.end:
+        end = min(start + span, between.end)
+        yield TimeRange(start, end)
+        start = end

@@ -1,0 +1,77 @@
+"""What can go wrong in the lake, as one small tree.
+
+* LakeError
+  * LakeNotFoundError    the folder holds no lake and the caller asked not to make one
+  * SchemaError          rows that do not fit their table
+  * TimeRangeError       an empty, naive or reversed time range
+  * QueryError           SQL that the engine refuses (syntax, unknown names, wrong types)
+    * QueryNotAllowedError   SQL from outside that is not one harmless SELECT
+    * QueryTimeoutError      SQL that ran longer than it may
+    * ResultTooLargeError    a result with more rows or bytes than it may have
+  * FileFormatError      a file that is no Parquet or CSV table, or lacks a column
+"""
+
+
+class LakeError(Exception):
+    """Base of all errors of this package."""
+
+
+class LakeNotFoundError(LakeError):
+    """There is no lake in this folder."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        super().__init__(
+            f"no lake in {root!r}: start one with `fleetlake up` or `fleetlake import`, "
+            "or name its folder"
+        )
+
+
+class SchemaError(LakeError):
+    """Rows do not fit the table they were meant for."""
+
+    def __init__(self, table: str, rule: str) -> None:
+        self.table = table
+        self.rule = rule
+        super().__init__(f"table {table!r}: {rule}")
+
+
+class TimeRangeError(LakeError):
+    """A time range is empty, reversed or has no time zone."""
+
+
+class QueryError(LakeError):
+    """The engine refused the SQL; the message is the engine's own."""
+
+
+class QueryNotAllowedError(QueryError):
+    """SQL from outside must be one SELECT over the lake's own tables."""
+
+
+class QueryTimeoutError(QueryError):
+    """The SQL ran longer than allowed and was cancelled."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"query cancelled after {seconds:g} s, the longest a query may run: "
+            "filter on date or time, or aggregate"
+        )
+
+
+class ResultTooLargeError(QueryError):
+    """The result has more rows or bytes than allowed."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        super().__init__(f"result has more than {limit} {what}: add a LIMIT, or aggregate")
+
+
+class FileFormatError(LakeError):
+    """A file cannot be read as a table of samples."""
+
+    def __init__(self, path: str, rule: str) -> None:
+        self.path = path
+        self.rule = rule
+        super().__init__(f"file {path!r}: {rule}")

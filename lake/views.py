@@ -1,0 +1,100 @@
+"""The SQL views over a snapshot: each table under its own name, and `metrics` for analysts.
+
+Views read an explicit list of files, so a query sees one version however long it runs. Files are
+pruned by `date` from their paths before they are opened, and by Parquet statistics after.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from lake.schema import ENTITY_COLUMNS, TableSpec
+
+_ENTITY = ", ".join(ENTITY_COLUMNS)
+
+SERIES_VIEW = f"""
+SELECT cluster, metric, series_id, {_ENTITY},
+       any_value(labels) AS labels,
+       arg_max(kind, last_seen) AS kind,
+       arg_max(unit, last_seen) AS unit,
+       arg_max(help, last_seen) AS help,
+       min(first_seen) AS first_seen,
+       max(last_seen) AS last_seen
+FROM stored.series
+GROUP BY cluster, metric, series_id, {_ENTITY}
+"""
+"""A series is written again when it is seen on another day or its metadata changes. The entity
+columns are functions of `series_id`; as group keys they let filters reach the files."""
+
+EVENTS_VIEW = """
+SELECT * FROM stored.events
+QUALIFY row_number() OVER (PARTITION BY date, cluster, time, source, uid, count) = 1
+"""
+"""Kubernetes sends an event again under the same uid and count; filters on the partition keys
+pass through the window to the files."""
+
+ANOMALIES_VIEW = """
+SELECT * FROM stored.anomalies
+QUALIFY row_number() OVER (
+    PARTITION BY date, cluster, anomaly_id ORDER BY lake_version DESC, "end" DESC) = 1
+"""
+"""An open interval is written again as it grows; the row from the newest lake version counts."""
+
+METRICS_VIEW = f"""
+SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,
+       {", ".join(f"r.{name}" for name in ENTITY_COLUMNS)}, r.labels, r.kind, r.unit
+FROM samples s JOIN series r USING (cluster, metric, series_id)
+"""
+
+VIEWS: dict[str, str] = {
+    "samples": "SELECT * FROM stored.samples",
+    "series": SERIES_VIEW,
+    "events": EVENTS_VIEW,
+    "anomalies": ANOMALIES_VIEW,
+    "metrics": METRICS_VIEW,
+}
+"""Name of each view to its query, in the order in which they are made."""
+
+
+def stored_view(spec: TableSpec, paths: Sequence[str]) -> str:
+    """The view `stored.<table>` over a version's files; typed and empty where there are none."""
+    return f"CREATE VIEW stored.{spec.name} AS {_scan(spec, paths)}"
+
+
+def _scan(spec: TableSpec, paths: Sequence[str]) -> str:
+    columns = ", ".join(f'"{name}"' for name in spec.stored_schema.names)
+    if paths:
+        files = ", ".join(quote(path) for path in paths)
+        partition = ", hive_types = {'date': DATE}" if spec.day_of else ""
+        hive = "true" if spec.day_of else "false"
+        return (
+            f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = {hive}{partition})"
+        )
+    typed = ", ".join(
+        f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in spec.stored_schema
+    )
+    return f"SELECT {typed} WHERE false"
+
+
+def quote(text: str) -> str:
+    """A SQL string literal.
+
+    >>> quote("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMPTZ"
+    if pa.types.is_map(kind):
+        return "MAP(VARCHAR, VARCHAR)"
+    return {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "date32[day]": "DATE"}[
+        str(kind)
+    ]
+
+
+def view_names() -> frozenset[str]:
+    """Every name that a query may read."""
+    return frozenset(VIEWS)
