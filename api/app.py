@@ -1,0 +1,43 @@
+"""The app: one process, one port, for receivers, API and pages."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api import errors
+from api.pages import home
+from api.routes import health, listings, sql, write
+from orchestration.service import Service
+
+
+def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
+    """An app around a service; the worker's loops run from the app's start to its end.
+
+    Args:
+        service: owned by the caller; stopped with the app.
+        run_worker: false where the caller flushes and scores himself (the demo, tests).
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if run_worker:
+            service.start()
+        try:
+            yield
+        finally:
+            service.stop()
+
+    app = FastAPI(
+        title="fleetlake",
+        version=version("fleetlake"),
+        summary="One open data lake for the metrics and events of many Kubernetes clusters",
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    errors.install(app)
+    for router in (write.router, listings.router, sql.router(service.settings.api), health.router):
+        app.include_router(router)
+    home.install(app, service)
+    return app

@@ -1,0 +1,132 @@
+"""`fleetlake demo`: the whole product on a simulated fleet, in about a minute."""
+
+import json
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.table import Table
+
+from api.app import create_app
+from api.cli.terminal import err, out, progress
+from api.errors import ApiError
+from api.server import bind, serving
+from ingest.simulation import simulate
+from lake import utc_now
+from orchestration.settings import ApiSettings, Settings
+from orchestration.service import Service
+from orchestration.steps import demo as steps
+from orchestration.steps.demo import Report
+from orchestration.steps.panels import align
+
+REQUEST_SECONDS = 60.0
+
+
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Keep the lake in this folder. [default: temporary]"),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Exit instead of serving.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    port: Annotated[int, typer.Option(help="Port to serve on; 0 = any free one.")] = 8428,
+    seed: Annotated[int, typer.Option(help="Of the simulated fleet.")] = 7,
+) -> None:
+    """Simulate three clusters for two days, ingest, detect, and compare with the truth.
+
+    Six faults are scripted into the second day. Everything takes the real way: remote write and
+    events over HTTP, write-ahead log, Delta tables, detection, API.
+    """
+    listener = bind("127.0.0.1", port)
+    with _folder(directory) as folder:
+        settings = Settings(data_dir=folder, api=ApiSettings(port=listener.getsockname()[1]))
+        service = Service.build(settings)
+        app = create_app(service, run_worker=False)
+        with serving(app, listener) as url:
+            report = _run(service, url, seed, settings)
+            if as_json:
+                typer.echo(json.dumps(steps.as_json(report), indent=2))
+            else:
+                _print(report)
+            if not once:
+                _wait(url, folder)
+
+
+def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
+    detection = settings.detection
+    end = align(utc_now(), detection.step)
+    with progress("Simulating three clusters"):
+        simulation = simulate(end=end, seed=seed)
+    with (
+        progress(f"Sending {simulation.samples:,} samples") as told,
+        httpx.Client(base_url=url, timeout=REQUEST_SECONDS) as client,
+    ):
+        steps.push(simulation, client, told)
+    with progress("Flushing to the lake"):
+        service.receiver.flush()
+    with progress(f"Scoring {len(simulation.series)} series") as told:
+        done = steps.score(service.lake, detection, simulation, told)
+    if done.scored is None:
+        raise ApiError(f"nothing was scored: {done.reason}")
+    return steps.compare(service.lake, simulation, done.scored)
+
+
+@contextmanager
+def _folder(directory: Path | None) -> Iterator[Path]:
+    if directory is None:
+        with tempfile.TemporaryDirectory(prefix="fleetlake-demo-") as folder:
+            yield Path(folder)
+        return
+    if (directory / "lake").exists():
+        raise ApiError(f"{directory} holds a lake already: name an empty folder, or remove it")
+    yield directory
+
+
+def _print(report: Report) -> None:
+    table = Table(title="Scripted faults, and what was found of them", title_justify="left")
+    for heading in ("", "cluster", "fault", "first flagged", "peak score", "anomalies"):
+        table.add_column(
+            heading, justify="right" if heading in {"peak score", "anomalies"} else "left"
+        )
+    for one in report.faults:
+        mark = "[green]found[/green]" if one.found else "[red]missed[/red]"
+        peak = max((row["score"] for row in one.anomalies), default=None)
+        table.add_row(
+            mark,
+            one.fault.cluster,
+            one.fault.title,
+            "–" if one.delay is None else f"after {_minutes(one.delay)}",
+            "–" if peak is None else f"{peak:.1f}",
+            str(len(one.anomalies)),
+        )
+    out.print(table)
+    false, missed = len(report.false), len(report.faults) - report.found
+    out.print(
+        f"found {report.found}, missed {missed}, false {false} "
+        f"({report.false_per_cluster_day:.1f} a cluster and day)"
+    )
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{round(span.total_seconds() / 60)} min"
+
+
+def _wait(url: str, folder: Path) -> None:
+    err.print(
+        f"\nLook around: [bold]{url}[/bold]   API: {url}/docs   stop with Ctrl-C\n"
+        f"""SQL, from another terminal: [bold]fleetlake sql --dir {folder} \\
+    "SELECT cluster, metric, start, score FROM anomalies ORDER BY score DESC LIMIT 5"[/bold]"""
+    )
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        stopped.wait()
+    except KeyboardInterrupt:
+        err.print("stopping")

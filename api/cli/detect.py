@@ -1,0 +1,53 @@
+"""`fleetlake detect`: anomalies in any file, without a lake."""
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from api.cli.terminal import err, progress
+from lake.errors import FileFormatError
+from orchestration.steps.detect_file import Job, detect_file
+
+
+def detect(
+    file: Annotated[
+        Path, typer.Argument(help="Parquet or CSV: timestamp (or time), value, labels.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the scores go: .parquet or .csv.")],
+    by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Score all series of one value together.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A text column that is no label.")
+    ] = None,
+    train_where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL", help="Selects clean history. [default: first 15 % of a series]"
+        ),
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(metavar="NAME", help="window_memory, entity_memory, pyod.ECOD, …")
+    ] = None,
+) -> None:
+    """Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold."""
+    if out.suffix not in {".parquet", ".csv"}:
+        raise FileFormatError(str(out), "is neither .parquet nor .csv")
+    job = Job(file, by, tuple(ignore or ()), train_where, detector)
+    with progress(f"Scoring {file.name}") as told:
+        scores = detect_file(job, told)
+    _write(scores, out)
+    flagged = scores.filter(pl.col("score") >= 1.0).height
+    err.print(f"{scores.height:,} rows, {flagged:,} at or over the threshold, written to {out}")
+
+
+def _write(scores: pl.DataFrame, out: Path) -> None:
+    """Write beside the target first: a reader never meets half a file."""
+    part = out.with_name(f".{out.name}.part")
+    if out.suffix == ".csv":
+        scores.write_csv(part)
+    else:
+        scores.write_parquet(part)
+    part.replace(out)

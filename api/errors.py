@@ -1,0 +1,118 @@
+"""One table from our errors to HTTP: status, short name, and a problem document (RFC 9457).
+
+This package's own errors:
+
+* ApiError
+  * ServerError    the server cannot listen, or did not start
+"""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ingest.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    IngestError,
+    LogError,
+    OverloadedError,
+    SourceError,
+    UnsupportedProtocolError,
+)
+from lake.errors import (
+    LakeError,
+    LakeNotFoundError,
+    QueryError,
+    QueryNotAllowedError,
+    QueryTimeoutError,
+    ResultTooLargeError,
+    TimeRangeError,
+)
+from orchestration.errors import FilterError, NotFoundError, OrchestrationError
+
+
+class ApiError(Exception):
+    """Base of all errors of this package."""
+
+
+class ServerError(ApiError):
+    """The server cannot listen, or did not start."""
+
+
+RETRY_AFTER_SECONDS = 5
+
+STATUS: Mapping[type[Exception], tuple[int, str]] = {
+    BadRequestError: (400, "bad request"),
+    UnsupportedProtocolError: (415, "unsupported protocol"),
+    BodyTooLargeError: (413, "body too large"),
+    OverloadedError: (503, "overloaded"),
+    LogError: (503, "log cannot be written"),
+    SourceError: (502, "source failed"),
+    IngestError: (500, "ingest failed"),
+    TimeRangeError: (400, "bad time range"),
+    QueryNotAllowedError: (403, "query not allowed"),
+    QueryTimeoutError: (408, "query timed out"),
+    ResultTooLargeError: (413, "result too large"),
+    QueryError: (400, "bad query"),
+    LakeNotFoundError: (503, "lake missing"),
+    LakeError: (500, "lake failed"),
+    FilterError: (400, "bad filter"),
+    NotFoundError: (404, "not found"),
+    OrchestrationError: (500, "failed"),
+}
+"""The nearest class in an error's ancestry counts."""
+
+
+def status_of(error: Exception) -> tuple[int, str]:
+    """Status and title for an error of ours.
+
+    >>> status_of(QueryTimeoutError(30.0))
+    (408, 'query timed out')
+    """
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return 500, "internal error"
+
+
+def problem(status: int, title: str, detail: str) -> JSONResponse:
+    """A problem document. The title is stable and names the kind; the detail is for people."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
+    return JSONResponse(
+        {
+            "type": f"urn:fleetlake:{title.replace(' ', '-')}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+        },
+        status_code=status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ours, and the framework's own, with a problem document."""
+
+    async def ours(_: Request, error: Exception) -> JSONResponse:
+        return problem(*status_of(error), str(error))
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+        details = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']} (is {str(item['input'])[:60]!r})"
+            for item in error.errors()
+        )
+        return problem(422, "invalid parameters", details)
+
+    async def framework(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        return problem(error.status_code, str(error.detail).lower(), str(error.detail))
+
+    for base in (IngestError, LakeError, OrchestrationError):
+        app.add_exception_handler(base, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)

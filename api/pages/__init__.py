@@ -1,0 +1,1 @@
+"""Web pages, rendered by NiceGUI inside the API's own app."""

@@ -1,0 +1,87 @@
+"""What the page reads from the lake. Everything here blocks: call it in a thread."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lake import TimeRange
+from orchestration.service import Service
+from orchestration.steps import browse, explain
+from orchestration.steps.browse import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All that is not about one anomaly.
+
+    Attributes:
+        at: when it was read.
+        between: the window.
+        clusters: every cluster, whatever the filter.
+        anomalies: those that the filter lets through, latest first.
+        more: there are more than are here.
+        density: of the heat map, whatever the filter.
+        versions: of the tables that were read.
+        note: why detection scored nothing the last time, if so.
+        errors: failing loops and what is wrong with them.
+    """
+
+    at: datetime
+    between: TimeRange
+    clusters: Sequence[Row]
+    anomalies: Sequence[Row]
+    more: bool
+    density: Sequence[Row]
+    versions: Mapping[str, int]
+    note: str | None
+    errors: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One anomaly, its curve (None = it is not about a single series), its events."""
+
+    anomaly: Row
+    chart: explain.Chart | None
+    events: Sequence[Row]
+
+
+def read_overview(
+    service: Service,
+    window: timedelta,
+    bucket: timedelta,
+    clusters: Sequence[str],
+    min_score: float,
+) -> Overview:
+    """Read the lake for the page's tables and heat map."""
+    now = service.clock()
+    # An anomaly that starts this very minute belongs to "the last 24 hours" too.
+    between = TimeRange(now - window, now + timedelta(minutes=1))
+    wanted = browse.Filter(between, clusters, min_score=min_score)
+    page = browse.anomalies(service.lake, wanted, browse.MAX_PAGE)
+    health = service.worker.health
+    return Overview(
+        at=now,
+        between=between,
+        clusters=browse.clusters(service.lake, now),
+        anomalies=page.rows,
+        more=page.next_cursor is not None,
+        density=browse.density(service.lake, between, bucket),
+        versions=page.versions,
+        note=health.last_detected.reason if health.last_detected else None,
+        errors=dict(health.errors),
+    )
+
+
+def read_detail(service: Service, anomaly_id: str) -> Detail:
+    """Read one anomaly with its surroundings.
+
+    Raises:
+        NotFoundError: there is no such anomaly.
+    """
+    anomaly = browse.anomaly(service.lake, anomaly_id)
+    return Detail(
+        anomaly=anomaly,
+        chart=explain.chart(service.lake, service.settings.detection, anomaly),
+        events=explain.events_around(service.lake, anomaly),
+    )

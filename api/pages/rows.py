@@ -1,0 +1,111 @@
+"""Rows of the lake as rows of the page's tables: a value to sort by, and a text to read."""
+
+from datetime import timedelta
+from typing import Any
+
+from api.pages import format as fmt
+from orchestration.steps.browse import Row
+
+Cells = dict[str, Any]
+"""What a table's row holds: `name` sorts, `name_text` is shown."""
+
+ARROWS = {"above": "↑ above", "below": "↓ below"}
+STATES = {"interim": "open", "final": "closed"}
+
+
+def cluster_row(row: Row) -> Cells:
+    """A row of `browse.clusters`.
+
+    >>> from datetime import datetime, UTC
+    >>> cells = cluster_row({"cluster": "eu-1", "series": 1200, "workloads": 40, "nodes": 3,
+    ...     "freshness_seconds": 300.0, "open_anomalies": 1, "anomalies": 4,
+    ...     "last_sample": datetime(2026, 3, 2, tzinfo=UTC)})
+    >>> cells["data_text"], cells["level"], cells["series_text"]
+    ('late · 5 min', 'late', '1,200')
+    """
+    age = timedelta(seconds=row["freshness_seconds"])
+    level = fmt.freshness(age)
+    counts = ("series", "nodes", "workloads", "anomalies", "open_anomalies")
+    return {
+        "cluster": row["cluster"],
+        "data": row["freshness_seconds"],
+        "data_text": f"{level} · {fmt.duration(age)}",
+        "data_hint": f"newest sample {fmt.day_and_time(row['last_sample'])} UTC",
+        "level": level,
+        **{name: row[name] for name in counts},
+        **{f"{name}_text": f"{row[name]:,}" for name in counts},
+    }
+
+
+def anomaly_row(row: Row) -> Cells:
+    """A row of `browse.anomalies`; actual and expected in one unit, so that they compare."""
+    scale = fmt.scale_for(row["metric"], (row["actual"], row["expected"]))
+    return {
+        "id": row["anomaly_id"],
+        "start": row["start"].isoformat(),
+        "start_text": fmt.day_and_time(row["start"]),
+        "length": (row["end"] - row["start"]).total_seconds(),
+        "length_text": fmt.duration(row["end"] - row["start"]),
+        "cluster": row["cluster"],
+        "where": where(row),
+        "metric": row["metric"] or fmt.MISSING,
+        "score": row["score"],
+        "score_text": f"{row['score']:.1f}",
+        "actual": row["actual"],
+        "actual_text": scale.text(row["actual"]),
+        "expected": row["expected"],
+        "expected_text": scale.text(row["expected"]),
+        "direction": row["direction"] or "",
+        "direction_text": ARROWS.get(row["direction"] or "", fmt.MISSING),
+        "state": row["state"],
+        "state_text": STATES.get(row["state"], row["state"]),
+    }
+
+
+def where(row: Row) -> str:
+    """The most telling entity of an anomaly.
+
+    >>> empty = dict.fromkeys(("namespace", "workload", "pod", "node", "service", "instance", "job"))
+    >>> where({**empty, "namespace": "shop", "workload": "cart", "pod": "cart-0", "node": "n1"})
+    'shop / cart'
+    >>> where({**empty, "node": "n1", "instance": "10.0.0.1:9100"})
+    'n1'
+    """
+    if row["namespace"]:
+        within = row["workload"] or row["pod"] or row["service"]
+        return f"{row['namespace']} / {within}" if within else str(row["namespace"])
+    names = ("node", "workload", "service", "instance", "job")
+    return next((str(row[name]) for name in names if row[name]), fmt.MISSING)
+
+
+def sentence(row: Row) -> str:
+    """What was seen against what was expected, in words."""
+    band = (row["lower"], row["upper"])
+    scale = fmt.scale_for(row["metric"], (row["actual"], row["expected"]))
+    at = f"At {fmt.day_and_time(row['peak_time'])} UTC"
+    if row["actual"] is None:
+        return f"{at} its metrics together were furthest from anything in its history."
+    text = f"{at} it was {scale.text(row['actual'])}"
+    if row["expected"] is None:
+        return f"{text}."
+    text += f"; expected {scale.text(row['expected'])}"
+    if None in band:
+        return f"{text}."
+    low, high = (fmt.number(edge / scale.divisor) for edge in band)
+    return f"{text} (normal: {low} to {high}{' ' + scale.unit if scale.unit else ''})."
+
+
+def event_row(row: Row) -> Cells:
+    """A row of `explain.events_around`."""
+    about = "/".join(part for part in (row["kind"], row["name"]) if part)
+    return {
+        "key": f"{row['uid']}:{row['count']}",
+        "time": row["time"].isoformat(),
+        "time_text": fmt.day_and_time(row["time"]),
+        "level": "normal" if row["type"] in {None, "Normal"} else "warning",
+        "type": row["type"] or row["source"],
+        "reason": row["reason"] or row["source"],
+        "about": f"{row['namespace']} · {about}" if row["namespace"] and about else about,
+        "message": row["message"] or "",
+        "times": f"×{row['count']}" if row["count"] > 1 else "",
+    }

@@ -1,0 +1,250 @@
+"""The loops over series, compiled.
+
+Each kernel handles a block of rows on one thread and releases the interpreter lock;
+`over_rows` deals blocks to threads. That is used instead of numba's own parallel loops
+because its fallback threading layer aborts the process when two threads (two requests, two
+steps) enter it at once. Within a row the order of additions is fixed: a row gives the same
+bytes alone and in a batch, on one core and on many.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Rows dealt at once: long enough to hide the dealing, short enough to share evenly.
+BLOCK = 32
+# A window is scored when at least this part of its bins holds data.
+LEAST_COVER = 0.75
+# No refined distance is told apart beyond a million scales, and its square fits a float32.
+FARTHEST = 1e6
+
+
+def compiled(function: F) -> F:
+    """Compile in nopython mode, cached on disk where the disk lets us.
+
+    A read-only install without a writable home has nowhere to cache: numba raises then, and
+    the kernel is compiled anew in each process.
+    """
+    try:
+        return cast("F", numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast("F", numba.njit(nogil=True)(function))
+
+
+def over_rows(work: Callable[[slice], None], n_rows: int, block: int = BLOCK) -> None:
+    """Call `work` with consecutive row slices, on as many threads as there are cores."""
+    slices = [slice(begin, min(begin + block, n_rows)) for begin in range(0, n_rows, block)]
+    threads = min(len(slices), os.cpu_count() or 1)
+    if threads <= 1:
+        for rows in slices:
+            work(rows)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, slices):
+            pass
+
+
+def standardise(values: Float32, centre: Float64, scale: Float64) -> Float32:
+    """Return (values - centre) / scale per row, subtracted in float64.
+
+    A float32 of 10^10 bytes has steps of 1 KiB; subtracting in float32 would add as much.
+    """
+    wide = (values.astype(np.float64) - centre[:, None]) / scale[:, None]
+    return np.clip(wide, -FARTHEST, FARTHEST).astype(np.float32)
+
+
+@compiled
+def trailing_means(row: Float32, width: int, out: Float32) -> None:
+    """Write the mean of the last `width` columns, over those with data; NaN where none has.
+
+    Summed afresh per column: a running sum would carry rounding from the panel's beginning,
+    and the same column would differ in bytes between two panels.
+    """
+    for t in range(row.size):
+        total = 0.0
+        count = 0
+        for i in range(max(0, t - width + 1), t + 1):
+            if not np.isnan(row[i]):
+                total += row[i]
+                count += 1
+        out[t] = total / count if count else np.nan
+
+
+@compiled
+def remember(z: Float32, width: int, memory: Float32, ends: Int32) -> None:
+    """Fill the memory with complete training windows, evenly spaced over the training range.
+
+    Args:
+        z: float32 `[n_rows, n_times]`, standardised.
+        width: columns in a bin.
+        memory: out, `[n_rows, n_bins, n_windows]`; unused places become +inf, which no search
+            ever finds nearest.
+        ends: out, int32 `[n_rows, n_windows]`, last column of each window, -1 = unused.
+    """
+    n_rows, n_times = z.shape
+    n_bins, n_windows = memory.shape[1], memory.shape[2]
+    means = np.empty(n_times, dtype=np.float32)
+    usable = np.empty(n_times, dtype=np.int32)
+    for row in range(n_rows):
+        trailing_means(z[row], width, means)
+        count = 0
+        for t in range(n_bins * width - 1, n_times):
+            complete = not np.isnan(z[row, t])
+            for b in range(n_bins):
+                complete = complete and not np.isnan(means[t - (n_bins - 1 - b) * width])
+            if complete:
+                usable[count] = t
+                count += 1
+        memory[row] = np.inf
+        ends[row] = -1
+        kept = min(count, n_windows)
+        for k in range(kept):
+            # The newest window is always kept, the rest at equal strides before it.
+            t = usable[count - 1 - (k * count) // kept]
+            ends[row, k] = t
+            for b in range(n_bins):
+                memory[row, b, k] = means[t - (n_bins - 1 - b) * width]
+
+
+@compiled
+def sum_squares(means: Float32, t: int, width: int, memory: Float32, square: Float32) -> int:
+    """Write the squared distance of the window ending at `t` to each remembered window.
+
+    Windows are the inner loop: neighbouring windows lie side by side in memory, so that it
+    runs on vector registers.
+
+    Returns:
+        The number of bins with data.
+    """
+    n_bins, n_windows = memory.shape
+    square[:] = 0.0
+    filled = 0
+    for b in range(n_bins):
+        at = t - (n_bins - 1 - b) * width
+        if at < 0 or np.isnan(means[at]):
+            continue
+        filled += 1
+        mean = means[at]
+        for k in range(n_windows):
+            step = mean - memory[b, k]
+            square[k] += step * step
+    return filled
+
+
+@compiled
+def closest(square: Float32, ends: Int32, t: int, apart: int) -> int:
+    """Return the place of the least entry at least `apart` columns from `t`, -1 if none."""
+    best = -1
+    least = np.float32(np.inf)
+    for k in range(square.size):
+        if square[k] < least and (apart == 0 or abs(ends[k] - t) >= apart):
+            least = square[k]
+            best = k
+    return best
+
+
+@compiled
+def nearest(
+    z: Float32,
+    width: int,
+    memory: Float32,
+    ends: Int32,
+    apart: int,
+    distance: Float32,
+    expected: Float32,
+) -> None:
+    """Find each trailing window's nearest remembered window.
+
+    Args:
+        z: float32 `[n_rows, n_times]`, standardised.
+        width: columns in a bin.
+        memory: `[n_rows, n_bins, n_windows]` from `remember`.
+        ends: `[n_rows, n_windows]` from `remember`.
+        apart: leave out windows ending less than so many columns away; 0 = leave out none.
+        distance: out, `[n_rows, n_times]`, root mean square over the bins with data; NaN where
+            the column or a quarter of the bins has none, or nothing is remembered.
+        expected: out, same shape, last bin of the nearest window.
+    """
+    n_rows, n_times = z.shape
+    n_bins, n_windows = memory.shape[1], memory.shape[2]
+    means = np.empty(n_times, dtype=np.float32)
+    square = np.empty(n_windows, dtype=np.float32)
+    for row in range(n_rows):
+        trailing_means(z[row], width, means)
+        for t in range(n_times):
+            distance[row, t] = np.nan
+            expected[row, t] = np.nan
+            if np.isnan(z[row, t]):
+                continue
+            filled = sum_squares(means, t, width, memory[row], square)
+            if filled < LEAST_COVER * n_bins:
+                continue
+            best = closest(square, ends[row], t, apart)
+            if best >= 0:
+                distance[row, t] = np.sqrt(square[best] / filled)
+                expected[row, t] = memory[row, n_bins - 1, best]
+
+
+@compiled
+def nearest_vectors(
+    points: Float32,
+    memory: Float32,
+    apart: int,
+    at: Int32,
+    ends: Int32,
+    distance: Float32,
+    which: Int32,
+) -> None:
+    """Find each point's nearest remembered point.
+
+    Args:
+        points: float32 `[n_points, n_dims]`, standardised, NaN = no data.
+        memory: `[n_dims, n_remembered]`, NaN = no data.
+        apart: leave out remembered points less than so many columns away; 0 = leave out none.
+        at: int32 `[n_points]`, column of each point.
+        ends: int32 `[n_remembered]`, column of each remembered point.
+        distance: out, `[n_points]`, root mean square over the dimensions both have; NaN where
+            no remembered point has three quarters of the point's dimensions.
+        which: out, int32 `[n_points]`, place of the nearest in the memory, -1 = none.
+    """
+    n_points, n_dims = points.shape
+    n_windows = memory.shape[1]
+    total = np.empty(n_windows, dtype=np.float32)
+    shared = np.empty(n_windows, dtype=np.float32)
+    for i in range(n_points):
+        total[:] = 0.0
+        shared[:] = 0.0
+        filled = 0
+        for d in range(n_dims):
+            value = points[i, d]
+            if np.isnan(value):
+                continue
+            filled += 1
+            for k in range(n_windows):
+                step = value - memory[d, k]
+                known = step == step
+                total[k] += step * step if known else np.float32(0.0)
+                shared[k] += np.float32(1.0) if known else np.float32(0.0)
+        least = np.float32(np.inf)
+        which[i] = -1
+        for k in range(n_windows):
+            if apart > 0 and abs(ends[k] - at[i]) < apart:
+                continue
+            if shared[k] > 0.0 and shared[k] >= LEAST_COVER * filled:
+                mean = total[k] / shared[k]
+                if mean < least:
+                    least = mean
+                    which[i] = k
+        distance[i] = np.sqrt(least) if which[i] >= 0 else np.nan

@@ -1,0 +1,155 @@
+"""From training distances to a threshold with a stated false-alarm rate.
+
+A detector's raw scores have no unit that an operator could set a limit in. What can be
+stated is how often a *normal* column may pass the limit. `calibrate` takes the scores that
+each row's normal columns got when they were held out of the model (a memory that contains
+the very window it is asked about answers 0), and fits
+
+- the body: a grid of empirical quantiles up to level u, and
+- the tail: an exponential law of the excess over u (peaks over threshold; the generalised
+  Pareto law with shape 0). With a day of training about 70 columns lie over u, too few to
+  fit a shape: its error moves a threshold at 1e-5 by factors, and shape 0 is already the
+  cautious side for the light tails of distances.
+
+Source: Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.errors import InvalidParameterError
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+# The tail begins at the 95 % quantile: the level SPOT's authors and pyoats start from.
+TAIL_FRACTION = 0.05
+# Fewer scores than this say nothing about one column in twenty.
+LEAST_SCORES = 20
+# Body quantiles kept per row: p-values above 5 % need no finer grid.
+BODY_POINTS = 20
+# Rows ranked at once: bounds the sorted copy to some tens of MB.
+BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What is known of each row's scores when all is well.
+
+    Attributes:
+        body: float64 `[n_rows, BODY_POINTS]`, quantiles 0 … 1 - TAIL_FRACTION; NaN rows where
+            there were too few scores.
+        spread: float64 `[n_rows]`, mean excess over the last body quantile.
+        threshold: float32 `[n_rows]`, the score passed with the probability asked for.
+    """
+
+    body: Float64
+    spread: Float64
+    threshold: Float32
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Calibration:
+        """Return the fits of the given rows; a NaN row for -1."""
+        known = rows >= 0
+        body = np.full((rows.size, BODY_POINTS), np.nan)
+        spread = np.full(rows.size, np.nan)
+        threshold = np.full(rows.size, np.nan, dtype=np.float32)
+        body[known] = self.body[rows[known]]
+        spread[known] = self.spread[rows[known]]
+        threshold[known] = self.threshold[rows[known]]
+        return Calibration(body, spread, threshold)
+
+    def p_values(self, scores: Float32) -> Float32:
+        """Probability that a normal column scores at least this much.
+
+        Args:
+            scores: float32 `[n_rows, n_times]`, the same rows in the same order; NaN stays NaN.
+
+        Returns:
+            float32 in [0, 1], same shape.
+        """
+        out = np.full(scores.shape, np.nan, dtype=np.float32)
+        survival = np.linspace(1.0, TAIL_FRACTION, BODY_POINTS)
+        for row in range(scores.shape[0]):
+            if np.isnan(self.body[row, 0]):
+                continue
+            values = scores[row].astype(np.float64)
+            level = self.body[row, -1]
+            excess = np.maximum(values - level, 0.0) / max(self.spread[row], _TINY)
+            tail = TAIL_FRACTION * np.exp(-np.minimum(excess, _FAR))
+            body = np.interp(values, self.body[row], survival)
+            out[row] = np.where(values > level, tail, body)
+            out[row, np.isnan(values)] = np.nan
+        return out
+
+
+# exp(-700) is the smallest double; further out nothing is gained but warnings.
+_FAR = 80.0
+_TINY = 1e-12
+
+
+def calibrate(
+    scores: Float32,
+    false_alarm_rate: float,
+    floor: npt.ArrayLike = 0.0,
+    margin: float = 1.0,
+) -> Calibration:
+    """Fit each row's normal scores and place its threshold.
+
+    Args:
+        scores: float32 `[n_rows, n_columns]`, held-out scores of normal columns, NaN = none.
+        false_alarm_rate: probability that a normal column reaches the threshold, in (0, 0.05].
+        floor: least threshold, a number or `[n_rows]`: keeps a row whose scores are all equal
+            from alarming on rounding.
+        margin: factor on the fitted threshold, for what one training range cannot show.
+
+    Returns:
+        The fit; rows with fewer than 20 scores have NaN everywhere.
+
+    Raises:
+        InvalidParameterError: if the rate or the margin is out of range.
+
+    >>> rng = np.random.default_rng(0)
+    >>> normal = rng.exponential(size=(1, 5000)).astype("f4")
+    >>> fit = calibrate(normal, 1e-3)
+    >>> bool(abs(fit.threshold[0] - 6.9) < 0.4)  # -log(1e-3)
+    True
+    """
+    if not 0.0 < false_alarm_rate <= TAIL_FRACTION:
+        raise InvalidParameterError("false_alarm_rate", false_alarm_rate, "must be in (0, 0.05]")
+    if not margin > 0.0:
+        raise InvalidParameterError("margin", margin, "must be positive")
+    n_rows = scores.shape[0]
+    body = np.full((n_rows, BODY_POINTS), np.nan)
+    spread = np.full(n_rows, np.nan)
+    for begin in range(0, n_rows, BLOCK):
+        rows = slice(begin, begin + BLOCK)
+        body[rows], spread[rows] = _fit_rows(scores[rows])
+    reach = np.log(TAIL_FRACTION / false_alarm_rate)
+    import os
+    xi=float(os.environ.get("XI","0"))
+    if xi: reach=((TAIL_FRACTION/false_alarm_rate)**xi-1)/xi
+    limits = margin * (body[:, -1] + spread * reach)
+    # np.maximum keeps NaN: a row without a fit has no threshold.
+    threshold = np.maximum(limits, floor).astype(np.float32)
+    return Calibration(body, spread, threshold)
+
+
+def _fit_rows(scores: Float32) -> tuple[Float64, Float64]:
+    # NaN sorts last, so row i's n scores are the first n of its sorted row.
+    ranked = np.sort(scores, axis=1).astype(np.float64)
+    counts = np.count_nonzero(~np.isnan(scores), axis=1)
+    enough = counts >= LEAST_SCORES
+    body = np.full((scores.shape[0], BODY_POINTS), np.nan)
+    spread = np.full(scores.shape[0], np.nan)
+    levels = np.linspace(0.0, 1.0 - TAIL_FRACTION, BODY_POINTS)
+    picks = np.rint(levels * np.maximum(counts - 1, 0)[:, None]).astype(np.int64)
+    if scores.shape[1]:
+        body[enough] = np.take_along_axis(ranked, picks, axis=1)[enough]
+        excess = np.maximum(ranked - body[:, -1:], 0.0)
+        over = np.maximum(counts - 1 - picks[:, -1], 1)
+        spread[enough] = (np.nansum(excess, axis=1) / over)[enough]
+    return body, spread

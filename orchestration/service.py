@@ -1,0 +1,42 @@
+"""Everything that one process runs, built once from the settings and handed to the API."""
+
+from dataclasses import dataclass
+
+from ingest.receiver import Receiver
+from lake import Clock, Lake, utc_now
+from orchestration.settings import Settings
+from orchestration.steps.detect import Ticker
+from orchestration.worker import Worker
+
+
+@dataclass(frozen=True)
+class Service:
+    """Lake, receiver and worker of one process."""
+
+    settings: Settings
+    lake: Lake
+    receiver: Receiver
+    worker: Worker
+    clock: Clock
+
+    @classmethod
+    def build(cls, settings: Settings, clock: Clock = utc_now) -> "Service":
+        """Open the lake, replay the log; nothing runs yet.
+
+        Raises:
+            LogLockedError, LogCorruptError: see `ingest.receiver.Receiver`.
+        """
+        lake = Lake.open(settings.lake_dir, clock=clock)
+        receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
+        pulled = [source.cluster for source in settings.sources]
+        worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock)
+        return cls(settings, lake, receiver, worker, clock)
+
+    def start(self) -> None:
+        """Start the worker's loops."""
+        self.worker.start()
+
+    def stop(self) -> None:
+        """Stop the loops, flush what is left, give up the log."""
+        self.worker.stop()
+        self.receiver.close()

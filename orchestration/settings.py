@@ -1,0 +1,195 @@
+"""Every setting of fleetlake, once: name, type, default, help.
+
+Read from `fleetlake.yaml`, overridden by `FLEETLAKE_…` variables (nested names joined by `__`, as in
+`FLEETLAKE_API__PORT=9000`). Frozen after load and handed in; nothing reads it at import.
+"""
+
+import os
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ingest.pull import PrometheusSource
+from ingest.settings import IngestSettings
+from orchestration.errors import SettingsError
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class ApiSettings(BaseModel):
+    """Where the server listens, and what one SQL query from outside may use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8428, ge=0, le=65535, description="port to listen on; 0 = any free one")
+    sql_rows: int = Field(100_000, gt=0, description="most rows that a SQL query may give")
+    sql_seconds: float = Field(30.0, gt=0, description="longest a SQL query may run")
+    sql_memory_mb: int = Field(1024, gt=0, description="memory of one SQL query")
+    sql_threads: int = Field(2, gt=0, description="threads of one SQL query")
+    sql_concurrency: int = Field(2, gt=0, description="SQL queries that run at once; others wait")
+
+
+class DetectorSettings(BaseModel):
+    """One detector that scores the fleet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("window_memory", description="`window_memory`, `pyod.ECOD`, …")
+    by: Literal["namespace", "workload", "pod", "node", "service", "instance"] | None = Field(
+        None, description="score all series of one such entity together; unset = each alone"
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="keyword arguments of the detector"
+    )
+
+
+# Self-descriptions of processes, labels written as metrics, and histogram buckets (their _count and
+# _sum are scored): constant or redundant, at many series each.
+DEFAULT_EXCLUDE = (
+    r"(.*_(info|created|labels|annotations|bucket)|(go|process|promhttp|scrape|prometheus)_.*)"
+)
+
+
+class DetectionSettings(BaseModel):
+    """How the fleet is scored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detectors: tuple[DetectorSettings, ...] = Field(
+        (DetectorSettings(),), description="each scores every chosen series"
+    )
+    step: timedelta = Field(timedelta(minutes=1), description="width of a panel column")
+    history: timedelta = Field(timedelta(hours=24), description="training data before a model")
+    least_history: timedelta = Field(
+        timedelta(hours=6), description="shorter history than this is not scored: warm-up"
+    )
+    refit_every: timedelta = Field(
+        timedelta(hours=6), description="age at which a model is refitted"
+    )
+    delay: timedelta = Field(
+        timedelta(seconds=30), description="columns younger than this wait for late samples"
+    )
+    min_length: int = Field(5, ge=1, description="columns over the threshold that make an interval")
+    merge_gap: int = Field(30, ge=0, description="columns between intervals that still are one")
+    include: str = Field(".*", description="regular expression of metrics to score, whole name")
+    exclude: str = Field(DEFAULT_EXCLUDE, description="of those, metrics not to score")
+    block_series: int = Field(5_000, gt=0, description="series in memory at once")
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.step <= timedelta(0):
+            raise ValueError(f"step is {self.step}, must be positive")
+        if self.least_history > self.history:
+            raise ValueError(
+                f"least_history {self.least_history} is longer than history {self.history}"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="FLEETLAKE_", env_nested_delimiter="__"
+    )
+
+    data_dir: Path = Field(Path("fleetlake-data"), description="folder of lake, log and Dagster")
+    first_day: date = Field(
+        date(2026, 1, 1), description="first daily partition that Dagster offers for backfills"
+    )
+    ingest: IngestSettings = Field(default_factory=IngestSettings)  # type: ignore[arg-type]
+    sources: tuple[PrometheusSource, ...] = Field((), description="Prometheus servers to pull from")
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)  # type: ignore[arg-type]
+    api: ApiSettings = Field(default_factory=ApiSettings)  # type: ignore[arg-type]
+
+    @property
+    def lake_dir(self) -> Path:
+        """The lake's folder."""
+        return self.data_dir / "lake"
+
+    @property
+    def receiver_dir(self) -> Path:
+        """The receiver's folder: its write-ahead log."""
+        return self.data_dir / "receiver"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """Dagster's home."""
+        return self.data_dir / "dagster"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables override the file, which comes in as keyword arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _one_source_a_cluster(self) -> Self:
+        clusters = [source.cluster for source in self.sources]
+        twice = {cluster for cluster in clusters if clusters.count(cluster) > 1}
+        if twice:
+            raise ValueError(f"cluster {min(twice)!r} has two sources: their watermarks would mix")
+        return self
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a YAML file (none = defaults) and the environment.
+
+    Raises:
+        SettingsError: the file is missing or no YAML mapping, or a value breaks its rule; the
+            message names each value.
+    """
+    values: object = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text()) or {}
+        except OSError as error:
+            raise SettingsError(f"settings file {path}: {error.strerror}") from error
+        except yaml.YAMLError as error:
+            raise SettingsError(f"settings file {path} is no YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"settings file {path} holds {type(values).__name__}, not a mapping")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}"
+            f" (is {str(item['input'])[:60]!r})"
+            for item in error.errors()
+        )
+        raise SettingsError(f"settings {path or 'from the environment'}: {problems}") from error
+
+
+CONFIG_VARIABLE = "FLEETLAKE_CONFIG"
+"""Names the settings file for processes that we do not start ourselves, such as `dagster dev`."""
+
+
+def load_from_environment() -> Settings:
+    """Settings for a process that is handed none: the file that `FLEETLAKE_CONFIG` names, else
+    `fleetlake.yaml` in the working directory if there is one, else defaults."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return load(Path(named))
+    beside = Path("fleetlake.yaml")
+    return load(beside if beside.exists() else None)

@@ -1,0 +1,291 @@
+"""Intervals become rows of `anomalies`: identity, evidence, and the life of an open interval."""
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from detectors import Intervals, Panel, Scores
+from lake import Lake, TimeRange
+from lake.schema import ANOMALIES, ENTITY_COLUMNS
+from lake.timerange import from_micros, to_micros
+from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.steps.panels import SeriesInfo
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An entity that was scored as one: `by` is the entity column that holds `name`."""
+
+    cluster: str
+    by: str
+    name: str
+    namespace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One interval and what it is about; times are half-open."""
+
+    cluster: str
+    series: SeriesInfo | None
+    subject: Subject | None
+    start: datetime
+    end: datetime
+    peak_time: datetime
+    open: bool
+    score: float
+    p_value: float
+    actual: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    model_version: str
+
+
+def from_column(scores: Scores, first: int) -> Scores:
+    """The scores without their first columns, which were context."""
+    cut = {
+        field.name: None if array is None else array[:, first:]
+        for field in dataclasses.fields(scores)
+        for array in [getattr(scores, field.name)]
+    }
+    return Scores(**cut)  # type: ignore[arg-type]
+
+
+def found(
+    panel: Panel,
+    scores: Scores,
+    intervals: Intervals,
+    series: Mapping[int, SeriesInfo],
+    subject: Subject | None,
+    model_version: str,
+) -> Iterator[Found]:
+    """The intervals with their times and the values at their peaks.
+
+    Args:
+        panel: what was scored; for a subject, all its series.
+        scores: of the same columns.
+        intervals: of those scores.
+        series: what is known of each series of the panel.
+        subject: the entity, where it was scored as one.
+        model_version: of the model that scored.
+    """
+    for index in range(len(intervals.row)):
+        row, peak = int(intervals.row[index]), int(intervals.peak[index])
+        one = series[int(panel.series_id[row])]
+        about = _most_moved(panel, peak, series) if subject else one
+        yield Found(
+            cluster=one.cluster,
+            series=about,
+            subject=subject,
+            start=from_micros(panel.start + int(intervals.start[index]) * panel.step),
+            end=from_micros(panel.start + int(intervals.end[index]) * panel.step),
+            peak_time=from_micros(panel.start + peak * panel.step),
+            open=bool(intervals.open[index]),
+            score=float(intervals.score[index]),
+            p_value=float(intervals.p_value[index]),
+            actual=None if subject else _cell(panel.values, row, peak),
+            expected=_cell(scores.expected, row, peak),
+            lower=_cell(scores.lower, row, peak),
+            upper=_cell(scores.upper, row, peak),
+            model_version=model_version,
+        )
+
+
+def _most_moved(panel: Panel, column: int, series: Mapping[int, SeriesInfo]) -> SeriesInfo | None:
+    """The metric of an entity that is furthest from its own middle, in its own spread."""
+    values = panel.values.astype(np.float64)
+    known = np.isfinite(values[:, column])
+    if not known.any():
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = np.nanmedian(values[known], axis=1)
+        spread = np.nanmedian(np.abs(values[known] - middle[:, None]), axis=1)
+        moved = np.abs(values[known, column] - middle) / (spread + 0.01 * np.abs(middle) + 1e-9)
+    ids = panel.series_id[known]
+    return series[int(ids[int(np.argmax(moved))])]
+
+
+def _cell(array: np.ndarray[Any, Any] | None, row: int, column: int) -> float | None:
+    if array is None or not np.isfinite(array[row, column]):
+        return None
+    return float(array[row, column])
+
+
+def rows(
+    intervals: Iterable[Found],
+    chosen: DetectorSettings,
+    lake_version: int,
+    final_before: datetime,
+) -> list[Row]:
+    """Rows of `anomalies`; one that ends before `final_before` can grow no more."""
+    return [
+        _row(one, label(chosen), lake_version, "final" if one.end < final_before else "interim")
+        for one in intervals
+    ]
+
+
+def _row(one: Found, detector: str, lake_version: int, state: str) -> Row:
+    entity: dict[str, str | None] = {}
+    if one.subject is not None:
+        entity = {one.subject.by: one.subject.name, "namespace": one.subject.namespace}
+    elif one.series is not None:
+        entity = dict(one.series.entity)
+    series_id = one.series.series_id if one.series and not one.subject else None
+    direction = None
+    if one.actual is not None and one.expected is not None:
+        direction = "above" if one.actual >= one.expected else "below"
+    return {
+        "cluster": one.cluster,
+        "anomaly_id": anomaly_id(one, detector),
+        "series_id": series_id,
+        "metric": one.series.metric if one.series else None,
+        **entity,
+        "start": one.start,
+        "end": one.end,
+        "peak_time": one.peak_time,
+        "score": one.score,
+        "p_value": one.p_value,
+        "actual": one.actual,
+        "expected": one.expected,
+        "lower": one.lower,
+        "upper": one.upper,
+        "direction": direction,
+        "detector": detector,
+        "model_version": one.model_version,
+        "lake_version": lake_version,
+        "state": state,
+        "incident_id": None,
+    }
+
+
+def anomaly_id(one: Found, detector: str) -> str:
+    """The same interval of the same thing by the same detector has the same id, whoever finds it."""
+    about: list[object] = [one.cluster, detector, to_micros(one.start)]
+    if one.subject is not None:
+        about += [one.subject.by, one.subject.namespace, one.subject.name]
+    elif one.series is not None:
+        about.append(one.series.series_id)
+    return xxhash.xxh3_128_hexdigest(json.dumps(about).encode())
+
+
+def label(chosen: DetectorSettings) -> str:
+    """The detector's name as it stands in `anomalies`.
+
+    >>> label(DetectorSettings(name="pyod.KNN", by="pod"))
+    'pyod.KNN by pod'
+    """
+    return chosen.name if chosen.by is None else f"{chosen.name} by {chosen.by}"
+
+
+def model_version(chosen: DetectorSettings, trained: TimeRange, lake_version: int) -> str:
+    """Names a model by all that determines it: detector, parameters, data."""
+    text = json.dumps(
+        [
+            chosen.name,
+            chosen.by,
+            chosen.parameters,
+            trained.start.isoformat(),
+            trained.end.isoformat(),
+            lake_version,
+        ],
+        sort_keys=True,
+        default=str,
+    )
+    return xxhash.xxh3_64_hexdigest(text.encode())
+
+
+def table(own: list[Row]) -> pa.Table:
+    """Rows as a table of the lake's schema; absent columns are null."""
+    return pa.table(
+        {
+            field.name: pa.array([row.get(field.name) for row in own], field.type)
+            for field in ANOMALIES.schema
+        },
+        schema=ANOMALIES.schema,
+    )
+
+
+RECENT = """
+SELECT * EXCLUDE (date) FROM anomalies
+WHERE date >= $first_day AND date <= $last_day AND ("end" >= $since OR state = 'interim')
+"""
+
+
+def carry_on(
+    lake: Lake,
+    fresh: list[Row],
+    between: TimeRange,
+    lake_version: int,
+    settings: DetectionSettings,
+) -> list[Row]:
+    """Merge fresh rows into the intervals that the lake holds; give the rows to write.
+
+    A fresh interval that overlaps or nearly follows a held one of the same thing and detector is
+    its continuation: it keeps id and start, and the higher peak. An open interval that nothing
+    continues, and that is too old for anything to, becomes final. What did not change is not
+    written again.
+    """
+    gap = settings.merge_gap * settings.step
+    reach = TimeRange(between.start - 2 * settings.history, between.end)
+    params = {
+        "first_day": reach.start.date(),
+        "last_day": reach.end.date(),
+        "since": between.start - gap,
+    }
+    held: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in lake.sql(RECENT, params, between=reach).to_pylist():
+        held[_thing(row)].append(row)
+    changed = []
+    for row in fresh:
+        own = held[_thing(row)]
+        before = next((one for one in own if _touches(one, row, gap)), None)
+        if before is None:
+            changed.append(row)
+            continue
+        own.remove(before)
+        merged = _merge(before, row)
+        if _differs(merged, before):
+            changed.append(merged)
+    changed += [
+        {**row, "state": "final", "lake_version": lake_version}
+        for own in held.values()
+        for row in own
+        if row["state"] == "interim" and row["end"] + gap < between.end
+    ]
+    return changed
+
+
+def _touches(before: Row, row: Row, gap: timedelta) -> bool:
+    return bool(row["start"] <= before["end"] + gap and row["end"] + gap >= before["start"])
+
+
+def _thing(row: Row) -> tuple[object, ...]:
+    entity = () if row.get("series_id") else tuple(row.get(name) for name in ENTITY_COLUMNS)
+    return (row["cluster"], row["detector"], row.get("series_id"), *entity)
+
+
+def _merge(before: Row, row: Row) -> Row:
+    peak = row if row["score"] >= before["score"] else before
+    return {
+        **peak,
+        "anomaly_id": before["anomaly_id"],
+        "start": min(before["start"], row["start"]),
+        "end": max(before["end"], row["end"]),
+        "state": row["state"],
+        "lake_version": row["lake_version"],
+    }
+
+
+def _differs(row: Row, before: Row) -> bool:
+    return any(row.get(name) != before.get(name) for name in ("end", "score", "state"))

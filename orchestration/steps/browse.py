@@ -1,0 +1,240 @@
+"""Reading what people look at: clusters, anomalies, events, one series around an anomaly.
+
+Everything is one SQL query over a snapshot, with keyset pages: a cursor names the last row seen, so
+pages neither repeat nor skip rows when new ones arrive.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from lake import Lake, TimeRange
+from lake.timerange import from_micros, to_micros
+from orchestration.errors import FilterError, NotFoundError
+
+Row = dict[str, Any]
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, the cursor of the next page (None = this is the last), and the versions read."""
+
+    rows: list[Row]
+    next_cursor: str | None
+    versions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a listing is narrowed to; empty or None = everything.
+
+    `between` selects anomalies that overlap it and events within it.
+    """
+
+    between: TimeRange
+    clusters: Sequence[str] = ()
+    namespace: str | None = None
+    metric: str | None = None
+    min_score: float = 0.0
+    source: str | None = None
+    reason: str | None = None
+
+
+CLUSTERS = """
+WITH fresh AS (
+    SELECT cluster, max(time) AS last_sample, count(*) AS samples
+    FROM samples WHERE date >= $day AND time >= $since GROUP BY cluster
+), known AS (
+    SELECT cluster, count(*) AS series, count(DISTINCT node) AS nodes,
+           count(DISTINCT namespace) AS namespaces, count(DISTINCT (namespace, workload)) AS workloads,
+           max(last_seen) AS last_seen
+    FROM series GROUP BY cluster
+), odd AS (
+    SELECT cluster, count(*) AS anomalies, count(*) FILTER (state = 'interim') AS open
+    FROM anomalies WHERE date >= $day AND "end" >= $since GROUP BY cluster
+)
+SELECT known.cluster, series, nodes, namespaces, workloads,
+       coalesce(last_sample, last_seen) AS last_sample,
+       coalesce(samples, 0) AS samples, coalesce(anomalies, 0) AS anomalies,
+       coalesce(open, 0) AS open_anomalies
+FROM known LEFT JOIN fresh USING (cluster) LEFT JOIN odd USING (cluster)
+ORDER BY known.cluster
+"""
+
+
+def clusters(lake: Lake, now: datetime, window: timedelta = timedelta(hours=24)) -> list[Row]:
+    """One row a cluster: what it has, when it was last heard of, samples and anomalies of `window`.
+
+    `freshness_seconds` is the age of its newest sample; beyond the window `last_sample` is exact to
+    the day only.
+    """
+    between = TimeRange(now - window, now + window)
+    params = {"since": between.start, "day": between.start.date()}
+    rows = _rows(lake.sql(CLUSTERS, params, between=between))
+    for row in rows:
+        row["freshness_seconds"] = max(0.0, (now - row["last_sample"]).total_seconds())
+    return rows
+
+
+ANOMALIES = """
+SELECT * EXCLUDE (date) FROM anomalies
+WHERE date >= $first_day AND date <= $last_day AND start < $end AND "end" > $start
+  AND (len($clusters) = 0 OR list_contains($clusters, cluster))
+  AND ($namespace IS NULL OR namespace = $namespace)
+  AND ($metric IS NULL OR metric = $metric)
+  AND score >= $min_score
+  AND ($after_time IS NULL OR (start, anomaly_id) < ($after_time, $after_id))
+ORDER BY start DESC, anomaly_id DESC LIMIT $rows
+"""
+
+LONGEST_INTERVAL = timedelta(days=2)
+"""An interval is filed under the day it starts; longer ones than this are cut by a daily backfill."""
+
+
+def anomalies(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None = None) -> Page:
+    """Anomalies that overlap the range, latest start first.
+
+    Raises:
+        FilterError: the cursor is not from this listing, or the limit is out of range.
+    """
+    reach = TimeRange(wanted.between.start - LONGEST_INTERVAL, wanted.between.end)
+    params = {
+        **_common(wanted, reach),
+        "metric": wanted.metric,
+        "min_score": wanted.min_score,
+        **_after(cursor),
+        "rows": _page_size(limit) + 1,
+    }
+    return _page(lake, ANOMALIES, params, reach, limit, ("start", "anomaly_id"))
+
+
+EVENTS = """
+SELECT * EXCLUDE (date) FROM events
+WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
+  AND (len($clusters) = 0 OR list_contains($clusters, cluster))
+  AND ($namespace IS NULL OR namespace = $namespace)
+  AND ($source IS NULL OR source = $source)
+  AND ($reason IS NULL OR reason = $reason)
+  AND ($after_time IS NULL OR (time, uid || ':' || count) < ($after_time, $after_id))
+ORDER BY time DESC, uid || ':' || count DESC LIMIT $rows
+"""
+
+
+def events(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None = None) -> Page:
+    """Events in the range, latest first.
+
+    Raises:
+        FilterError: as `anomalies`.
+    """
+    params = {
+        **_common(wanted, wanted.between),
+        "source": wanted.source,
+        "reason": wanted.reason,
+        **_after(cursor),
+        "rows": _page_size(limit) + 1,
+    }
+    page = _page(lake, EVENTS, params, wanted.between, limit, ("time", "event_key"))
+    for row in page.rows:
+        row["attributes"] = dict(row["attributes"] or [])
+    return page
+
+
+DENSITY = """
+SELECT a.cluster, time_bucket($bucket, g.at) AS at, count(DISTINCT a.anomaly_id) AS anomalies,
+       max(a.score) AS score
+FROM anomalies a,
+     LATERAL (SELECT unnest(generate_series(
+         time_bucket($bucket, greatest(a.start, $start)),
+         least(a."end", $end) - INTERVAL 1 MICROSECOND, $bucket)) AS at) g
+WHERE a.date >= $first_day AND a.date <= $last_day AND a.start < $end AND a."end" > $start
+GROUP BY a.cluster, 2 ORDER BY a.cluster, 2
+"""
+
+
+def density(lake: Lake, between: TimeRange, bucket: timedelta) -> list[Row]:
+    """How many anomalies were going on per cluster and bucket of time: the heat map."""
+    reach = TimeRange(between.start - LONGEST_INTERVAL, between.end)
+    params = {**_days(reach), "start": between.start, "end": between.end, "bucket": bucket}
+    return _rows(lake.sql(DENSITY, params, between=reach))
+
+
+def anomaly(lake: Lake, anomaly_id: str) -> Row:
+    """One anomaly by its id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    sql = "SELECT * EXCLUDE (date) FROM anomalies WHERE anomaly_id = $id"
+    rows = _rows(lake.sql(sql, {"id": anomaly_id}))
+    if not rows:
+        raise NotFoundError(f"no anomaly has the id {anomaly_id!r}")
+    return rows[0]
+
+
+def _common(wanted: Filter, reach: TimeRange) -> dict[str, object]:
+    return {
+        **_days(reach),
+        "start": wanted.between.start,
+        "end": wanted.between.end,
+        "clusters": list(wanted.clusters),
+        "namespace": wanted.namespace,
+    }
+
+
+def _days(between: TimeRange) -> dict[str, object]:
+    return {"first_day": between.start.date(), "last_day": between.end.date()}
+
+
+def _page_size(limit: int) -> int:
+    if not 1 <= limit <= MAX_PAGE:
+        raise FilterError(f"limit is {limit}, must be 1 to {MAX_PAGE}")
+    return limit
+
+
+def _page(
+    lake: Lake,
+    sql: str,
+    params: Mapping[str, object],
+    between: TimeRange,
+    limit: int,
+    key: tuple[str, str],
+) -> Page:
+    result = lake.query(sql, params, between=between)
+    rows = _rows(result.rows)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    cursor = _cursor(rows[-1], key) if more else None
+    return Page(rows, cursor, result.versions)
+
+
+def _cursor(row: Row, key: tuple[str, str]) -> str:
+    time, name = key
+    identity = row[name] if name in row else f"{row['uid']}:{row['count']}"
+    text = json.dumps([to_micros(row[time]), identity])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _after(cursor: str | None) -> dict[str, object]:
+    if cursor is None:
+        return {"after_time": None, "after_id": None}
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        micros, identity = json.loads(base64.urlsafe_b64decode(padded))
+        return {"after_time": from_micros(int(micros)), "after_id": str(identity)}
+    except (ValueError, TypeError) as error:
+        raise FilterError(f"cursor {cursor!r} is not one that a listing gave") from error
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    rows: list[Row] = table.to_pylist()
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, datetime):
+                row[name] = value.astimezone(UTC)
+    return rows

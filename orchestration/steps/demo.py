@@ -1,0 +1,201 @@
+"""The demo: a simulated fleet through the real receivers, scored, compared with the truth."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import httpx
+import numpy as np
+
+from ingest.errors import SourceError
+from ingest.remote_write.send import Sender
+from ingest.simulation import Fault, Simulation
+from lake import Lake, TimeRange
+from lake.schema import ENTITY_COLUMNS
+from orchestration.settings import DetectionSettings
+from orchestration.steps import browse
+from orchestration.steps.browse import Row
+from orchestration.steps.detect import Detected, Progress, detect_range
+from orchestration.steps.panels import align
+
+SLACK = timedelta(minutes=30)
+"""An interval this close to a fault is put down to it: windows look back that far."""
+
+CHUNK = timedelta(minutes=10)
+
+
+def push(simulation: Simulation, client: httpx.Client, progress: Progress) -> int:
+    """Send all metrics by remote write and all events as JSON; give the samples acknowledged.
+
+    Args:
+        simulation: the fleet.
+        client: with the receiver's address as its base.
+        progress: told how far it is.
+    """
+    sender = Sender(client, simulation.series)
+    whole = (simulation.end - simulation.start).total_seconds()
+    acknowledged = 0
+    for chunk in simulation.chunks(CHUNK):
+        acknowledged += sender.send(
+            chunk.series, np.diff(chunk.offsets), chunk.time_ms, chunk.value
+        )
+        progress((chunk.end - simulation.start).total_seconds() / whole)
+    by_cluster = sorted(simulation.events, key=lambda event: event[1])
+    for cluster, events in groupby(by_cluster, key=lambda event: event[1]):
+        _post_events(client, cluster, [event for _, _, event in events])
+    return acknowledged
+
+
+def _post_events(client: httpx.Client, cluster: str, events: list[dict[str, Any]]) -> None:
+    reply = client.post(
+        "/api/v1/events", params={"cluster": cluster}, content=json.dumps(events).encode()
+    )
+    if not reply.is_success:
+        raise SourceError(str(reply.url), f"status {reply.status_code}: {reply.text[:500]}")
+
+
+def score(
+    lake: Lake, settings: DetectionSettings, simulation: Simulation, progress: Progress
+) -> Detected:
+    """Score everything after the first `settings.history`, which is what the models learn from."""
+    start = align(simulation.start + settings.history, settings.step)
+    between = TimeRange(start, align(simulation.end, settings.step))
+    return detect_range(lake, settings, between, now=simulation.end, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReport:
+    """One scripted fault and what was found of it."""
+
+    fault: Fault
+    anomalies: Sequence[Row]
+
+    @property
+    def found(self) -> bool:
+        """Whether any anomaly is explained by it."""
+        return bool(self.anomalies)
+
+    @property
+    def delay(self) -> timedelta | None:
+        """From the fault's start to its first anomaly's; None = missed."""
+        if not self.anomalies:
+            return None
+        return max(timedelta(0), min(row["start"] for row in self.anomalies) - self.fault.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Found, missed, false: anomalies against the truth."""
+
+    faults: Sequence[FaultReport]
+    false: Sequence[Row]
+    anomalies: int
+    clusters: Sequence[str]
+    scored: TimeRange
+
+    @property
+    def found(self) -> int:
+        """Faults found."""
+        return sum(one.found for one in self.faults)
+
+    @property
+    def false_per_cluster_day(self) -> float:
+        """Intervals that no fault explains, per cluster and day scored."""
+        days = (self.scored.end - self.scored.start) / timedelta(days=1)
+        return len(self.false) / (len(self.clusters) * days)
+
+
+def compare(lake: Lake, simulation: Simulation, scored: TimeRange) -> Report:
+    """Put every anomaly of the scored range down to a fault, or call it false."""
+    rows = list(_all_anomalies(lake, scored))
+    labels = _labels(lake, [row["series_id"] for row in rows if row["series_id"]])
+    causes = [_causes(row, labels, simulation.faults) for row in rows]
+    faults = [
+        FaultReport(fault, [row for row, found in zip(rows, causes, strict=True) if fault in found])
+        for fault in simulation.faults
+    ]
+    false = [row for row, found in zip(rows, causes, strict=True) if not found]
+    clusters = sorted({labels["cluster"] for labels in simulation.series})
+    return Report(faults, false, len(rows), clusters, scored)
+
+
+def _all_anomalies(lake: Lake, scored: TimeRange) -> Iterable[Row]:
+    cursor = None
+    while True:
+        page = browse.anomalies(lake, browse.Filter(scored), browse.MAX_PAGE, cursor)
+        yield from page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+LABELS = """
+SELECT series_id, labels FROM series
+JOIN (SELECT unnest($ids) AS series_id) wanted USING (series_id)
+"""
+
+
+def _labels(lake: Lake, ids: list[int]) -> dict[int, dict[str, str]]:
+    if not ids:
+        return {}
+    rows = lake.sql(LABELS, {"ids": sorted(set(ids))}).to_pylist()
+    return {row["series_id"]: dict(row["labels"]) for row in rows}
+
+
+def _causes(
+    row: Row, labels: Mapping[int, Mapping[str, str]], faults: Sequence[Fault]
+) -> list[Fault]:
+    known = labels.get(row["series_id"]) or {
+        "cluster": row["cluster"],
+        **{name: row[name] for name in ENTITY_COLUMNS if row[name]},
+    }
+    return [fault for fault in faults if fault.explains(known, row["start"], row["end"], SLACK)]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report for scripts."""
+    return {
+        "scored": {"start": _text(report.scored.start), "end": _text(report.scored.end)},
+        "clusters": list(report.clusters),
+        "found": report.found,
+        "missed": len(report.faults) - report.found,
+        "false": len(report.false),
+        "false_per_cluster_day": round(report.false_per_cluster_day, 3),
+        "anomalies": report.anomalies,
+        "faults": [
+            {
+                "name": one.fault.name,
+                "title": one.fault.title,
+                "cluster": one.fault.cluster,
+                "start": _text(one.fault.start),
+                "end": _text(one.fault.end),
+                "found": one.found,
+                "delay_seconds": None if one.delay is None else one.delay.total_seconds(),
+                "anomaly_ids": [row["anomaly_id"] for row in one.anomalies],
+            }
+            for one in report.faults
+        ],
+        "false_anomalies": [
+            {
+                name: _text(row[name]) if isinstance(row[name], datetime) else row[name]
+                for name in (
+                    "anomaly_id",
+                    "cluster",
+                    "metric",
+                    "workload",
+                    "node",
+                    "start",
+                    "end",
+                    "score",
+                )
+            }
+            for row in report.false
+        ],
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()

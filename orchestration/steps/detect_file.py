@@ -1,0 +1,212 @@
+"""Detection on one file, without a lake.
+
+The time axis is the order of a series' rows: irregular files need no grid, and a row's score can
+depend on nothing that stands after it. With `by`, the axis is the distinct times of an entity.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from detectors import Detector, DetectorsError, Panel, Scores, build
+from lake.external import read_samples
+from orchestration.errors import DetectFileError
+
+Progress = Callable[[float], None]
+Mask = npt.NDArray[np.bool_]
+
+TRAIN_SHARE = 0.15
+"""Without `train_where`, the first 15 % of each series are taken as clean: NAB's rule."""
+
+BLOCK_CELLS = 20_000_000
+"""Cells of a panel at once: 80 MB of float32, a few times that while it is scored."""
+
+RESERVED = ("timestamp", "value", "selected")
+
+STEP_US = 60_000_000
+"""Columns are ordinal; a panel still wants a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to score and how.
+
+    Attributes:
+        path: Parquet or CSV.
+        by: score all series of one value of this label together.
+        ignore: text columns that are no labels.
+        train_where: SQL predicate that selects clean history.
+        detector: a name of `detectors.build`; None = the one for the scope.
+    """
+
+    path: Path
+    by: str | None = None
+    ignore: Sequence[str] = ()
+    train_where: str | None = None
+    detector: str | None = None
+
+
+def detect_file(job: Job, progress: Progress = lambda _: None) -> pl.DataFrame:
+    """Scores for every row of the file, in its order.
+
+    Returns:
+        Per series: the label columns, `timestamp`, `score` (1.0 = threshold; 0 = nothing to say:
+        training rows, warm-up, no data), `expected`, `lower`, `upper` (null where unknown). With
+        `by`: one row an entity and time, with the entity, `timestamp`, `score`.
+
+    Raises:
+        FileFormatError, QueryError: see `lake.external.read_samples`.
+        DetectFileError: a column named by `by` or `ignore` is not there, or nothing can be
+            learned from.
+        DetectorsError: an unknown detector.
+    """
+    frame = pl.DataFrame(read_samples(job.path, predicate=job.train_where))
+    labels = _labels(frame, job)
+    frame = frame.with_row_index("row")
+    if job.by is None:
+        return _per_series(frame, labels, job, progress)
+    return _per_entity(frame, labels, job.by, job, progress)
+
+
+def _labels(frame: pl.DataFrame, job: Job) -> list[str]:
+    for name in (*job.ignore, *([job.by] if job.by else [])):
+        if name not in frame.columns:
+            raise DetectFileError(
+                f"{job.path} has no column {name!r}, only {', '.join(frame.columns)}"
+            )
+    if job.by in job.ignore:
+        raise DetectFileError(f"column {job.by!r} cannot be both ignored and scored by")
+    text = [name for name, kind in frame.schema.items() if kind in (pl.String, pl.Categorical)]
+    return [name for name in text if name not in (*RESERVED, *job.ignore)]
+
+
+def _number(frame: pl.DataFrame, labels: Sequence[str], name: str) -> pl.DataFrame:
+    """Number the distinct values of some columns in order of appearance."""
+    if not labels:
+        return frame.with_columns(pl.lit(0, pl.Int64).alias(name))
+    distinct = frame.select(labels).unique(maintain_order=True)
+    distinct = distinct.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(name))
+    return frame.join(distinct, on=labels, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _per_series(
+    frame: pl.DataFrame, labels: list[str], job: Job, progress: Progress
+) -> pl.DataFrame:
+    frame = _number(frame, labels, "series").sort("series", "timestamp", maintain_order=True)
+    series = frame["series"].to_numpy()
+    starts = np.flatnonzero(np.diff(series, prepend=-1))
+    lengths = np.diff(np.append(starts, len(series)))
+    column = np.arange(len(series)) - np.repeat(starts, lengths)
+    values = _finite(frame["value"].to_numpy())
+    training = _training(frame, column, np.repeat(lengths, lengths))
+    results = {name: np.full(len(series), np.nan, np.float32) for name in ("score", *BANDS)}
+    for block in _blocks(lengths):
+        inside = np.isin(series, block)
+        place = np.searchsorted(block, series[inside])
+        panel_values = np.full((len(block), int(lengths[block].max())), np.nan, np.float32)
+        panel_values[place, column[inside]] = values[inside]
+        mask = np.zeros(panel_values.shape, bool)
+        mask[place, column[inside]] = training[inside]
+        scores = _fit_and_score(_build(job, "series"), panel_values, mask, job)
+        for name in results:
+            array = getattr(scores, name)
+            if array is not None:
+                results[name][inside] = array[place, column[inside]]
+        progress(float(np.count_nonzero(np.isfinite(results["score"])) / max(1, len(series))))
+    return _assemble(frame, labels, training, results).sort("row").drop("row")
+
+
+BANDS = ("expected", "lower", "upper")
+
+
+def _assemble(
+    frame: pl.DataFrame, labels: list[str], training: Mask, results: dict[str, np.ndarray]
+) -> pl.DataFrame:
+    columns = [pl.Series("score", _settled(results["score"], training))]
+    for name in BANDS:
+        band = pl.Series(name, results[name].astype(np.float64)).fill_nan(None)
+        columns.append(band.set(pl.Series(training), None))
+    return frame.select("row", *labels, "timestamp").with_columns(columns)
+
+
+def _settled(score: npt.NDArray[np.float32], training: Mask) -> npt.NDArray[np.float64]:
+    return np.where(training | ~np.isfinite(score), 0.0, score.astype(np.float64))
+
+
+def _per_entity(
+    frame: pl.DataFrame, labels: list[str], by: str, job: Job, progress: Progress
+) -> pl.DataFrame:
+    frame = _number(frame, [by], "entity")
+    frame = _number(frame, labels, "series")
+    parts = frame.partition_by("entity", maintain_order=True)
+    done = []
+    for number, part in enumerate(parts, start=1):
+        done.append(_one_entity(part, by, job))
+        progress(number / len(parts))
+    return pl.concat(done).sort("row").drop("row")
+
+
+def _one_entity(part: pl.DataFrame, by: str, job: Job) -> pl.DataFrame:
+    times, column = np.unique(part["timestamp"].dt.epoch("us").to_numpy(), return_inverse=True)
+    ids, place = np.unique(part["series"].to_numpy(), return_inverse=True)
+    values = np.full((len(ids), len(times)), np.nan, np.float32)
+    values[place, column] = _finite(part["value"].to_numpy())
+    if "selected" in part.columns:
+        selected = np.zeros(len(times), bool)
+        selected[column[part["selected"].to_numpy()]] = True
+    else:
+        selected = np.arange(len(times)) < _train_length(len(times))
+    mask = np.broadcast_to(selected, values.shape)
+    scores = _fit_and_score(_build(job, "entity"), values, mask, job)
+    settled = _settled(scores.score[0], selected)
+    first = part.unique("timestamp", keep="first", maintain_order=True)
+    at = np.searchsorted(times, first["timestamp"].dt.epoch("us").to_numpy())
+    return first.select("row", by, "timestamp").with_columns(pl.Series("score", settled[at]))
+
+
+def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _training(frame: pl.DataFrame, column: np.ndarray, length: np.ndarray) -> Mask:
+    if "selected" in frame.columns:
+        return frame["selected"].to_numpy()
+    return column < np.ceil(TRAIN_SHARE * length)
+
+
+def _train_length(n_times: int) -> int:
+    return int(np.ceil(TRAIN_SHARE * n_times))
+
+
+def _blocks(lengths: np.ndarray) -> list[np.ndarray]:
+    """Series numbers in blocks of about `BLOCK_CELLS`, long ones with long ones."""
+    order = np.argsort(-lengths, kind="stable")
+    blocks, start = [], 0
+    while start < len(order):
+        many = max(1, BLOCK_CELLS // int(lengths[order[start]]))
+        blocks.append(np.sort(order[start : start + many]))
+        start += many
+    return blocks
+
+
+def _build(job: Job, scope: str) -> Detector:
+    name = job.detector or ("window_memory" if scope == "series" else "entity_memory")
+    detector = build(name, scope=scope) if name.startswith("pyod.") else build(name)
+    if detector.scope != scope:
+        hint = "without --by" if scope == "entity" else "with --by COLUMN"
+        raise DetectFileError(f"detector {name!r} scores {detector.scope}s: use it {hint}")
+    return detector
+
+
+def _fit_and_score(detector: Detector, values: np.ndarray, mask: Mask, job: Job) -> Scores:
+    ids = np.arange(len(values))
+    train = Panel(np.where(mask, values, np.nan), 0, STEP_US, ids)
+    try:
+        detector.fit(train)
+    except DetectorsError as error:
+        raise DetectFileError(f"cannot learn from {job.path}: {error}") from error
+    return detector.score(Panel(values, 0, STEP_US, ids))
