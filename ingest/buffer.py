@@ -32,6 +32,7 @@ class Buffer:
         self._events: list[pa.Table] = []
         self._position = 0
         self._n_samples = 0
+        self._event_bytes = 0
 
     def add_samples(self, position: int, batch: SampleBatch) -> None:
         """Add a batch that was logged at `position`."""
@@ -44,11 +45,16 @@ class Buffer:
         """Add rows of `events` that were logged at `position`."""
         with self._lock:
             self._events.append(rows)
+            self._event_bytes += rows.nbytes
             self._position = position
 
     def n_samples(self) -> int:
         """How many samples wait."""
         return self._n_samples
+
+    def event_bytes(self) -> int:
+        """How much memory the waiting events take."""
+        return self._event_bytes
 
     def drain(self) -> Drained | None:
         """Take everything; None if there is nothing."""
@@ -56,7 +62,8 @@ class Buffer:
             if not self._samples and not self._events:
                 return None
             cut = Drained(self._position, _concat(self._samples), tuple(self._events))
-            self._samples, self._events, self._n_samples = [], [], 0
+            self._samples, self._events = [], []
+            self._n_samples = self._event_bytes = 0
             return cut
 
 
@@ -87,7 +94,7 @@ def sort(batch: SampleBatch, catalogue: Catalogue) -> Sorted:
     order = np.lexsort((batch.time_ms, columns.rank[numbers]))
     numbers, time_us = numbers[order], batch.time_ms[order] * MICROS_A_MILLI
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    ends = np.append(starts[1:], len(numbers)) - 1
+    ends = np.append(starts, len(numbers))[1:] - 1
     samples = pa.table(
         [
             pa.DictionaryArray.from_arrays(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.remote_write.decode import KINDS
 from ingest.remote_write.message import Metadata
@@ -45,6 +46,8 @@ class Catalogue:
         self._cluster_codes = np.zeros(1024, np.int32)
         self._families: dict[str, Metadata] = {}
         self._columns: Columns | None = None
+        self._described = 0
+        self._redescribed: dict[int, int] = {}
         self._first_written = np.empty(0, np.int64)
         self._last_written = np.empty(0, np.int64)
 
@@ -85,9 +88,10 @@ class Catalogue:
             if not changed:
                 return
             self._families.update((m.family, m) for m in metadata)
-            for number in range(len(self._last_written)):
-                if _family_names(self._series[number].metric) & changed:
-                    self._last_written[number] = -1
+            self._described += 1
+            for number, series in enumerate(self._series):
+                if _family_names(series.metric) & changed:
+                    self._redescribed[number] = self._described
 
     def name(self, number: int) -> str:
         """The series as a person would write it."""
@@ -117,12 +121,23 @@ class Catalogue:
         """
         day = 86_400_000_000
         with self._lock:
-            later = last_us // day > self._last_written[numbers] // day
-            return later | (first_us < self._first_written[numbers])
+            due = last_us // day > self._last_written[numbers] // day
+            due |= first_us < self._first_written[numbers]
+            if self._redescribed:
+                due |= np.isin(numbers, np.fromiter(self._redescribed, np.int64))
+            return due
 
-    def mark_written(self, numbers: Ints, first_us: Ints, last_us: Ints) -> None:
-        """Remember that rows for these series are in the lake."""
+    def described(self) -> int:
+        """How often descriptions have changed: ask before `rows`, for `mark_written` after it."""
+        return self._described
+
+    def mark_written(self, numbers: Ints, first_us: Ints, last_us: Ints, described: int) -> None:
+        """Remember that rows for these series, made after `described`, are in the lake."""
         with self._lock:
+            for number in numbers.tolist() if self._redescribed else ():
+                # A description that came while the rows were written is still to be written.
+                if self._redescribed.get(number, described + 1) <= described:
+                    del self._redescribed[number]
             self._first_written[numbers] = np.minimum(self._first_written[numbers], first_us)
             self._last_written[numbers] = np.maximum(self._last_written[numbers], last_us)
 
@@ -169,16 +184,25 @@ def _family_names(metric: str) -> set[str]:
 
 
 def _columns(series: list[Series]) -> Columns:
-    clusters, cluster_code = np.unique([s.cluster for s in series], return_inverse=True)
-    metrics, metric_code = np.unique([s.metric for s in series], return_inverse=True)
+    clusters, cluster_code = _codes([s.cluster for s in series])
+    metrics, metric_code = _codes([s.metric for s in series])
     series_id = np.fromiter((s.series_id for s in series), np.int64, len(series))
     rank = np.empty(len(series), np.int64)
     rank[np.lexsort((series_id, metric_code, cluster_code))] = np.arange(len(series))
     return Columns(
-        clusters=pa.array(clusters.tolist(), pa.string()),
-        cluster_code=cluster_code.astype(np.int64),
-        metrics=pa.array(metrics.tolist(), pa.string()),
-        metric_code=metric_code.astype(np.int64),
+        clusters=clusters,
+        cluster_code=cluster_code,
+        metrics=metrics,
+        metric_code=metric_code,
         series_id=series_id,
         rank=rank,
     )
+
+
+def _codes(names: list[str]) -> tuple[pa.Array, Ints]:
+    """The distinct names in order, and the place of each name among them."""
+    encoded = pa.array(names, pa.string()).dictionary_encode()
+    order = np.asarray(pc.sort_indices(encoded.dictionary))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return encoded.dictionary.take(pa.array(order)), place[np.asarray(encoded.indices)]

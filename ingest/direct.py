@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ingest.buffer import sort
+from ingest.buffer import Sorted, sort
 from ingest.catalogue import Catalogue
 from ingest.samples import SampleBatch
 from ingest.series import Series
@@ -43,23 +43,48 @@ def append(lake: Lake, catalogue: Catalogue, samples: SampleBatch, key: CommitKe
     if done is not None and done >= key.position:
         return 0
     ordered = sort(samples, catalogue)
-    if len(samples):
-        lake.series.append(catalogue.rows(ordered.numbers, ordered.first_us, ordered.last_us))
+    append_series(lake, catalogue, ordered)
     lake.samples.append(ordered.samples, key, ordered=True)
     return len(samples)
+
+
+def append_series(lake: Lake, catalogue: Catalogue, ordered: Sorted) -> int:
+    """Append the rows of `series` that these samples need and the lake lacks.
+
+    To be called before the samples go in: no reader may meet a sample whose series it cannot name.
+
+    Returns:
+        Rows appended.
+    """
+    seen = (ordered.numbers, ordered.first_us, ordered.last_us)
+    due = catalogue.due(*seen)
+    if due.any():
+        described = catalogue.described()
+        new = (ordered.numbers[due], ordered.first_us[due], ordered.last_us[due])
+        lake.series.append(catalogue.rows(*new))
+        catalogue.mark_written(*new, described)
+    return int(due.sum())
 
 
 def replace_day(
     lake: Lake, catalogue: Catalogue, samples: SampleBatch, cluster: str, day: str
 ) -> int:
-    """Make `samples` all that the lake holds of this cluster and UTC day (`YYYY-MM-DD`).
+    """Make `samples` all that the lake holds of their clusters on this UTC day (`YYYY-MM-DD`).
+
+    Args:
+        lake: where they go.
+        catalogue: where they have their numbers from.
+        samples: of that day alone.
+        cluster: is emptied also if none of the samples is of it.
+        day: the day.
 
     Returns:
         Samples written.
     """
     ordered = sort(samples, catalogue)
-    if len(samples):
-        lake.series.append(catalogue.rows(ordered.numbers, ordered.first_us, ordered.last_us))
+    append_series(lake, catalogue, ordered)
+    clusters = {cluster, *(name for name, _ in catalogue.count_by_cluster(samples.series))}
     plain = ordered.samples.cast(lake.samples.spec.schema)
-    lake.samples.replace(plain, f"date = '{day}' AND cluster = {quote(cluster)}")
+    names = ", ".join(quote(name) for name in sorted(clusters))
+    lake.samples.replace(plain, f"date = '{day}' AND cluster IN ({names})")
     return len(samples)

@@ -6,6 +6,7 @@ see `ingest.kubernetes`) or a plain object with at least `source`, `reason` and 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,13 @@ from ingest.rfc3339 import parse_time
 from lake.schema import EVENTS
 
 Row = dict[str, Any]
+TEXT_COLUMNS = tuple(field.name for field in EVENTS.schema if field.type == pa.string())
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can write one half of a UTF-16 pair, which no UTF-8 text can hold."""
+
+MAX_COUNT = (1 << 31) - 1
+"""Kubernetes counts in 32 bits."""
+
 WATCH_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 
 
@@ -37,8 +45,10 @@ def parse(body: bytes, default_cluster: str | None, *, latest: datetime) -> pa.T
     """
     try:
         document = json.loads(body)
-    except (UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise MalformedBodyError(f"body is no JSON: {error}") from error
+    except RecursionError as error:
+        raise MalformedBodyError(f"body is nested too deeply: {error}") from error
     rows = [_row(event, default_cluster, latest) for event in _each(document)]
     return table(rows)
 
@@ -67,7 +77,7 @@ def _each(document: object) -> Iterator[Mapping[str, Any]]:
 def _row(event: Mapping[str, Any], default_cluster: str | None, latest: datetime) -> Row:
     try:
         row = kubernetes.row(event) if kubernetes.is_event(event) else _plain(event)
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InvalidEventError(
             f"event {_show(event)} has a field of a wrong type: {error}"
         ) from error
@@ -79,9 +89,22 @@ def _row(event: Mapping[str, Any], default_cluster: str | None, latest: datetime
             f"event {_show(event)} is of {row['time'].isoformat()}, "
             f"later than {latest.isoformat()}, the latest accepted"
         )
-    row["cluster"] = str(cluster)
+    row["cluster"] = cluster
+    _check_types(row, event)
     row["uid"] = row["uid"] or _fingerprint(row)
     return row
+
+
+def _check_types(row: Row, event: Mapping[str, Any]) -> None:
+    texts = [(name, row[name]) for name in TEXT_COLUMNS]
+    texts += [("attributes", text) for pair in row["attributes"] for text in pair]
+    for name, text in texts:
+        if text is not None and not isinstance(text, str):
+            raise InvalidEventError(f"event {_show(event)}: {name} is {text!r}, not a string")
+        if text is not None and SURROGATE.search(text):
+            raise InvalidEventError(f"event {_show(event)}: {name} has half a character (U+D800 …)")
+    if not 1 <= row["count"] <= MAX_COUNT:
+        raise InvalidEventError(f"event {_show(event)}: count is {row['count']}, not 1 or more")
 
 
 def _plain(event: Mapping[str, Any]) -> Row:

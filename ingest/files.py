@@ -20,6 +20,9 @@ from lake.external import read_samples
 
 HASH_BLOCK_BYTES = 1 << 20
 
+# A column of ours beside the file's: a leading double underscore keeps clear of its names.
+NUMBER = "__series"
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -81,15 +84,15 @@ def _batch(
     metric: str | None,
 ) -> SampleBatch:
     if labels:
-        sets = frame.select(labels).unique(maintain_order=True).with_row_index("series")
+        sets = frame.select(labels).unique(maintain_order=True).with_row_index(NUMBER)
         frame = frame.join(sets, on=labels, how="left", nulls_equal=True, maintain_order="left")
         distinct = sets.select(labels).to_dicts()
     else:
-        frame = frame.with_columns(pl.lit(0).alias("series"))
+        frame = frame.with_columns(pl.lit(0).alias(NUMBER))
         distinct = [{}]
     numbers = [catalogue.number(identify(_named(row, metric).items(), cluster)) for row in distinct]
     return SampleBatch(
-        np.array(numbers, np.int32)[frame["series"].to_numpy()],
+        np.array(numbers, np.int32)[frame[NUMBER].to_numpy()],
         frame["timestamp"].dt.epoch("ms").to_numpy(),
         frame["value"].to_numpy(),
     )

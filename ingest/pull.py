@@ -5,14 +5,15 @@ samples, so it can be neither ahead of them nor behind. A closed day can be pull
 replaces what the lake has of that cluster and day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import httpx
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ingest import direct
 from ingest.catalogue import Catalogue
@@ -28,6 +29,8 @@ MAX_POINTS = 10_000
 MAX_SPAN = timedelta(hours=2)
 """Longest range in one request: keeps an answer of 10,000 series in the tens of megabytes."""
 
+
+SECOND = timedelta(seconds=1)
 
 Points = tuple[Series, npt.NDArray[np.int64], npt.NDArray[np.float64]]
 """A series, its times in ms since 1970, its values."""
@@ -49,6 +52,14 @@ class PrometheusSource(BaseModel):
     )
     bearer_token: str | None = Field(None, description="sent as `Authorization: Bearer …`")
     timeout: timedelta = Field(timedelta(seconds=60), description="for one request")
+
+    @field_validator("step")
+    @classmethod
+    def _whole_seconds(cls, step: timedelta) -> timedelta:
+        # The watermark counts seconds: a finer one would be pulled in part again.
+        if step < SECOND or step % SECOND:
+            raise ValueError(f"step {step.total_seconds():g} s is not a whole number of seconds")
+        return step
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +111,14 @@ class PrometheusPuller:
 
     def _fetch(self, between: TimeRange) -> tuple[SampleBatch, int]:
         series, times, values = [], [], []
-        for part in _split(between, min(MAX_SPAN, self.source.step * MAX_POINTS)):
+        for part in _split(between, self.source.step):
+            seen: set[int] = set()
             for selector in self.source.match:
                 for one, time_ms, value in self._query(selector, part):
+                    # Selectors may overlap.
+                    if one.series_id in seen:
+                        continue
+                    seen.add(one.series_id)
                     series.append(one)
                     times.append(time_ms)
                     values.append(value)
@@ -135,16 +151,26 @@ class PrometheusPuller:
         if not isinstance(answer, dict) or answer.get("status") != "success":
             problem = answer.get("error") if isinstance(answer, dict) else answer
             raise SourceError(url, f"status {reply.status_code}: {problem}")
-        for entry in answer["data"]["result"]:
-            points = entry.get("values", [])
-            yield (
-                identify(entry["metric"].items(), source.cluster),
-                np.array([round(float(at) * 1000) for at, _ in points], np.int64),
-                np.array([float(value) for _, value in points], np.float64),
-            )
+        try:
+            yield from [_points(entry, source.cluster) for entry in answer["data"]["result"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SourceError(
+                url, f"answer is no range of series: {type(error).__name__} {error}"
+            ) from error
 
 
-def _split(between: TimeRange, span: timedelta) -> Iterator[TimeRange]:
+def _points(entry: Mapping[str, Any], cluster: str) -> Points:
+    points = entry.get("values", [])
+    return (
+        identify(entry["metric"].items(), cluster),
+        np.array([round(float(at) * 1000) for at, _ in points], np.int64),
+        np.array([float(value) for _, value in points], np.float64),
+    )
+
+
+def _split(between: TimeRange, step: timedelta) -> Iterator[TimeRange]:
+    """Parts on the grid of steps, so that points are as far apart at their borders as elsewhere."""
+    span = step * max(1, min(MAX_SPAN // step, MAX_POINTS))
     start = between.start
     while start < between.end:
         end = min(start + span, between.end)

@@ -9,26 +9,27 @@ twice. Files in the log are dropped only after the commits they led to are on di
 
 import logging
 import threading
-import uuid
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
+from ingest import direct
 from ingest import events as event_wire
 from ingest.buffer import Buffer, Drained, sort
 from ingest.catalogue import Catalogue
-from ingest.errors import BodyTooLargeError, LogError, OverloadedError
+from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
+from ingest.receiver_id import receiver_id
 from ingest.remote_write import decode, message
 from ingest.samples import SampleBatch
 from ingest.settings import IngestSettings
 from ingest.statistics import Statistics
-from ingest.wal import Record, WriteAheadLog
+from ingest.wal import MAX_CLUSTER_BYTES, Record, WriteAheadLog
 from lake import Clock, CommitKey, Lake, utc_now
-from lake.timerange import from_micros, to_micros
+from lake.timerange import to_micros
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,13 @@ REMOTE_WRITE, EVENTS = 1, 2
 """Kinds of log records; numbers are for ever."""
 
 RETRY_SECONDS = 5
+
+SAMPLE_BYTES = 20
+"""Memory of a waiting sample: its series' number, time and value. Events are weighed by it."""
+
+NO_LIMIT_BYTES = 1 << 32
+NO_LATEST = datetime.max.replace(tzinfo=UTC)
+"""For replay: what was acknowledged goes in, whatever the settings have become since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Receiver:
         self._flushing = threading.Lock()
         self._unfinished: Drained | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        self.app = f"receiver-{_receiver_id(folder)}"
+        self.app = f"receiver-{receiver_id(folder)}"
         self._committed = {
             kind: table.committed_position(self.app) or 0
             for kind, table in ((REMOTE_WRITE, lake.samples), (EVENTS, lake.events))
@@ -82,7 +90,11 @@ class Receiver:
         self._log = WriteAheadLog(
             folder / "log", settings.log_segment_bytes, max(self._committed.values()) + 1
         )
-        self._replay()
+        try:
+            self._replay()
+        except BaseException:
+            self._log.close()
+            raise
 
     def write_samples(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
         """Take a remote-write body; the future resolves to its sample count once it is durable.
@@ -94,6 +106,7 @@ class Receiver:
         self._check_load(len(body))
         now = self._clock()
         cluster = default_cluster or self.settings.default_cluster
+        _check_cluster(cluster)
         payload = message.unpack(body, self.settings.max_body_bytes)
         batch = decode.decode(
             payload,
@@ -119,6 +132,7 @@ class Receiver:
         self._check_load(len(body))
         now = self._clock()
         cluster = default_cluster or self.settings.default_cluster
+        _check_cluster(cluster)
         rows = event_wire.parse(body, cluster, latest=now + self.settings.max_future)
         done = self._log.append(
             EVENTS,
@@ -134,6 +148,11 @@ class Receiver:
         unfinished = self._unfinished
         held = 0 if unfinished is None or unfinished.samples is None else len(unfinished.samples)
         return held + self._buffer.n_samples()
+
+    def _waiting_event_bytes(self) -> int:
+        unfinished = self._unfinished
+        held = 0 if unfinished is None else sum(rows.nbytes for rows in unfinished.events)
+        return held + self._buffer.event_bytes()
 
     def log_bytes(self) -> int:
         """Size of the write-ahead log."""
@@ -174,7 +193,8 @@ class Receiver:
     def _check_load(self, size: int) -> None:
         if size > self.settings.max_body_bytes:
             raise BodyTooLargeError(size, self.settings.max_body_bytes)
-        waiting, limit = self.waiting_samples(), self.settings.max_buffered_samples
+        limit = self.settings.max_buffered_samples
+        waiting = self.waiting_samples() + self._waiting_event_bytes() // SAMPLE_BYTES
         if waiting > limit:
             raise OverloadedError(waiting, limit, RETRY_SECONDS)
 
@@ -196,14 +216,7 @@ class Receiver:
         n_samples = n_series = n_events = 0
         if cut.samples is not None and len(cut.samples):
             ordered = sort(cut.samples, self.catalogue)
-            seen = (ordered.numbers, ordered.first_us, ordered.last_us)
-            due = self.catalogue.due(*seen)
-            if due.any():
-                # Series first: no reader may meet a sample whose series it cannot name.
-                new = tuple(array[due] for array in seen)
-                self.lake.series.append(self.catalogue.rows(*new))
-                self.catalogue.mark_written(*new)
-                n_series = int(due.sum())
+            n_series = direct.append_series(self.lake, self.catalogue, ordered)
             self.lake.samples.append(ordered.samples, key, ordered=True)
             n_samples = len(cut.samples)
         if cut.events:
@@ -217,20 +230,21 @@ class Receiver:
         for record in self._log.replay():
             if record.position <= self._committed.get(record.kind, 0):
                 continue
-            latest = from_micros(record.time_us) + self.settings.max_future
-            self._replay_one(record, latest)
+            self._replay_one(record)
             self.statistics.replayed_records += 1
         if self.statistics.replayed_records:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
-    def _replay_one(self, record: Record, latest: datetime) -> None:
+    def _replay_one(self, record: Record) -> None:
         cluster = record.cluster or None
         if record.kind == REMOTE_WRITE:
-            payload = message.unpack(record.payload, self.settings.max_body_bytes)
-            batch = decode.decode(payload, self.catalogue, default_cluster=cluster, latest=latest)
+            payload = message.unpack(record.payload, NO_LIMIT_BYTES)
+            batch = decode.decode(
+                payload, self.catalogue, default_cluster=cluster, latest=NO_LATEST
+            )
             self._stored_samples(batch, record.position)
         elif record.kind == EVENTS:
-            rows = event_wire.parse(record.payload, cluster, latest=latest)
+            rows = event_wire.parse(record.payload, cluster, latest=NO_LATEST)
             self._stored_events(rows, record.position)
         else:
             raise LogError(
@@ -239,17 +253,20 @@ class Receiver:
             )
 
 
-def _receiver_id(folder: Path) -> str:
-    """A name for this log that outlives the process: the stream of positions in the lake."""
-    path = folder / "receiver-id"
-    if not path.exists():
-        path.write_text(uuid.uuid4().hex)
-    return path.read_text().strip()
+def _check_cluster(cluster: str | None) -> None:
+    size = len((cluster or "").encode())
+    if size > MAX_CLUSTER_BYTES:
+        raise InvalidLabelsError(
+            f'{{cluster="{str(cluster)[:40]}…"}}',
+            f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
+        )
 
 
 def _then(done: "Future[int]", result: int) -> "Future[int]":
     """A future with the outcome of `done`, but `result` as its value."""
     outcome: Future[int] = Future()
+    # A sender that hangs up cancels nothing: the record is on its way to disk.
+    outcome.set_running_or_notify_cancel()
 
     def settle(finished: "Future[int]") -> None:
         error = finished.exception()

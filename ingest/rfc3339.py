@@ -20,4 +20,7 @@ def parse_time(text: str) -> datetime:
         raise InvalidEventError(f"time {text!r} is not RFC 3339") from error
     if moment.tzinfo is None:
         raise InvalidEventError(f"time {text!r} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidEventError(f"time {text!r} is not between the years 1 and 9999") from error

@@ -8,10 +8,13 @@ A log is a folder of segments, `<first position>.log`, each a run of records:
 `length` counts the bytes after the checksum, which covers them; little-endian. Positions grow by
 one. One thread writes: it takes every record that waits, writes them together and calls fsync once
 for all of them (group commit). A torn record at the very end is what a crash leaves: it was never
-acknowledged, and is cut off at the next start. Damage anywhere else is an error.
+acknowledged, and is cut off at the next start. So is what a failed write left before a segment that
+goes on with the same positions. Damage before that is an error.
 """
 
+import contextlib
 import fcntl
+import io
 import itertools
 import os
 import queue
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingest.errors import LogCorruptError, LogError, LogLockedError
+from lake.parquet import sync
 
 FORMAT_VERSION = 1
 
@@ -32,6 +36,9 @@ _FRAME = struct.Struct("<II")
 _HEADER = struct.Struct("<QqBH")
 MAX_GROUP = 1024
 """Records in one fsync at most, so that the first of them need not wait for ever."""
+
+MAX_CLUSTER_BYTES = 0xFFFF
+"""Its length is a u16 in the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Record:
 class _Waiting:
     time_us: int
     kind: int
-    cluster: str
+    cluster: bytes
     payload: bytes
     stored: Callable[[int], None]
     done: "Future[int]"
@@ -80,10 +87,12 @@ class WriteAheadLog:
             self._lock_file.close()
             raise
         self._next = max(last + 1, first_position)
-        self._segment: BinaryIO | None = None
+        self._segment: io.FileIO | None = None
         self._durable_bytes = 0
         self._files = threading.Lock()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._write_for_ever, name="wal", daemon=True)
         self._thread.start()
 
@@ -99,22 +108,34 @@ class WriteAheadLog:
 
         Args:
             kind: how to decode it, 0–255.
-            cluster: context that the payload lacks.
+            cluster: context that the payload lacks, at most `MAX_CLUSTER_BYTES` of UTF-8.
             payload: the record, as it came.
             time_us: when it was received, µs since 1970.
             stored: called with the position after fsync and before the future resolves, in the
                 order of positions, from the log's own thread.
 
-        The future raises `LogError` if the disk refuses; the record is then not in the log.
+        The future raises `LogError` if the disk refuses or the log is closed; the record is then
+        not in the log. It cannot be cancelled: what is handed in is written.
+
+        Raises:
+            ValueError: the kind or the cluster does not fit into a record.
         """
+        name = cluster.encode()
+        if len(name) > MAX_CLUSTER_BYTES or not 0 <= kind <= 0xFF:
+            raise ValueError(f"kind {kind} or a cluster name of {len(name)} bytes does not fit")
         done: Future[int] = Future()
-        self._queue.put(_Waiting(time_us, kind, cluster, payload, stored, done))
+        done.set_running_or_notify_cancel()
+        with self._closing:
+            if self._closed:
+                done.set_exception(LogError(f"the log in {self.folder} is closed"))
+            else:
+                self._queue.put(_Waiting(time_us, kind, name, payload, stored, done))
         return done
 
     def replay(self) -> Iterator[Record]:
         """Every record in the log, oldest first."""
         for path in self._segments():
-            yield from _read(path)[0]
+            yield from _read(path, None)[0]
 
     def truncate(self, position: int) -> None:
         """Drop segments that hold nothing after `position`."""
@@ -131,11 +152,17 @@ class WriteAheadLog:
 
     def size_bytes(self) -> int:
         """Bytes of all segments."""
-        return sum(path.stat().st_size for path in self._segments())
+        size = 0
+        for path in self._segments():
+            with contextlib.suppress(FileNotFoundError):  # a flush may drop one meanwhile
+                size += path.stat().st_size
+        return size
 
     def close(self) -> None:
         """Write what waits, stop the thread, give up the lock."""
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
         if self._segment is not None:
             self._segment.close()
@@ -145,19 +172,22 @@ class WriteAheadLog:
         return sorted(self.folder.glob("*.log"), key=_first_position)
 
     def _recover(self) -> int:
-        """Check every segment, cut a torn end off the last one, give the last position."""
+        """Check every segment, cut off what was never acknowledged, give the last position."""
         last = 0
         segments = self._segments()
-        for path in segments:
-            records, sound_bytes = _read(path)
+        for path, following in itertools.zip_longest(segments, segments[1:]):
+            before = None if following is None else _first_position(following)
+            records, sound_bytes = _read(path, before)
+            last = records[-1].position if records else _first_position(path) - 1
             if sound_bytes < path.stat().st_size:
-                if path != segments[-1]:
+                if before is not None and last + 1 < before:
                     raise LogCorruptError(str(path), sound_bytes)
                 with path.open("r+b") as segment:
                     segment.truncate(sound_bytes)
                     os.fsync(segment.fileno())
-            if records:
-                last = records[-1].position
+            if not records:
+                # Its name must not stand before records that a later segment does not have.
+                path.unlink()
         return last
 
     def _write_for_ever(self) -> None:
@@ -176,36 +206,43 @@ class WriteAheadLog:
         with self._files:
             try:
                 segment = self._open_segment()
-                segment.write(b"".join(_encode(first + i, item) for i, item in enumerate(group)))
-                segment.flush()
+                data = memoryview(
+                    b"".join(_encode(first + i, item) for i, item in enumerate(group))
+                )
+                while data:
+                    data = data[segment.write(data) :]
                 os.fsync(segment.fileno())
                 self._durable_bytes = segment.tell()
                 self._next = first + len(group)
                 error = None
-            except OSError as problem:
+            except (OSError, MemoryError) as problem:
                 error = LogError(f"cannot write the log in {self.folder}: {problem}")
                 self._undo()
         for offset, item in enumerate(group):
             if error is not None:
                 item.done.set_exception(error)
-            else:
+                continue
+            try:
                 item.stored(first + offset)
+            except Exception as problem:  # noqa: BLE001 the sender hears of it; this thread lives on
+                item.done.set_exception(problem)
+            else:
                 item.done.set_result(first + offset)
 
-    def _open_segment(self) -> BinaryIO:
+    def _open_segment(self) -> io.FileIO:
         if self._segment is not None and self._durable_bytes >= self._segment_bytes:
             self._segment.close()
             self._segment = None
         if self._segment is None:
             # A new file for every start: what an earlier process left is never appended to.
-            path = self.folder / f"{self._next:020d}.log"
-            self._segment = path.open("wb")
-            self._durable_bytes = 0
-            descriptor = os.open(self.folder, os.O_RDONLY)
+            # Unbuffered, so that nothing of a failed write is tried again behind our back.
+            segment = (self.folder / f"{self._next:020d}.log").open("wb", buffering=0)
             try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+                sync(self.folder)
+            except OSError:
+                segment.close()
+                raise
+            self._segment, self._durable_bytes = segment, 0
         return self._segment
 
     def _undo(self) -> None:
@@ -216,7 +253,9 @@ class WriteAheadLog:
             os.ftruncate(self._segment.fileno(), self._durable_bytes)
             self._segment.seek(self._durable_bytes)
         except OSError:
-            # The torn end stays for the next start to cut off; later records go to a new file.
+            # It stays for the next start to cut off; the next segment begins with its position.
+            with contextlib.suppress(OSError):
+                self._segment.close()
             self._segment = None
 
 
@@ -235,13 +274,13 @@ def _first_position(path: Path) -> int:
 
 
 def _encode(position: int, item: _Waiting) -> bytes:
-    cluster = item.cluster.encode()
-    body = _HEADER.pack(position, item.time_us, item.kind, len(cluster)) + cluster + item.payload
+    header = _HEADER.pack(position, item.time_us, item.kind, len(item.cluster))
+    body = header + item.cluster + item.payload
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def _read(path: Path) -> tuple[list[Record], int]:
-    """All sound records of a segment from its start, and how many bytes they take."""
+def _read(path: Path, before: int | None) -> tuple[list[Record], int]:
+    """The sound records of a segment up to a position, and how many bytes they take."""
     data = path.read_bytes()
     records: list[Record] = []
     offset = 0
@@ -252,6 +291,8 @@ def _read(path: Path) -> tuple[list[Record], int]:
         if length < _HEADER.size or len(body) < length or zlib.crc32(body) != checksum:
             break
         position, time_us, kind, cluster_length = _HEADER.unpack_from(body)
+        if before is not None and position >= before:
+            break
         payload_at = _HEADER.size + cluster_length
         cluster = body[_HEADER.size : payload_at].decode()
         records.append(Record(position, time_us, kind, cluster, body[payload_at:]))

@@ -2,6 +2,7 @@
 
 * LakeError
   * LakeNotFoundError    the folder holds no lake and the caller asked not to make one
+  * LakeFolderError      a folder whose path the readers would misread
   * SchemaError          rows that do not fit their table
   * TimeRangeError       an empty, naive or reversed time range
   * QueryError           SQL that the engine refuses (syntax, unknown names, wrong types)
@@ -25,6 +26,15 @@ class LakeNotFoundError(LakeError):
             f"no lake in {root!r}: start one with `fleetlake up` or `fleetlake import`, "
             "or name its folder"
         )
+
+
+class LakeFolderError(LakeError):
+    """Parquet and Delta readers would take a part of the folder's path for something else."""
+
+    def __init__(self, root: str, part: str, rule: str) -> None:
+        self.root = root
+        self.part = part
+        super().__init__(f"lake folder {root!r}: {part!r} {rule}: choose another folder")
 
 
 class SchemaError(LakeError):

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from lake.errors import FileFormatError, QueryError
-from lake.views import quote
+from lake.views import identifier, quote
 
 READERS = {
     ".parquet": "read_parquet",
@@ -49,7 +49,7 @@ def read_samples(path: Path, *, predicate: str | None = None) -> pa.Table:
     if "value" not in columns:
         raise FileFormatError(str(path), f"has no column 'value', only {', '.join(columns)}")
     picked = [f'CAST("{time}" AS TIMESTAMPTZ) AS timestamp', "CAST(value AS DOUBLE) AS value"]
-    picked += [f'"{name}"' for name in columns if name not in {time, "value"}]
+    picked += [identifier(name) for name in columns if name not in {time, "value"}]
     if predicate is not None:
         picked.append(f"coalesce(({predicate}), false) AS selected")
     try:

@@ -17,6 +17,9 @@ from lake.views import view_names
 TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "repeat"})
 """Table functions that compute rows from their arguments alone."""
 
+QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+"""Parts of the tree that only read; every other `…_NODE` (INSERT, DELETE, COPY) does more."""
+
 FORBIDDEN_FUNCTIONS = frozenset(
     {
         # They read the process, its settings or its files, or run SQL that was never parsed.
@@ -35,6 +38,8 @@ FORBIDDEN_FUNCTIONS = frozenset(
         "write_log",
         "current_database",
         "current_schemas",
+        "pg_sleep",
+        "sleep_ms",
         "pg_read_file",
         "duckdb_secrets",
     }
@@ -67,17 +72,20 @@ def check_select(sql: str) -> str:
     if kind != duckdb.StatementType.SELECT:
         raise QueryNotAllowedError(f"statement is {kind.name}: {RULE}")
     row = parser.execute("SELECT json_serialize_sql(?)", [statements[0].query]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True}
+    try:
+        tree = json.loads(row[0]) if row else {"error": True}
+    except RecursionError as error:
+        raise QueryNotAllowedError(f"statement is nested too deeply: {RULE}") from error
     if tree.get("error"):
         # SHOW, DESCRIBE and SUMMARIZE count as SELECT for the parser but have no tree.
         raise QueryNotAllowedError(f"statement is no plain SELECT: {RULE}")
-    for node in _nodes(tree):
-        _check(node, _common_table_names(tree))
+    for node, local_names in _nodes(tree):
+        _check(node, local_names)
     return sql
 
 
 def _check(node: dict[str, Any], local_names: frozenset[str]) -> None:
-    kind = node.get("type")
+    kind = str(node.get("type"))
     if kind == "BASE_TABLE":
         _check_table(node, local_names)
     elif kind == "TABLE_FUNCTION":
@@ -86,6 +94,9 @@ def _check(node: dict[str, Any], local_names: frozenset[str]) -> None:
             raise QueryNotAllowedError(f"table function {name!r} is not allowed: {RULE}")
     elif kind == "SHOW_REF":
         raise QueryNotAllowedError(f"SHOW and DESCRIBE are not allowed: {RULE}")
+    elif kind.endswith("_NODE") and kind not in QUERY_NODES:
+        # INSERT, COPY and the like may stand in a WITH, and count as part of the SELECT.
+        raise QueryNotAllowedError(f"{kind.split('_')[0]} inside a query is not allowed: {RULE}")
     elif node.get("class") == "FUNCTION":
         name = str(node.get("function_name", "")).lower()
         if name in FORBIDDEN_FUNCTIONS:
@@ -100,22 +111,22 @@ def _check_table(node: dict[str, Any], local_names: frozenset[str]) -> None:
         raise QueryNotAllowedError(f"table {'.'.join(path) or name!r} is not allowed: {RULE}")
 
 
-def _common_table_names(tree: dict[str, Any]) -> frozenset[str]:
-    names = set()
-    for node in _nodes(tree):
-        for entry in (node.get("cte_map") or {}).get("map", []):
-            names.add(str(entry["key"]).lower())
-        if node.get("type") == "RECURSIVE_CTE_NODE":
-            names.add(str(node.get("cte_name", "")).lower())
-    return frozenset(names)
+def _nodes(tree: object) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every object of the tree, with the names of the common table expressions in its scope.
 
-
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    stack = [tree]
+    Scope matters: out of it the engine takes such a name for a file's.
+    """
+    stack: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
     while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+        item, names = stack.pop()
+        if isinstance(item, list):
+            stack.extend((child, names) for child in item)
+        elif isinstance(item, dict):
+            yield item, names
+            if item.get("type") == "RECURSIVE_CTE_NODE":
+                names |= {str(item.get("cte_name", "")).lower()}
+            for entry in (item.get("cte_map") or {}).get("map", []):
+                # Each sees those before it.
+                stack.append((entry["value"], names))
+                names |= {str(entry["key"]).lower()}
+            stack.extend((child, names) for key, child in item.items() if key != "cte_map")

@@ -8,12 +8,15 @@ import duckdb
 import pyarrow as pa
 
 from lake.clock import Clock, utc_now
-from lake.errors import LakeNotFoundError
+from lake.errors import LakeFolderError, LakeNotFoundError
 from lake.query import Result, run, run_guarded
 from lake.schema import TABLES
 from lake.snapshot import Limits, Snapshot, TableVersion
 from lake.table import Table
 from lake.timerange import TimeRange
+
+UNSAFE = "%[]^|\\"
+"""delta-rs decodes `%` twice, takes a backslash for a slash, and panics at the others."""
 
 
 class Lake:
@@ -41,8 +44,10 @@ class Lake:
 
         Raises:
             LakeNotFoundError: a table is missing and `create` is false.
+            LakeFolderError: the folder's path cannot be read back rightly.
         """
         lake = cls(Path(root).resolve(), clock)
+        _check_folder(lake.root)
         for table in lake.tables.values():
             if create:
                 table.create()
@@ -105,6 +110,18 @@ class Lake:
     def query_guarded(self, query: str, limits: Limits) -> Result:
         """Run SQL from outside; see `lake.query.run_guarded`."""
         return run_guarded(self.snapshot(), query, limits)
+
+
+def _check_folder(root: Path) -> None:
+    columns = {name for spec in TABLES.values() for name in spec.stored_schema.names}
+    for part in root.parts:
+        name, equals, _ = part.partition("=")
+        if equals and name.lower() in columns:
+            # DuckDB reads partitions off the whole path: this one would stand in for the column.
+            raise LakeFolderError(str(root), part, "looks like a partition of a column")
+        wrong = next((character for character in part if character in UNSAFE), None)
+        if wrong is not None:
+            raise LakeFolderError(str(root), part, f"holds {wrong!r}, which Delta Lake misreads")
 
 
 def connect(root: str | Path) -> duckdb.DuckDBPyConnection:

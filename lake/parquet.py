@@ -55,12 +55,24 @@ def write_file(root: Path, name: str, rows: pa.Table, day: date | None) -> DataF
         )
         sink.flush()
         os.fsync(sink.fileno())
+    sync(folder)
+    if folder != root:
+        sync(root)
     return DataFile(
         path=str(path.relative_to(root)),
         size=path.stat().st_size,
         day=day,
         stats=json.dumps(_statistics(collected[0])),
     )
+
+
+def sync(path: Path) -> None:
+    """Force a file, or a folder's list of names, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _repeats(kind: pa.DataType) -> bool:

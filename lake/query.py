@@ -12,7 +12,11 @@ from lake.guard import check_select
 from lake.snapshot import Limits, Snapshot
 from lake.timerange import TimeRange
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 8_192
+"""Rows fetched between two looks at the limits: few, since each may hold a long text."""
+
+INTERRUPT_SECONDS = 0.05
+"""Between two attempts to stop a query: one before the engine has begun has no effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +59,42 @@ def run_guarded(snapshot: Snapshot, sql: str, limits: Limits) -> Result:
     Raises:
         QueryNotAllowedError: it is something else than one SELECT over the views.
         QueryTimeoutError: it ran too long and was cancelled.
-        ResultTooLargeError: it gave more rows than allowed.
+        ResultTooLargeError: it gave more rows or bytes than allowed.
         QueryError: the engine refused it.
     """
     check_select(sql)
     with snapshot.connect(limits=limits, locked=True) as connection:
-        expired = threading.Event()
+        finished, expired = threading.Event(), threading.Event()
 
-        def cancel() -> None:
-            expired.set()
-            connection.interrupt()
+        def watch() -> None:
+            if not finished.wait(limits.seconds):
+                expired.set()
+                while not finished.wait(INTERRUPT_SECONDS):
+                    connection.interrupt()
 
-        timer = threading.Timer(limits.seconds, cancel)
-        timer.start()
+        watcher = threading.Thread(target=watch, name="query-timeout", daemon=True)
+        watcher.start()
         try:
-            rows = _fetch(connection, sql, limits.rows)
-        except duckdb.InterruptException as error:
-            raise QueryTimeoutError(limits.seconds) from error
+            rows = _fetch(connection, sql, limits)
         except duckdb.Error as error:
             if expired.is_set():
                 raise QueryTimeoutError(limits.seconds) from error
             raise QueryError(str(error)) from error
         finally:
-            timer.cancel()
+            finished.set()
+            watcher.join()
     return Result(rows, snapshot.versions)
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, most: int) -> pa.Table:
+def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits) -> pa.Table:
     reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-    batches, count = [], 0
+    batches, count, size = [], 0, 0
     for batch in reader:
         count += batch.num_rows
-        if count > most:
-            raise ResultTooLargeError("rows", most)
+        size += batch.nbytes
+        if count > limits.rows:
+            raise ResultTooLargeError("rows", limits.rows)
+        if size > limits.result_bytes:
+            raise ResultTooLargeError("bytes", limits.result_bytes)
         batches.append(batch)
     return pa.Table.from_batches(batches, schema=reader.schema)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -11,6 +11,10 @@ from lake.schema import TABLES
 from lake.table import TableFile
 from lake.timerange import TimeRange
 from lake.views import VIEWS, quote, stored_view
+
+STATISTICS_STEP = timedelta(milliseconds=1)
+"""Delta truncates times in its statistics to milliseconds, maxima too: rows may be this much later
+than `TableFile.last` says. (https://github.com/delta-io/delta/blob/master/PROTOCOL.md)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,17 @@ def _overlaps(file: TableFile, between: TimeRange, days: tuple[object, object]) 
         return False
     starts: datetime | None = file.first
     ends: datetime | None = file.last
-    return (starts is None or starts < between.end) and (ends is None or ends >= between.start)
+    return (starts is None or starts < between.end) and (
+        ends is None or ends + STATISTICS_STEP > between.start
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one query may use. Bytes are bytes, `seconds` is wall time."""
+    """What one query may use and give. Bytes are bytes, `seconds` is wall time."""
 
     rows: int = 100_000
+    result_bytes: int = 256 << 20
     seconds: float = 30.0
     memory_bytes: int = 1 << 30
     threads: int = 2
@@ -82,6 +89,8 @@ class Snapshot:
         if limits is not None:
             connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
             connection.execute(f"SET threads = {limits.threads}")
+            # Else a big sort of a stranger fills the disk below the working directory.
+            connection.execute("SET temp_directory = ''")
         connection.execute("CREATE SCHEMA stored")
         for name, spec in TABLES.items():
             paths = [file.path for file in self.tables[name].within(between)]

@@ -1,6 +1,5 @@
 """One Delta table: append once, replace a slice, list the files of a version."""
 
-import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,14 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
 from lake.clock import Clock
-from lake.parquet import DataFile, write_file
+from lake.errors import SchemaError
+from lake.parquet import DataFile, sync, write_file
 from lake.schema import TableSpec
 from lake.timerange import DAY, EPOCH
 
 MICROS_A_DAY = 86_400_000_000
+
+NOT_SATISFIED = "failed validation check"
+"""delta-rs has no error class of its own for rows outside the predicate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +120,30 @@ class Table:
     def replace(self, rows: pa.Table, predicate: str) -> int:
         """Replace all rows for which the SQL `predicate` holds by `rows`, in one commit.
 
-        Every row must satisfy the predicate. Conflicts with concurrent appends to the same day
-        are raised by Delta: for closed days and re-runs, never for the live path.
+        Conflicts with concurrent appends to the same day are raised by Delta: for closed days and
+        re-runs, never for the live path.
+
+        Raises:
+            SchemaError: the rows do not fit the table, or one does not satisfy the predicate;
+                nothing was written.
         """
         rows = self.spec.sorted(self.spec.conform(rows))
         if self.spec.day_of is not None:
             days = rows.column(self.spec.day_of).cast(pa.date32())
             rows = rows.add_column(0, pa.field("date", pa.date32(), nullable=False), days)
         with self._lock:
-            write_deltalake(
-                self._current(),
-                rows.cast(self.spec.stored_schema),
-                mode="overwrite",
-                predicate=predicate,
-                partition_by=self.spec.partition_by,
-            )
+            try:
+                write_deltalake(
+                    self._current(),
+                    rows.cast(self.spec.stored_schema),
+                    mode="overwrite",
+                    predicate=predicate,
+                    partition_by=self.spec.partition_by,
+                )
+            except DeltaError as error:
+                if NOT_SATISFIED not in str(error):
+                    raise
+                raise SchemaError(self.spec.name, f"a row is outside {predicate!r}") from error
             return self.version()
 
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:
@@ -181,6 +194,7 @@ class Table:
 
     def _commit(self, delta: DeltaTable, files: list[DataFile], key: CommitKey | None) -> None:
         modified = int(self._clock().timestamp() * 1000)
+        before = delta.version()
         transactions = [] if key is None else [Transaction(key.app, key.position)]
         delta.create_write_transaction(
             [
@@ -199,15 +213,14 @@ class Table:
             partition_by=self.spec.partition_by,
             commit_properties=CommitProperties(app_transactions=transactions),
         )
-        self._sync_log()
+        self._sync_log(before)
 
-    def _sync_log(self) -> None:
-        """Force the commit to disk: the receiver deletes its log on the strength of it."""
+    def _sync_log(self, before: int) -> None:
+        """Force the commit to disk: the receiver deletes its log on the strength of it.
+
+        Other writers may have committed since `before`; which version became ours is not told.
+        """
         log = self.folder / "_delta_log"
-        newest = log / f"{self.version():020d}.json"
-        for path in (newest, log):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        for version in range(before + 1, self.version() + 1):
+            sync(log / f"{version:020d}.json")
+        sync(log)

@@ -1,6 +1,7 @@
 """The one place where Arrow becomes a Panel, and scores become rows."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from detectors import Panel
@@ -17,9 +18,19 @@ def to_panel(cells: pa.Table, start_us: int, step_us: int, n_times: int) -> Pane
         n_times: number of columns.
 
     Returns:
-        A panel whose rows are the distinct series, by ascending id.
+        A panel whose rows are the distinct series, by ascending id. What float32 cannot hold, as
+        the largest float64 that some exporters send for "no limit", is no data.
     """
     ids, rows = np.unique(cells.column("series_id").to_numpy(), return_inverse=True)
     values = np.full((len(ids), n_times), np.nan, np.float32)
-    values[rows, cells.column("column").to_numpy()] = cells.column("value").to_numpy()
+    values[rows, cells.column("column").to_numpy()] = holdable(cells.column("value").to_numpy())
     return Panel(values, start_us, step_us, ids)
+
+
+def holdable(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The values, NaN where a panel cannot hold them: infinite, or too large for float32.
+
+    >>> holdable(np.array([1.0, float("inf"), 1e300]))
+    array([ 1., nan, nan])
+    """
+    return np.where(np.abs(values) <= np.finfo(np.float32).max, values, np.nan)

@@ -2,7 +2,7 @@
 
 * OrchestrationError
   * SettingsError      the settings file is unreadable, or a value breaks its rule
-  * FilterError        a filter of a listing is wrong (a cursor of another listing, a reversed range)
+  * FilterError        a filter of a listing is wrong (a foreign cursor, a reversed range)
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
 """

@@ -1,15 +1,17 @@
 """Every setting of fleetlake, once: name, type, default, help.
 
-Read from `fleetlake.yaml`, overridden by `FLEETLAKE_…` variables (nested names joined by `__`, as in
-`FLEETLAKE_API__PORT=9000`). Frozen after load and handed in; nothing reads it at import.
+Read from `fleetlake.yaml`, overridden by `FLEETLAKE_…` variables (nested names joined by `__`,
+as in `FLEETLAKE_API__PORT=9000`). Frozen after load and handed in; nothing reads it at import.
 """
 
 import os
-import re
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -62,18 +64,22 @@ class DetectionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     detectors: tuple[DetectorSettings, ...] = Field(
-        (DetectorSettings(),), description="each scores every chosen series"
+        (DetectorSettings(),), min_length=1, description="each scores every chosen series"
     )
     step: timedelta = Field(timedelta(minutes=1), description="width of a panel column")
     history: timedelta = Field(timedelta(hours=24), description="training data before a model")
     least_history: timedelta = Field(
-        timedelta(hours=6), description="shorter history than this is not scored: warm-up"
+        timedelta(hours=6),
+        ge=timedelta(0),
+        description="shorter history than this is not scored: warm-up",
     )
     refit_every: timedelta = Field(
-        timedelta(hours=6), description="age at which a model is refitted"
+        timedelta(hours=6), gt=timedelta(0), description="age at which a model is refitted"
     )
     delay: timedelta = Field(
-        timedelta(seconds=30), description="columns younger than this wait for late samples"
+        timedelta(seconds=30),
+        ge=timedelta(0),
+        description="columns younger than this wait for late samples",
     )
     min_length: int = Field(5, ge=1, description="columns over the threshold that make an interval")
     merge_gap: int = Field(30, ge=0, description="columns between intervals that still are one")
@@ -84,9 +90,10 @@ class DetectionSettings(BaseModel):
     @field_validator("include", "exclude")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
+        # Arrow's expressions are RE2's, as are DuckDB's, which will run it: no look-around.
         try:
-            re.compile(pattern)
-        except re.error as error:
+            pc.match_substring_regex(pa.array([""]), pattern)
+        except pa.ArrowInvalid as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
         return pattern
 
@@ -98,6 +105,10 @@ class DetectionSettings(BaseModel):
             raise ValueError(
                 f"least_history {self.least_history} is longer than history {self.history}"
             )
+        # Their anomalies are told apart by these two alone.
+        (name, by), times = Counter((one.name, one.by) for one in self.detectors).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"two detectors are {name!r} by {by}: their anomalies would mix")
         return self
 
 
@@ -112,10 +123,10 @@ class Settings(BaseSettings):
     first_day: date = Field(
         date(2026, 1, 1), description="first daily partition that Dagster offers for backfills"
     )
-    ingest: IngestSettings = Field(default_factory=IngestSettings)  # type: ignore[arg-type]
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
     sources: tuple[PrometheusSource, ...] = Field((), description="Prometheus servers to pull from")
-    detection: DetectionSettings = Field(default_factory=DetectionSettings)  # type: ignore[arg-type]
-    api: ApiSettings = Field(default_factory=ApiSettings)  # type: ignore[arg-type]
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
 
     @property
     def lake_dir(self) -> Path:
@@ -163,13 +174,18 @@ def load(path: Path | None) -> Settings:
     values: object = {}
     if path is not None:
         try:
-            values = yaml.safe_load(path.read_text()) or {}
+            values = yaml.safe_load(path.read_text("utf-8"))
         except OSError as error:
             raise SettingsError(f"settings file {path}: {error.strerror}") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(f"settings file {path} is no YAML: {error}") from error
+    if values is None:
+        values = {}
     if not isinstance(values, dict):
         raise SettingsError(f"settings file {path} holds {type(values).__name__}, not a mapping")
+    for name in values:
+        if not isinstance(name, str):
+            raise SettingsError(f"settings file {path}: {name!r} is no name of a setting")
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -186,8 +202,11 @@ CONFIG_VARIABLE = "FLEETLAKE_CONFIG"
 
 
 def load_from_environment() -> Settings:
-    """Settings for a process that is handed none: the file that `FLEETLAKE_CONFIG` names, else
-    `fleetlake.yaml` in the working directory if there is one, else defaults."""
+    """Settings for a process that is handed none.
+
+    The file that `FLEETLAKE_CONFIG` names, else `fleetlake.yaml` in the working directory if there
+    is one, else defaults.
+    """
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         return load(Path(named))

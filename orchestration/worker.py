@@ -106,4 +106,4 @@ class Worker:
 
     def _failed(self, what: str, error: Exception) -> None:
         self.health.errors[what] = f"{type(error).__name__}: {error}"
-        logger.exception("%s failed", what)
+        logger.error("%s failed", what, exc_info=error)

@@ -20,13 +20,15 @@ from api.errors import ApiError
 from api.server import bind, serving
 from ingest.simulation import simulate
 from lake import utc_now
-from orchestration.settings import ApiSettings, Settings
 from orchestration.service import Service
+from orchestration.settings import ApiSettings, Settings
 from orchestration.steps import demo as steps
 from orchestration.steps.demo import Report
 from orchestration.steps.panels import align
 
 REQUEST_SECONDS = 60.0
+
+EXAMPLE = "SELECT cluster, metric, start, score FROM anomalies ORDER BY score DESC LIMIT 5"
 
 
 def demo(
@@ -121,8 +123,7 @@ def _minutes(span: timedelta) -> str:
 def _wait(url: str, folder: Path) -> None:
     err.print(
         f"\nLook around: [bold]{url}[/bold]   API: {url}/docs   stop with Ctrl-C\n"
-        f"""SQL, from another terminal: [bold]fleetlake sql --dir {folder} \\
-    "SELECT cluster, metric, start, score FROM anomalies ORDER BY score DESC LIMIT 5"[/bold]"""
+        f"""SQL, from another terminal: [bold]fleetlake sql --dir {folder} "{EXAMPLE}"[/bold]"""
     )
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+# A pipe has no width of its own; tables are made for a wide terminal.
+PIPE_WIDTH = 140
+
 out = Console(highlight=False)
+if not out.is_terminal:
+    out.width = PIPE_WIDTH
 err = Console(stderr=True, highlight=False)
 
 

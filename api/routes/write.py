@@ -39,8 +39,11 @@ async def remote_write(request: Request, service: ServiceDep, cluster: Cluster =
 async def post_events(
     request: Request, service: ServiceDep, cluster: Cluster = None
 ) -> dict[str, int]:
-    """Events as JSON: Kubernetes Events (core/v1, events.k8s.io/v1, lists, watch lines), or plain
-    objects with `source`, `reason`, `time`. The answer comes when they are on disk."""
+    """Events as JSON; the answer comes when they are on disk.
+
+    Kubernetes Events (core/v1, events.k8s.io/v1, lists, watch lines), or plain objects with
+    `source`, `reason` and `time`.
+    """
     body = await _body(request, service.settings.ingest.max_body_bytes)
     accepted = await asyncio.wrap_future(service.receiver.write_events(body, cluster))
     return {"accepted": accepted}

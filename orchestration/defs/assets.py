@@ -1,8 +1,10 @@
 """Metrics and events a day, and the anomalies in them."""
 
 from datetime import date
+from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from lake import utc_now
 from orchestration.defs.resources import LakeResource
@@ -14,7 +16,7 @@ from orchestration.steps.pull import pull_sources
 class AnomaliesConfig(dg.Config):
     """What to score."""
 
-    clusters: list[str] = []
+    clusters: list[str] = Field(default_factory=list)
     """Only these; empty = all."""
 
 
@@ -83,7 +85,7 @@ def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
     return [metrics, events, anomalies]
 
 
-def _metadata(held: list[Holding]) -> dict[str, object]:
+def _metadata(held: list[Holding]) -> dict[str, dg.MetadataValue[Any] | int]:
     rows = [
         dg.TableRecord({"cluster": one.cluster, "rows": one.rows, "newest": one.newest.isoformat()})
         for one in held

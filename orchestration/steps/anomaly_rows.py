@@ -170,7 +170,7 @@ def _row(one: Found, detector: str, lake_version: int, state: str) -> Row:
 
 
 def anomaly_id(one: Found, detector: str) -> str:
-    """The same interval of the same thing by the same detector has the same id, whoever finds it."""
+    """The same interval of the same thing by the same detector has the same id."""
     about: list[object] = [one.cluster, detector, to_micros(one.start)]
     if one.subject is not None:
         about += [one.subject.by, one.subject.namespace, one.subject.name]

@@ -52,7 +52,8 @@ WITH fresh AS (
     FROM samples WHERE date >= $day AND time >= $since GROUP BY cluster
 ), known AS (
     SELECT cluster, count(*) AS series, count(DISTINCT node) AS nodes,
-           count(DISTINCT namespace) AS namespaces, count(DISTINCT (namespace, workload)) AS workloads,
+           count(DISTINCT namespace) AS namespaces,
+           count(DISTINCT (namespace, workload)) AS workloads,
            max(last_seen) AS last_seen
     FROM series GROUP BY cluster
 ), odd AS (
@@ -94,7 +95,7 @@ ORDER BY start DESC, anomaly_id DESC LIMIT $rows
 """
 
 LONGEST_INTERVAL = timedelta(days=2)
-"""An interval is filed under the day it starts; longer ones than this are cut by a daily backfill."""
+"""An interval is filed under the day it starts, so a listing looks back this far for it."""
 
 
 def anomalies(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None = None) -> Page:

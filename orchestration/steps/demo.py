@@ -83,7 +83,8 @@ class FaultReport:
         """From the fault's start to its first anomaly's; None = missed."""
         if not self.anomalies:
             return None
-        return max(timedelta(0), min(row["start"] for row in self.anomalies) - self.fault.start)
+        first: datetime = min(row["start"] for row in self.anomalies)
+        return max(timedelta(0), first - self.fault.start)
 
 
 @dataclass(frozen=True, slots=True)

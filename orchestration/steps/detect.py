@@ -1,8 +1,8 @@
 """Detection on the lake: choose series, read panels, fit, score, write intervals as anomalies.
 
 Two callers. A *day* (Dagster, a backfill) is scored as a whole and replaces what the lake holds of
-it, so it can be repeated. A *tick* (the resident worker) scores what is fresh: an interval keeps its
-id and start while it grows, is `interim` while it may, and `final` after.
+it, so it can be repeated. A *tick* (the resident worker) scores what is fresh: an interval keeps
+its id and start while it grows, is `interim` while it may, and `final` after.
 """
 
 import logging

@@ -25,6 +25,9 @@ TRAIN_SHARE = 0.15
 BLOCK_CELLS = 20_000_000
 """Cells of a panel at once: 80 MB of float32, a few times that while it is scored."""
 
+# Our own columns beside the file's: a leading double underscore keeps clear of its names.
+ROW, SERIES, ENTITY = "__row", "__series", "__entity"
+
 RESERVED = ("timestamp", "value", "selected")
 
 STEP_US = 60_000_000
@@ -66,7 +69,7 @@ def detect_file(job: Job, progress: Progress = lambda _: None) -> pl.DataFrame:
     """
     frame = pl.DataFrame(read_samples(job.path, predicate=job.train_where))
     labels = _labels(frame, job)
-    frame = frame.with_row_index("row")
+    frame = frame.with_row_index(ROW)
     if job.by is None:
         return _per_series(frame, labels, job, progress)
     return _per_entity(frame, labels, job.by, job, progress)
@@ -96,8 +99,8 @@ def _number(frame: pl.DataFrame, labels: Sequence[str], name: str) -> pl.DataFra
 def _per_series(
     frame: pl.DataFrame, labels: list[str], job: Job, progress: Progress
 ) -> pl.DataFrame:
-    frame = _number(frame, labels, "series").sort("series", "timestamp", maintain_order=True)
-    series = frame["series"].to_numpy()
+    frame = _number(frame, labels, SERIES).sort(SERIES, "timestamp", maintain_order=True)
+    series = frame[SERIES].to_numpy()
     starts = np.flatnonzero(np.diff(series, prepend=-1))
     lengths = np.diff(np.append(starts, len(series)))
     column = np.arange(len(series)) - np.repeat(starts, lengths)
@@ -117,7 +120,7 @@ def _per_series(
             if array is not None:
                 results[name][inside] = array[place, column[inside]]
         progress(float(np.count_nonzero(np.isfinite(results["score"])) / max(1, len(series))))
-    return _assemble(frame, labels, training, results).sort("row").drop("row")
+    return _assemble(frame, labels, training, results).sort(ROW).drop(ROW)
 
 
 BANDS = ("expected", "lower", "upper")
@@ -130,7 +133,7 @@ def _assemble(
     for name in BANDS:
         band = pl.Series(name, results[name].astype(np.float64)).fill_nan(None)
         columns.append(band.set(pl.Series(training), None))
-    return frame.select("row", *labels, "timestamp").with_columns(columns)
+    return frame.select(ROW, *labels, "timestamp").with_columns(columns)
 
 
 def _settled(score: npt.NDArray[np.float32], training: Mask) -> npt.NDArray[np.float64]:
@@ -140,19 +143,19 @@ def _settled(score: npt.NDArray[np.float32], training: Mask) -> npt.NDArray[np.f
 def _per_entity(
     frame: pl.DataFrame, labels: list[str], by: str, job: Job, progress: Progress
 ) -> pl.DataFrame:
-    frame = _number(frame, [by], "entity")
-    frame = _number(frame, labels, "series")
-    parts = frame.partition_by("entity", maintain_order=True)
+    frame = _number(frame, [by], ENTITY)
+    frame = _number(frame, labels, SERIES)
+    parts = frame.partition_by(ENTITY, maintain_order=True)
     done = []
     for number, part in enumerate(parts, start=1):
         done.append(_one_entity(part, by, job))
         progress(number / len(parts))
-    return pl.concat(done).sort("row").drop("row")
+    return pl.concat(done).sort(ROW).drop(ROW)
 
 
 def _one_entity(part: pl.DataFrame, by: str, job: Job) -> pl.DataFrame:
     times, column = np.unique(part["timestamp"].dt.epoch("us").to_numpy(), return_inverse=True)
-    ids, place = np.unique(part["series"].to_numpy(), return_inverse=True)
+    ids, place = np.unique(part[SERIES].to_numpy(), return_inverse=True)
     values = np.full((len(ids), len(times)), np.nan, np.float32)
     values[place, column] = _finite(part["value"].to_numpy())
     if "selected" in part.columns:
@@ -165,7 +168,7 @@ def _one_entity(part: pl.DataFrame, by: str, job: Job) -> pl.DataFrame:
     settled = _settled(scores.score[0], selected)
     first = part.unique("timestamp", keep="first", maintain_order=True)
     at = np.searchsorted(times, first["timestamp"].dt.epoch("us").to_numpy())
-    return first.select("row", by, "timestamp").with_columns(pl.Series("score", settled[at]))
+    return first.select(ROW, by, "timestamp").with_columns(pl.Series("score", settled[at]))
 
 
 def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -47,7 +47,6 @@ def chart(
     series = info(rows[0])
     start = align(anomaly["start"] - margin, settings.step)
     end = min(align(anomaly["end"] + margin, settings.step), start + LONGEST)
-    between = TimeRange(start, end)
     name = anomaly["detector"].partition(" by ")[0]
     chosen = next(
         (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)

@@ -1,8 +1,8 @@
 """Panels from the lake: one query buckets samples, turns counters into rates, leaves gaps.
 
 A column holds the mean of a gauge's samples, or of a counter's rate between consecutive samples
-(per second; a fall is a reset, after which the new value is the increase, as in PromQL). Two samples
-further apart than `LONGEST_GAP` have no rate between them.
+(per second; a fall is a reset, after which the new value is the increase, as in PromQL). Two
+samples further apart than `LONGEST_GAP` have no rate between them.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,91 @@
+"""What all tests share: a fixed time, an empty lake, rows of samples, remote-write bodies.
+
+Builders come as fixtures, since test modules cannot import each other.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ingest.remote_write import message
+from ingest.remote_write import remote_write_pb2 as schema
+from lake import Lake
+from lake.schema import SAMPLES, TIMESTAMP
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+Labels = Sequence[tuple[str | bytes, str | bytes]]
+Points = Sequence[tuple[int, float]]
+
+
+@pytest.fixture
+def noon() -> datetime:
+    """The tests' present."""
+    return NOON
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.open(tmp_path / "lake")
+
+
+@pytest.fixture
+def make_samples() -> Callable[..., pa.Table]:
+    """Builds rows of `samples`, one a value, a second apart."""
+
+    def build(
+        values: Iterable[float] = (1.0,),
+        start: datetime = NOON,
+        step: timedelta = timedelta(seconds=1),
+        cluster: str = "eu",
+        metric: str = "up",
+        series_id: int = 1,
+    ) -> pa.Table:
+        values = list(values)
+        n = len(values)
+        times = pa.array([start + i * step for i in range(n)], TIMESTAMP)
+        columns = [[cluster] * n, [metric] * n, [series_id] * n, times, values]
+        return pa.table(
+            [pa.array(c, f.type) for c, f in zip(columns, SAMPLES.schema, strict=True)],
+            names=SAMPLES.schema.names,
+        )
+
+    return build
+
+
+@pytest.fixture
+def payload() -> Callable[..., bytes]:
+    """Builds an unpacked WriteRequest by protobuf's own encoder, an oracle beside ours."""
+
+    def build(
+        *series: tuple[Labels, Points],
+        metadata: Sequence[tuple[str, int, str, str]] = (),
+        exemplars: int = 0,
+        histograms: int = 0,
+    ) -> bytes:
+        request = schema.WriteRequest()
+        for labels, points in series:
+            one = request.timeseries.add()
+            for pair in labels:
+                name, value = (x.encode() if isinstance(x, str) else x for x in pair)
+                one.labels.append(schema.Label(name=name, value=value).SerializeToString())
+            for at, value in points:
+                one.samples.add(timestamp=at, value=value)
+            one.exemplars.extend([b"x"] * exemplars)
+            one.histograms.extend([b"x"] * histograms)
+        for family, kind, text, unit in metadata:
+            request.metadata.add(
+                metric_family_name=family.encode(), type=kind, help=text.encode(), unit=unit.encode()
+            )
+        return request.SerializeToString()
+
+    return build
+
+
+@pytest.fixture
+def body(payload: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Builds a packed WriteRequest, as it comes over the wire."""
+    return lambda *series, **parts: message.pack(payload(*series, **parts))

@@ -1,0 +1,282 @@
+import contextlib
+import math
+import os
+import struct
+import subprocess
+import sys
+import threading
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from lake import CommitKey, Lake
+from lake.errors import SchemaError
+
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def count(lake, where="true"):
+    return lake.sql(f"SELECT count(*) AS n FROM samples WHERE {where}").to_pylist()[0]["n"]
+
+
+def without(rows, name):
+    return rows.drop_columns([name])
+
+
+def with_column(rows, name, values):
+    index = rows.column_names.index(name)
+    return rows.set_column(index, name, pa.array(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        pytest.param(lambda r: without(r, "value"), "'value' is missing", id="missing"),
+        pytest.param(
+            lambda r: r.append_column("extra", pa.array([1])), "unknown column 'extra'", id="unknown"
+        ),
+        pytest.param(
+            lambda r: r.append_column("date", pa.array([date(2026, 3, 1)])),
+            "unknown column 'date'",
+            id="date is never handed in",
+        ),
+        pytest.param(lambda r: with_column(r, "value", ["high"]), "'value' is string", id="type"),
+        pytest.param(
+            lambda r: with_column(r, "series_id", [1.5]), "'series_id' is double", id="fraction"
+        ),
+        pytest.param(
+            lambda r: with_column(r, "cluster", [None]), "'cluster' has nulls", id="null cluster"
+        ),
+        pytest.param(
+            lambda r: with_column(r, "time", pa.array([None], pa.timestamp("us", "UTC"))),
+            "'time' has nulls",
+            id="null time",
+        ),
+    ],
+)
+def test_append_refuses_rows_that_do_not_fit(lake, make_samples, change, rule):
+    version, before = lake.samples.version(), set(lake.root.rglob("*"))
+    with pytest.raises(SchemaError, match="samples") as refusal:
+        lake.samples.append(change(make_samples()), CommitKey("app", 1))
+    assert rule in str(refusal.value)
+    assert refusal.value.table == "samples"
+    assert lake.samples.version() == version
+    assert lake.samples.committed_position("app") is None
+    assert set(lake.root.rglob("*")) == before
+
+
+def test_append_takes_columns_in_any_order_and_sorts_rows(lake, make_samples, noon):
+    late = make_samples([1.0], start=noon + timedelta(hours=1))
+    rows = pa.concat_tables([late, make_samples([2.0]), make_samples([3.0], cluster="af")])
+    lake.samples.append(rows.select(rows.column_names[::-1]))
+    (file,) = lake.samples.files()[1]
+    stored = lake.sql("SELECT value FROM samples").column("value").to_pylist()
+    assert stored == [3.0, 2.0, 1.0]
+    assert (file.rows, file.first, file.last) == (3, noon, noon + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("position", [5, 4, 1, 0])
+def test_a_committed_position_is_not_committed_again(lake, make_samples, position):
+    version = lake.samples.append(make_samples(), CommitKey("app", 5))
+    assert lake.samples.append(make_samples(), CommitKey("app", position)) == version
+    assert count(lake) == 1
+    assert lake.samples.committed_position("app") == 5
+
+
+def test_streams_have_positions_of_their_own(lake, make_samples):
+    lake.samples.append(make_samples(), CommitKey("a", 5))
+    lake.samples.append(make_samples(), CommitKey("b", 1))
+    lake.samples.append(make_samples(), CommitKey("a", 6))
+    assert count(lake) == 3
+    positions = [lake.samples.committed_position(app) for app in ("a", "b", "c")]
+    assert positions == [6, 1, None]
+    assert lake.events.committed_position("a") is None
+
+
+def test_a_second_lake_object_sees_the_position(lake, make_samples):
+    other = Lake.open(lake.root)
+    lake.samples.append(make_samples(), CommitKey("app", 2))
+    other.samples.append(make_samples(), CommitKey("app", 2))
+    assert count(lake) == count(other) == 1
+
+
+def test_a_race_for_one_position_commits_it_once(lake, make_samples):
+    lakes = [lake, *(Lake.open(lake.root) for _ in range(3))]
+    start = threading.Barrier(len(lakes))
+
+    def write(one):
+        start.wait()
+        for position in range(1, 6):
+            # Delta refuses the loser, or it finds the position there already.
+            with contextlib.suppress(CommitFailedError):
+                one.samples.append(make_samples([position]), CommitKey("app", position))
+
+    run_all([threading.Thread(target=write, args=(one,)) for one in lakes])
+    assert lake.sql("SELECT value, count(*) AS n FROM samples GROUP BY 1 ORDER BY 1").to_pylist() == [
+        {"value": float(position), "n": 1} for position in range(1, 6)
+    ]
+
+
+def test_an_empty_append_commits_only_its_position(lake, make_samples):
+    version = lake.samples.version()
+    assert lake.samples.append(make_samples([])) == version
+    assert lake.samples.append(make_samples([]), CommitKey("app", 7)) == version + 1
+    assert lake.samples.committed_position("app") == 7
+    assert lake.samples.files()[1] == ()
+
+
+def run_all(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one Lake", "two Lakes"])
+def test_two_threads_lose_nothing(lake, make_samples, shared):
+    lakes = [lake, lake if shared else Lake.open(lake.root)]
+
+    def write(number):
+        for i in range(15):
+            lakes[number].samples.append(make_samples([i], series_id=number), CommitKey(str(number), i))
+
+    run_all([threading.Thread(target=write, args=(number,)) for number in (0, 1)])
+    assert count(lake) == 30
+    assert count(lake, "series_id = 0") == 15
+
+
+WRITER = """
+import sys
+import pyarrow as pa
+from datetime import UTC, datetime
+from lake import CommitKey, Lake
+lake = Lake.open(sys.argv[1])
+time = pa.array([datetime(2026, 3, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+for i in range(1, 16):
+    rows = {"cluster": ["us"], "metric": ["up"], "series_id": [2], "time": time, "value": [float(i)]}
+    lake.samples.append(pa.table(rows), CommitKey("process", i))
+"""
+
+
+def test_a_second_process_loses_nothing(lake, make_samples):
+    other = subprocess.Popen([sys.executable, "-c", WRITER, str(lake.root)])
+    own = 0
+    while other.poll() is None:
+        own += 1
+        lake.samples.append(make_samples([own]), CommitKey("here", own))
+    assert other.returncode == 0
+    assert count(lake, "cluster = 'us'") == 15
+    assert count(lake, "cluster = 'eu'") == own > 0
+
+
+def test_rows_over_midnight_lie_in_their_days(lake, make_samples):
+    step = timedelta(microseconds=1)
+    lake.samples.append(make_samples([1, 2], start=MIDNIGHT - step, step=step))
+    assert [(file.day, file.rows) for file in lake.samples.files()[1]] == [
+        (date(2026, 3, 1), 1),
+        (date(2026, 3, 2), 1),
+    ]
+    rows = lake.sql("SELECT date, value FROM samples ORDER BY time").to_pylist()
+    assert rows == [
+        {"date": date(2026, 3, 1), "value": 1.0},
+        {"date": date(2026, 3, 2), "value": 2.0},
+    ]
+
+
+def test_days_before_1970_and_at_its_first_instant(lake, make_samples):
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    step = timedelta(microseconds=1)
+    lake.samples.append(make_samples([1, 2], start=start - step, step=step))
+    days = [file.day for file in lake.samples.files()[1]]
+    assert days == [date(1969, 12, 31), date(1970, 1, 1)]
+
+
+def test_values_come_back_to_the_bit(lake, make_samples):
+    stale = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+    values = [math.nan, stale, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308]
+    lake.samples.append(make_samples(values))
+    stored = lake.sql("SELECT value FROM samples ORDER BY time").column("value").to_pylist()
+    assert [struct.pack("<d", v) for v in stored] == [struct.pack("<d", v) for v in values]
+
+
+def test_replace_is_idempotent_and_touches_nothing_else(lake, make_samples):
+    lake.samples.append(make_samples([1, 2, 3]))
+    lake.samples.append(make_samples([4], cluster="us"))
+    lake.samples.append(make_samples([5], start=MIDNIGHT))
+    for _ in range(2):
+        lake.samples.replace(make_samples([7, 8]), "date = '2026-03-01' AND cluster = 'eu'")
+        values = lake.sql("SELECT value FROM samples ORDER BY value").column("value").to_pylist()
+        assert values == [4, 5, 7, 8]
+
+
+def test_replace_by_nothing_deletes(lake, make_samples):
+    lake.samples.append(make_samples([1, 2], start=MIDNIGHT - timedelta(seconds=1)))
+    lake.samples.replace(make_samples([]), "date = '2026-03-01'")
+    assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [2]
+
+
+def test_replace_refuses_rows_outside_its_predicate(lake, make_samples):
+    lake.samples.append(make_samples([1]))
+    with pytest.raises(SchemaError, match="cluster = 'eu'"):
+        lake.samples.replace(make_samples([2], cluster="us"), "cluster = 'eu'")
+    assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [1]
+
+
+def test_replace_keeps_positions(lake, make_samples):
+    lake.samples.append(make_samples(), CommitKey("app", 3))
+    lake.samples.replace(make_samples([2]), "cluster = 'eu'")
+    assert Lake.open(lake.root).samples.committed_position("app") == 3
+
+
+def test_files_of_a_version_stay_as_they_were(lake, make_samples):
+    first = lake.samples.append(make_samples([1]))
+    lake.samples.append(make_samples([2]))
+    lake.samples.replace(make_samples([3]), "cluster = 'eu'")
+    version, files = lake.samples.files(first)
+    assert (version, [file.rows for file in files]) == (first, [1])
+    assert Path(files[0].path).is_file()
+    assert DeltaTable(str(lake.samples.folder), version=first).version() == first
+
+
+def test_append_forces_all_that_it_wrote_to_disk(lake, make_samples, monkeypatch):
+    """Also where another writer commits right after us, and its version is the newest."""
+    other, synced, fsync = Lake.open(lake.root), set(), os.fsync
+    version = lake.samples.version
+
+    def record(descriptor):
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    def version_after_another_commit():
+        monkeypatch.setattr(lake.samples, "version", version)
+        other.samples.append(make_samples([2]))
+        synced.clear()
+        return version()
+
+    monkeypatch.setattr(os, "fsync", record)
+    lake.samples.append(make_samples([0]))
+    data = {Path(file.path) for file in lake.samples.files()[1]}
+    assert data | {next(iter(data)).parent, lake.samples.folder} <= synced
+    monkeypatch.setattr(lake.samples, "version", version_after_another_commit)
+    lake.samples.append(make_samples([1]))
+    log = lake.samples.folder / "_delta_log"
+    assert {log / f"{2:020d}.json", log} <= synced
+
+
+def test_a_write_that_fails_leaves_no_row_and_no_position(lake, make_samples, monkeypatch):
+    lake.samples.append(make_samples([1]), CommitKey("app", 1))
+
+    def refuse(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, "fsync", refuse)
+        lake.samples.append(make_samples([2]), CommitKey("app", 2))
+    assert count(lake) == 1
+    assert lake.samples.committed_position("app") == 1
+    lake.samples.append(make_samples([2]), CommitKey("app", 2))
+    assert count(lake) == 2
