@@ -280,7 +280,7 @@ def _merge(before: Row, row: Row) -> Row:
     return {
         **peak,
         "anomaly_id": before["anomaly_id"],
-        "start": min(before["start"], row["start"]),
+        "start": before["start"],
         "end": max(before["end"], row["end"]),
         "state": row["state"],
         "lake_version": row["lake_version"],

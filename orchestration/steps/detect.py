@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from detectors import Detector, DetectorsError, Panel, build, find_intervals
+from detectors import Detector, Panel, build, find_intervals
+from detectors.catalogue import PYOD_PREFIX
+from detectors.errors import NoTrainingDataError
 from lake import Lake, TimeRange
 from lake.views import quote
+from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Row, Subject
@@ -23,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
+
+
+OUTSIDE_NAMESPACES = frozenset({"node", "instance"})
+"""Entities that belong to no namespace, although series of one may name several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,22 @@ class Model:
     fitted_at: datetime
 
 
+def unfitted(chosen: DetectorSettings) -> Detector:
+    """The detector of the settings.
+
+    Raises:
+        UnknownDetectorError, InvalidParameterError: see `detectors.build`.
+        SettingsError: it scores single series and is to score entities, or the other way round.
+    """
+    scope = "series" if chosen.by is None else "entity"
+    given = {"scope": scope} if chosen.name.startswith(PYOD_PREFIX) else {}
+    detector = build(chosen.name, **(given | chosen.parameters))
+    if detector.scope != scope:
+        hint = "leave `by` out" if chosen.by else "say `by: pod` or the like"
+        raise SettingsError(f"detector {chosen.name!r} does not score one {scope} at a time: {hint}")
+    return detector
+
+
 def fit(
     lake: Lake,
     group: Group,
@@ -60,14 +83,19 @@ def fit(
     until: datetime,
     lake_version: int,
 ) -> Model | None:
-    """Fit a detector on the history before `until`; None where there is too little of it."""
+    """Fit a detector on the history before `until`; None where there is too little of it.
+
+    Raises:
+        DetectorsError, SettingsError: see `unfitted`.
+    """
+    detector = unfitted(chosen)
     between = TimeRange(until - settings.history, until)
     panel = read_panel(lake, group.series, between, settings.step)
     if panel.n_series == 0:
         return None
     try:
-        detector = build(chosen.name, **chosen.parameters).fit(panel)
-    except DetectorsError as error:
+        detector.fit(panel)
+    except NoTrainingDataError as error:
         logger.info("not fitted", extra={"subject": str(group.subject), "why": str(error)})
         return None
     version = anomaly_rows.model_version(chosen, between, lake_version)
@@ -84,7 +112,8 @@ def groups(series: Sequence[SeriesInfo], chosen: DetectorSettings, block: int) -
     for one in series:
         name = one.entity[chosen.by]
         if name:
-            members[one.cluster, one.entity["namespace"], name].append(one)
+            namespace = None if chosen.by in OUTSIDE_NAMESPACES else one.entity["namespace"]
+            members[one.cluster, namespace, name].append(one)
     for (cluster, namespace, name), own in members.items():
         yield Group(Subject(cluster, chosen.by, name, namespace), own)
 
@@ -205,11 +234,16 @@ class Ticker:
         lake: where samples are and anomalies go.
         settings: what to score and how.
         but_not: clusters that are pulled, and so scored by the schedule.
+
+    Raises:
+        DetectorsError, SettingsError: a detector of the settings cannot be used; see `unfitted`.
     """
 
     def __init__(
         self, lake: Lake, settings: DetectionSettings, but_not: Sequence[str] = ()
     ) -> None:
+        for chosen in settings.detectors:
+            unfitted(chosen)
         self.lake = lake
         self.settings = settings
         self._but_not = tuple(but_not)

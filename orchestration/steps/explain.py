@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from detectors import DetectorsError
 from lake import Lake, TimeRange
 from lake.timerange import from_micros
+from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, detect
 from orchestration.steps.browse import Row
@@ -52,7 +54,11 @@ def chart(
         (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)
     )
     group = detect.Group(None, [series])
-    model = detect.fit(lake, group, chosen, settings, start, anomaly["lake_version"])
+    try:
+        model = detect.fit(lake, group, chosen, settings, start, anomaly["lake_version"])
+    except (DetectorsError, SettingsError):
+        # The settings have changed since, and with them what the name means.
+        model = None
     context = timedelta(0) if model is None else model.detector.context * settings.step
     panel = read_panel(lake, [series], TimeRange(start - context, end), settings.step)
     if panel.n_series == 0:
