@@ -5,13 +5,12 @@ write into the allowed folder, and let any function run. So the statement's type
 and then every table, table function and scalar function that its tree names.
 """
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import duckdb
 
 from lake.errors import QueryError, QueryNotAllowedError
+from lake.syntax import Node, parse, parser
 from lake.views import view_names
 
 TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "repeat"})
@@ -61,30 +60,49 @@ def check_select(sql: str) -> str:
         QueryError: the SQL does not parse.
         QueryNotAllowedError: it parses but is something else, or names what it may not.
     """
-    parser = duckdb.connect()
-    try:
-        statements = parser.extract_statements(sql)
-    except duckdb.Error as error:
-        raise QueryError(str(error)) from error
-    if len(statements) != 1:
-        raise QueryNotAllowedError(f"{len(statements)} statements: {RULE}")
-    kind = statements[0].type
-    if kind != duckdb.StatementType.SELECT:
-        raise QueryNotAllowedError(f"statement is {kind.name}: {RULE}")
-    row = parser.execute("SELECT json_serialize_sql(?)", [statements[0].query]).fetchone()
-    try:
-        tree = json.loads(row[0]) if row else {"error": True}
-    except RecursionError as error:
-        raise QueryNotAllowedError(f"statement is nested too deeply: {RULE}") from error
-    if tree.get("error"):
+    with parser() as connection:
+        try:
+            statements = connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+        if len(statements) != 1:
+            raise QueryNotAllowedError(f"{len(statements)} statements: {RULE}")
+        kind = statements[0].type
+        if kind != duckdb.StatementType.SELECT:
+            raise QueryNotAllowedError(f"statement is {kind.name}: {RULE}")
+        try:
+            tree = parse(connection, statements[0].query)
+        except RecursionError as error:
+            raise QueryNotAllowedError(f"statement is nested too deeply: {RULE}") from error
+    if tree is None:
         # SHOW, DESCRIBE and SUMMARIZE count as SELECT for the parser but have no tree.
         raise QueryNotAllowedError(f"statement is no plain SELECT: {RULE}")
-    for node, local_names in _nodes(tree):
+    for node, local_names in _scoped(tree):
         _check(node, local_names)
     return sql
 
 
-def _check(node: dict[str, Any], local_names: frozenset[str]) -> None:
+def _scoped(tree: Node) -> Iterator[tuple[Node, frozenset[str]]]:
+    """Every node with the names of the CTEs in whose scope it stands.
+
+    A CTE sees those before it, and itself if it is recursive; the query sees them all.
+    """
+    stack: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
+    while stack:
+        item, names = stack.pop()
+        if isinstance(item, dict):
+            if item.get("type") == "RECURSIVE_CTE_NODE":
+                names |= {str(item["cte_name"]).lower()}
+            for entry in (item.get("cte_map") or {}).get("map", []):
+                stack.append((entry["value"], names))
+                names |= {str(entry["key"]).lower()}
+            yield item, names
+            stack.extend((child, names) for key, child in item.items() if key != "cte_map")
+        elif isinstance(item, list):
+            stack.extend((child, names) for child in item)
+
+
+def _check(node: Node, local_names: frozenset[str]) -> None:
     kind = str(node.get("type"))
     if kind == "BASE_TABLE":
         _check_table(node, local_names)
@@ -103,30 +121,9 @@ def _check(node: dict[str, Any], local_names: frozenset[str]) -> None:
             raise QueryNotAllowedError(f"function {name!r} is not allowed: {RULE}")
 
 
-def _check_table(node: dict[str, Any], local_names: frozenset[str]) -> None:
+def _check_table(node: Node, local_names: frozenset[str]) -> None:
     path = [part.lower() for part in (node.get("qualified_name") or {}).get("path", [])]
     name = path[-1] if path else str(node.get("table_name", "")).lower()
     plain = len(path) <= 1 and not node.get("schema_name") and not node.get("catalog_name")
     if not plain or name not in view_names() | local_names:
         raise QueryNotAllowedError(f"table {'.'.join(path) or name!r} is not allowed: {RULE}")
-
-
-def _nodes(tree: object) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every object of the tree, with the names of the common table expressions in its scope.
-
-    Scope matters: out of it the engine takes such a name for a file's.
-    """
-    stack: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
-    while stack:
-        item, names = stack.pop()
-        if isinstance(item, list):
-            stack.extend((child, names) for child in item)
-        elif isinstance(item, dict):
-            yield item, names
-            if item.get("type") == "RECURSIVE_CTE_NODE":
-                names |= {str(item.get("cte_name", "")).lower()}
-            for entry in (item.get("cte_map") or {}).get("map", []):
-                # Each sees those before it.
-                stack.append((entry["value"], names))
-                names |= {str(entry["key"]).lower()}
-            stack.extend((child, names) for key, child in item.items() if key != "cte_map")

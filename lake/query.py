@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from lake.bounds import time_bounds
 from lake.errors import QueryError, QueryTimeoutError, ResultTooLargeError
 from lake.guard import check_select
 from lake.snapshot import Limits, Snapshot
@@ -39,12 +40,12 @@ def run(
         snapshot: what to read.
         sql: any one statement that gives rows; `$name` takes a parameter.
         params: values of the parameters.
-        between: skip files without rows of this range.
+        between: skip files without rows of this range; by default, read off the query itself.
 
     Raises:
         QueryError: the engine refused it.
     """
-    with snapshot.connect(between=between) as connection:
+    with snapshot.connect(between=between or time_bounds(sql)) as connection:
         try:
             relation = connection.sql(sql, params=dict(params) if params else None)
             rows = relation.to_arrow_table()
@@ -63,7 +64,8 @@ def run_guarded(snapshot: Snapshot, sql: str, limits: Limits) -> Result:
         QueryError: the engine refused it.
     """
     check_select(sql)
-    with snapshot.connect(limits=limits, locked=True) as connection:
+    bounds = time_bounds(sql)
+    with snapshot.connect(between=bounds, limits=limits, locked=True) as connection:
         finished, expired = threading.Event(), threading.Event()
 
         def watch() -> None:

@@ -70,15 +70,15 @@ class Snapshot:
     def connect(
         self,
         *,
-        between: TimeRange | None = None,
+        between: TimeRange | Mapping[str, TimeRange] | None = None,
         limits: Limits | None = None,
         locked: bool = False,
     ) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection of its own with all views.
 
         Args:
-            between: leave out files that hold nothing of this range. An optimisation only: the
-                query still filters on its own.
+            between: leave out files that hold nothing of this range, of all tables or by table.
+                An optimisation only: the query still filters on its own.
             limits: memory and threads; DuckDB's defaults where not given.
             locked: for SQL from strangers: nothing outside the lake's folder can be read, no
                 extension loaded, no setting changed.
@@ -93,7 +93,8 @@ class Snapshot:
             connection.execute("SET temp_directory = ''")
         connection.execute("CREATE SCHEMA stored")
         for name, spec in TABLES.items():
-            paths = [file.path for file in self.tables[name].within(between)]
+            within = between.get(name) if isinstance(between, Mapping) else between
+            paths = [file.path for file in self.tables[name].within(within)]
             connection.execute(stored_view(spec, paths))
         for name, query in VIEWS.items():
             connection.execute(f"CREATE VIEW {name} AS {query}")

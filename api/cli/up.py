@@ -17,6 +17,20 @@ from orchestration.service import Service
 from orchestration.settings import CONFIG_VARIABLE, Settings, load
 
 DAGSTER_PORT = 3000
+
+# One run at a time: its SQLite storage locks under more. Old ticks are of no use to anybody.
+DAGSTER_INSTANCE = """\
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+retention:
+  schedule:
+    purge_after_days: 30
+  sensor:
+    purge_after_days: 30
+"""
 STOP_SECONDS = 20.0
 
 
@@ -68,6 +82,9 @@ def _dagster(settings: Settings, config: Path | None, port: int) -> Iterator[Non
     """Dagster's daemon and web server as a child process, ended with the block."""
     home = settings.dagster_dir.resolve()
     home.mkdir(parents=True, exist_ok=True)
+    instance = home / "dagster.yaml"
+    if not instance.exists():
+        instance.write_text(DAGSTER_INSTANCE)
     environment = {**os.environ, "DAGSTER_HOME": str(home)}
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config.resolve())
