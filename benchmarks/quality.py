@@ -39,7 +39,11 @@ PYOD = ("IForest", "KNN", "ECOD")
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to score: values `[n_series, n_times]` of which the first `train` are learned."""
+    """One thing to score: values `[n_series, n_times]` of which the first `train` are learned.
+
+    The figure is over the columns from `scored_from` on; the first `quiet` columns count as
+    score 0, whatever the detector says of them.
+    """
 
     name: str
     values: np.ndarray
@@ -47,6 +51,7 @@ class Task:
     train: int
     scored_from: int
     period: int
+    quiet: int = 0
 
 
 def main() -> None:
@@ -136,7 +141,9 @@ def measure_all(tasks: list[Task], make: Callable[[], Detector]) -> tuple[dict[s
         seconds += time.perf_counter() - begun
         values += panel.values.size
         # Where a detector cannot tell, it claims nothing.
-        score = np.nan_to_num(score, nan=0.0)[task.scored_from :]
+        score = np.nan_to_num(score, nan=0.0)
+        score[: task.quiet] = 0.0
+        score = score[task.scored_from :]
         found[task.name] = vus_pr(task.labels, score, task.period)
     return found, seconds / values * 1e6
 
@@ -155,7 +162,7 @@ def nab_tasks(folder: Path) -> Iterator[Task]:
             continue
         values = here["value"].to_numpy()
         train = row["probation_rows"]
-        yield Task(row["series"], values[None], labels, train, 0, series_period(values))
+        yield Task(row["series"], values[None], labels, train, 0, series_period(values), train)
 
 
 def smd_tasks(folder: Path) -> Iterator[Task]:

@@ -25,7 +25,7 @@ MINUTE = 60_000_000
 N_SERIES, N_TIMES, N_TRAIN = 5, 480, 360
 # Columns of the injected fault, after training.
 FAULT = slice(420, 440)
-# Matrix products round differently for other shapes; no law asks models of others for more.
+# Matrix products of PyOD's models round differently for other shapes.
 TOLERANCE = 1e-3
 
 

@@ -59,7 +59,8 @@ class PyODDetector(Detector):
         scope: "series" or "entity".
         window: columns in a point of a series; 1 = the value alone. Unused for an entity.
         train_size: most training points, evenly spaced; PyOD's costs grow faster than linearly.
-        false_alarm_rate: chance that a normal column reaches the threshold.
+        false_alarm_rate: chance that a normal column reaches the threshold. Scores of forests
+            and ranks are bounded: a much smaller rate puts the limit where no score can get.
         least_change: floor under the spread, as a fraction of the mean magnitude.
         seed: for models that draw random numbers.
         **params: the model's own parameters.
@@ -75,7 +76,7 @@ class PyODDetector(Detector):
         scope: Literal["series", "entity"] = "series",
         window: int = 8,
         train_size: int = 2000,
-        false_alarm_rate: float = 1e-4,
+        false_alarm_rate: float = 1e-3,
         least_change: float = 0.02,
         seed: int = 0,
         **params: Any,

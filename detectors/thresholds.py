@@ -6,10 +6,9 @@ each row's normal columns got when they were held out of the model (a memory tha
 the very window it is asked about answers 0), and fits
 
 - the body: a grid of empirical quantiles up to level u, and
-- the tail: an exponential law of the excess over u (peaks over threshold; the generalised
-  Pareto law with shape 0). With a day of training about 70 columns lie over u, too few to
-  fit a shape: its error moves a threshold at 1e-5 by factors, and shape 0 is already the
-  cautious side for the light tails of distances.
+- the tail: a generalised Pareto law of the excess over u (peaks over threshold) whose shape is
+  fixed and whose spread is fitted. With a day of training about 70 columns lie over u, too few
+  to fit a shape: its error would move a threshold at 1e-5 by factors.
 
 Source: Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017.
 """
@@ -28,6 +27,9 @@ Float64 = npt.NDArray[np.float64]
 
 # The tail begins at the 95 % quantile: the level SPOT's authors and pyoats start from.
 TAIL_FRACTION = 0.05
+# Shape of the tail, 0 = exponential. A little heavier: on made-up fleets the exponential law let
+# through several times the false alarms of its own rate, as another day is not the same day.
+TAIL_SHAPE = 0.15
 # Fewer scores than this say nothing about one column in twenty.
 LEAST_SCORES = 20
 # Body quantiles kept per row: p-values above 5 % need no finer grid.
@@ -43,7 +45,7 @@ class Calibration:
     Attributes:
         body: float64 `[n_rows, BODY_POINTS]`, quantiles 0 … 1 - TAIL_FRACTION; NaN rows where
             there were too few scores.
-        spread: float64 `[n_rows]`, mean excess over the last body quantile.
+        spread: float64 `[n_rows]`, scale of the tail law beyond the last body quantile.
         threshold: float32 `[n_rows]`, the score passed with the probability asked for.
     """
 
@@ -79,15 +81,16 @@ class Calibration:
             values = scores[row].astype(np.float64)
             level = self.body[row, -1]
             excess = np.maximum(values - level, 0.0) / max(self.spread[row], _TINY)
-            tail = TAIL_FRACTION * np.exp(-np.minimum(excess, _FAR))
-            body = np.interp(values, self.body[row], survival)
+            tail = TAIL_FRACTION * (1.0 + TAIL_SHAPE * excess) ** (-1.0 / TAIL_SHAPE)
+            # Of equal quantiles the first: a score that most normal columns tie with is common.
+            first = np.flatnonzero(np.diff(self.body[row], prepend=-np.inf) > 0.0)
+            body = np.interp(values, self.body[row, first], survival[first])
             out[row] = np.where(values > level, tail, body)
             out[row, np.isnan(values)] = np.nan
         return out
 
 
-# exp(-700) is the smallest double; further out nothing is gained but warnings.
-_FAR = 80.0
+# Stands for the spread of scores that were all equal.
 _TINY = 1e-12
 
 
@@ -115,7 +118,7 @@ def calibrate(
     >>> rng = np.random.default_rng(0)
     >>> normal = rng.exponential(size=(1, 5000)).astype("f4")
     >>> fit = calibrate(normal, 1e-3)
-    >>> bool(abs(fit.threshold[0] - 6.9) < 0.4)  # -log(1e-3)
+    >>> bool(6.9 < fit.threshold[0] < 8.0)  # exact for this law: -log(1e-3) = 6.9
     True
     """
     if not 0.0 < false_alarm_rate <= TAIL_FRACTION:
@@ -128,10 +131,8 @@ def calibrate(
     for begin in range(0, n_rows, BLOCK):
         rows = slice(begin, begin + BLOCK)
         body[rows], spread[rows] = _fit_rows(scores[rows])
-    reach = np.log(TAIL_FRACTION / false_alarm_rate)
-    import os
-    xi=float(os.environ.get("XI","0"))
-    if xi: reach=((TAIL_FRACTION/false_alarm_rate)**xi-1)/xi
+    # Excess over u, in units of the spread, that is passed with the rate asked for.
+    reach = ((TAIL_FRACTION / false_alarm_rate) ** TAIL_SHAPE - 1.0) / TAIL_SHAPE
     limits = margin * (body[:, -1] + spread * reach)
     # np.maximum keeps NaN: a row without a fit has no threshold.
     threshold = np.maximum(limits, floor).astype(np.float32)
@@ -151,5 +152,7 @@ def _fit_rows(scores: Float32) -> tuple[Float64, Float64]:
         body[enough] = np.take_along_axis(ranked, picks, axis=1)[enough]
         excess = np.maximum(ranked - body[:, -1:], 0.0)
         over = np.maximum(counts - 1 - picks[:, -1], 1)
-        spread[enough] = (np.nansum(excess, axis=1) / over)[enough]
+        # A Pareto excess of shape ξ and spread σ has the mean σ / (1 - ξ).
+        mean = np.nansum(excess, axis=1) / over
+        spread[enough] = (1.0 - TAIL_SHAPE) * mean[enough]
     return body, spread

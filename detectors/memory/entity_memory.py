@@ -35,7 +35,8 @@ class EntityMemory(Detector):
 
     The limit comes from held-out training columns with their neighbourhood in time left out.
 
-    Cost: columns × memory × metrics; .3 s per million values for 2,000 remembered columns.
+    Cost: columns × memory × metrics; about 1 s per million values for `fit` and `score` with
+    2,000 remembered columns on two cores.
 
     Limits: looks at one column at a time, so order and shape do not count (`WindowMemory`
     sees those). Normal states not met in training alarm: train over at least a day.

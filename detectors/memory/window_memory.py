@@ -70,11 +70,11 @@ class WindowMemory(Detector):
 
     def __init__(
         self,
-        lengths: tuple[int, ...] = (4, 16, 96),
+        lengths: tuple[int, ...] = (2, 32, 96),
         memory: int = 128,
         false_alarm_rate: float = 1e-5,
         least_change: float = 0.02,
-        margin: float = 1.0,
+        margin: float = 1.3,
     ) -> None:
         self.lengths = tuple(lengths)
         self.memory = memory

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from detectors import Panel
+from detectors.errors import InvalidParameterError, NoTrainingDataError
+from detectors.memory import EntityMemory
+
+MINUTE = 60_000_000
+
+
+def host(n_times=800, seed=0):
+    """Two metrics that move together, one in bytes, and a constant third."""
+    rng = np.random.default_rng(seed)
+    load = np.sin(np.arange(n_times) / 20.0)
+    values = np.stack([load, 1e9 * (3 + load), np.ones(n_times)])
+    values[:2] += np.array([[0.05], [5e7]]) * rng.normal(size=(2, n_times))
+    return values
+
+
+def test_metrics_in_range_but_never_so_together():
+    values = host()
+    values[1, 700:720] = 1e9 * (3 - np.sin(np.arange(700, 720) / 20.0))
+    panel = Panel(values, 0, MINUTE, [1, 2, 3])
+    detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
+    score = detector.score(panel).score
+    assert score.shape == (1, 800)
+    assert np.nanmax(score[0, 600:700]) < 1.0
+    assert score[0, 705:715].min() > 1.0
+
+
+def test_deviations_name_the_metric():
+    values = host()
+    values[2, 700:720] = 0.0
+    panel = Panel(values, 0, MINUTE, [1, 2, 3])
+    detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
+    off = detector.deviations(panel)
+    assert (np.abs(off[:, 700:720]).argmax(axis=0) == 2).all()
+    assert (off[2, 700:720] < 0).all()
+    decision = detector.decision_function(panel)[0]
+    np.testing.assert_allclose(np.sqrt((off**2).mean(axis=0)), decision, rtol=1e-4, atol=1e-5)
+
+
+def test_a_missing_metric_does_not_blind():
+    values = host()
+    panel = Panel(values, 0, MINUTE, [1, 2, 3])
+    detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
+    two = Panel(values[:2], 0, MINUTE, [1, 2])
+    assert np.isfinite(detector.score(two).score).all()
+    one = Panel(values[:1], 0, MINUTE, [1])
+    assert np.isnan(detector.score(one).score).all(), "less than half of the metrics"
+
+
+def test_a_metric_without_training_data_is_left_out():
+    values = host()
+    values[2, :600] = np.nan
+    panel = Panel(values, 0, MINUTE, [1, 2, 3])
+    detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
+    assert np.isfinite(detector.score(panel).score[0, 600:]).all()
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(NoTrainingDataError):
+        EntityMemory().fit(Panel(np.full((2, 50), np.nan), 0, MINUTE, [1, 2]))
+    with pytest.raises(NoTrainingDataError):
+        EntityMemory().fit(Panel(np.ones((2, 5)), 0, MINUTE, [1, 2]))
+
+
+@pytest.mark.parametrize("bad", [{"memory": 0}, {"apart": 0}, {"least_change": -1.0}])
+def test_refuses(bad):
+    with pytest.raises(InvalidParameterError):
+        EntityMemory(**bad)
