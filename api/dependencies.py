@@ -7,9 +7,11 @@ from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
 from lake import TimeRange
+from lake.errors import TimeRangeError
 from orchestration.service import Service
 
 DEFAULT_WINDOW = timedelta(hours=24)
+FIRST_YEAR, LAST_YEAR = 1900, 9000
 
 
 def service(connection: HTTPConnection) -> Service:
@@ -31,7 +33,7 @@ def between(
     """The range asked for, half-open; times without a zone are UTC.
 
     Raises:
-        TimeRangeError: it ends before it starts.
+        TimeRangeError: it ends before it starts, or is out of this world.
     """
     until = _utc(end) if end else found.clock() + timedelta(minutes=1)
     since = _utc(start) if start else until - DEFAULT_WINDOW
@@ -39,7 +41,13 @@ def between(
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # Python's own time ends soon before and after: what is added to a bound must not pass it.
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise TimeRangeError(
+            f"time {moment.isoformat()} is outside the years {FIRST_YEAR} to {LAST_YEAR}"
+        )
+    return known.astimezone(UTC)
 
 
 BetweenDep = Annotated[TimeRange, Depends(between)]

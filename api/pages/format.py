@@ -45,6 +45,8 @@ def scale_for(metric: str | None, values: Iterable[float | None]) -> Scale:
     'MiB/s'
     >>> scale_for("container_cpu_usage_seconds_total", [.25]).text(.25)
     '0.25 cores'
+    >>> scale_for("request_duration_milliseconds", [2500.0]).text(2500.0)
+    '2.5 s'
     >>> scale_for("http_requests_total", [12.0]).text(12.0)
     '12 /s'
     >>> scale_for("node_filesystem_used_ratio", [.5]).text(.934)
@@ -60,10 +62,12 @@ def scale_for(metric: str | None, values: Iterable[float | None]) -> Scale:
     if stem.endswith("_bytes"):
         divisor, unit = _fitting(_BYTES, largest)
         return Scale(divisor, unit + per_second)
-    if stem.endswith("_seconds"):
+    if stem.endswith(("_seconds", "_milliseconds")):
+        per_s = 1000 if stem.endswith("_milliseconds") else 1
         if suffix:  # seconds per second: how many were busy at once
-            return Scale(1, "cores" if "cpu" in stem else "busy")
-        return Scale(*_fitting(_SECONDS, largest))
+            return Scale(per_s, "cores" if "cpu" in stem else "busy")
+        divisor, unit = _fitting(_SECONDS, largest / per_s)
+        return Scale(divisor * per_s, unit)
     if stem.endswith("_ratio"):
         return Scale(0.01, "%")
     if stem.endswith("_percent"):
@@ -87,7 +91,7 @@ def number(value: float) -> str:
     ['0', '3', '0.0123', '2.5', '42.1', '1,234']
     """
     size = abs(value)
-    if size >= 100 or value == int(value):  # noqa: PLR2004 - three digits
+    if size >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
@@ -114,20 +118,22 @@ def span(start: datetime, end: datetime) -> str:
     return f"{day_and_time(start)} – {until}"
 
 
-def duration(length: timedelta) -> str:
-    """A length of time in its two largest units.
+def duration(length: timedelta, *, rough: bool = False) -> str:
+    """A length of time in its two largest units, or `rough`, in the largest alone.
 
     >>> [duration(timedelta(seconds=s)) for s in (12, 90, 3600, 12_000, 190_000)]
     ['12 s', '1 min', '1 h', '3 h 20 min', '2 d 4 h']
+    >>> duration(timedelta(hours=3, minutes=20), rough=True)
+    '3 h'
     """
     seconds = int(length.total_seconds())
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if seconds < 60:
         return f"{seconds} s"
     minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86_400
     if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
+        return f"{days} d {hours} h" if hours and not rough else f"{days} d"
     if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return f"{hours} h {minutes} min" if minutes and not rough else f"{hours} h"
     return f"{minutes} min"
 
 

@@ -29,7 +29,7 @@ def cluster_row(row: Row) -> Cells:
     return {
         "cluster": row["cluster"],
         "data": row["freshness_seconds"],
-        "data_text": f"{level} · {fmt.duration(age)}",
+        "data_text": f"{level} · {fmt.duration(age, rough=True)}",
         "data_hint": f"newest sample {fmt.day_and_time(row['last_sample'])} UTC",
         "level": level,
         **{name: row[name] for name in counts},
@@ -65,7 +65,8 @@ def anomaly_row(row: Row) -> Cells:
 def where(row: Row) -> str:
     """The most telling entity of an anomaly.
 
-    >>> empty = dict.fromkeys(("namespace", "workload", "pod", "node", "service", "instance", "job"))
+    >>> names = ("namespace", "workload", "pod", "node", "service", "instance", "job")
+    >>> empty = dict.fromkeys(names)
     >>> where({**empty, "namespace": "shop", "workload": "cart", "pod": "cart-0", "node": "n1"})
     'shop / cart'
     >>> where({**empty, "node": "n1", "instance": "10.0.0.1:9100"})

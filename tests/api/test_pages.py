@@ -1,31 +1,33 @@
 """The first page, as a browser gets it: a real server, a real lake, Debian's Chromium."""
 
 import shutil
-import socket
-import threading
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
-import uvicorn
+import pytest
 
 from api.app import create_app
+from api.pages import heat_map, line_chart
+from api.server import bind, serving
 from ingest import direct
 from ingest.catalogue import Catalogue
 from ingest.series import Series, identify
-from lake import CommitKey, Lake
+from lake import CommitKey, Lake, TimeRange
 from lake.schema import ANOMALIES, EVENTS
 from lake.timerange import to_micros
 from orchestration.service import Service
-from orchestration.settings import ApiSettings, Settings
+from orchestration.settings import Settings
+from orchestration.steps.explain import Chart
 
 CHROMIUM = shutil.which("chromium")
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
-SCRAPE = timedelta(seconds=30)
+NOW = datetime(2026, 3, 2, 22, 10, tzinfo=UTC)
 
 
 def labels(cluster: str, metric: str, **entity: str) -> Series:
@@ -42,12 +44,13 @@ LEAK = labels(
 
 
 def samples(series: Series, values: np.ndarray, end: datetime):
+    """Scrapes every 30 s, the last of them at `end`."""
     times = to_micros(end) // 1000 - np.arange(len(values))[::-1] * 30_000
     return series, times.astype(np.int64), values
 
 
 def leaking(n: int) -> np.ndarray:
-    """A daily rhythm with noise, and growth over the last three quarters of an hour but 20 min."""
+    """A daily rhythm with noise, and a leak from 65 to 20 minutes before the end."""
     rng = np.random.default_rng(7)
     at = np.arange(n)
     values = 900e6 + 150e6 * np.sin(at / 2880 * 2 * np.pi) + rng.normal(0, 9e6, n)
@@ -168,22 +171,124 @@ def fill(lake: Lake) -> None:
 @contextmanager
 def served(folder: Path, filler=None) -> Iterator[str]:
     """A real server on a free port of the loopback."""
-    service = Service.build(Settings(data_dir=folder, api=ApiSettings(port=0)))
+    service = Service.build(Settings(data_dir=folder), clock=lambda: NOW)
     if filler:
         filler(service.lake)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            create_app(service, run_worker=False), log_level="warning", ws="websockets-sansio"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    listener = bind("127.0.0.1", 0)
+    with serving(create_app(service, run_worker=False), listener) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("lake"), fill) as address:
+        yield address
+
+
+def browser(url: str, folder: Path, *action: str) -> str:
+    """What Chromium prints. Its clock runs ahead of ours, so only what is served at once counts."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    run = subprocess.run(
+        [
+            CHROMIUM,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *("--hide-scrollbars", "--window-size=1440,990", "--virtual-time-budget=8000"),
+            f"--user-data-dir={folder / 'profile'}",
+            *action,
+            url,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return run.stdout
+
+
+def page_when_read(url: str, text: str) -> str:
+    """The page; asked for again while the first read is still compiling the detectors."""
+    for _ in range(20):
+        answer = httpx.get(url, timeout=30)
+        assert answer.status_code == 200
+        if text in answer.text:
+            return answer.text
+        time.sleep(0.5)
+    raise AssertionError(f"{text!r} never showed up in {answer.text[-2000:]}")
+
+
+# Before `url` is there: NiceGUI bears one server at a time in a process.
+def test_empty_lake_says_how_to_begin(tmp_path):
+    with served(tmp_path / "data") as address:
+        page_when_read(address, "No cluster yet")
+        dom = browser(address, tmp_path, "--dump-dom")
+    assert "/api/v1/write" in dom
+
+
+def test_page_is_served_with_its_data(url):
+    page = page_when_read(url, "OOMKilled")
+    assert all(cluster in page for cluster in AGES)
+    assert "container_memory_working_set_bytes" in page
+    assert "2.27 GiB" in page
+
+
+def test_nothing_is_loaded_from_elsewhere(url):
+    page = httpx.get(url).text
+    outside = [part[:60] for part in page.split('"') if part.startswith(("http:", "https:", "//"))]
+    assert [part for part in outside if "www.w3.org" not in part and url not in part] == []
+
+
+def test_api_keeps_its_own_errors(url):
+    missing = httpx.get(f"{url}/api/v1/nothing")
+    assert (missing.status_code, missing.json()["title"]) == (404, "not found")
+    assert httpx.delete(f"{url}/api/v1/clusters").status_code == 405
+    assert httpx.get(f"{url}/docs").status_code == 200
+
+
+def test_browser_renders_it(url, tmp_path):
+    page_when_read(url, "OOMKilled")
+    dom = browser(url, tmp_path, "--dump-dom")
+    for text in ("eu-1", "us-2", "ap-3", "silent · 1 h", "kafka_consumer_lag", "46 MiB/s"):
+        assert text in dom
+    assert "normal range</text>" in dom, "the band is in the chart's legend"
+    assert "&lt;b&gt;checkout&lt;/b&gt;" in dom
+    assert "<b>checkout</b>" not in dom, "an event's message must not become markup"
+
+
+def test_browser_takes_a_picture(url, tmp_path):
+    page_when_read(url, "OOMKilled")
+    browser(url, tmp_path, f"--screenshot={tmp_path / 'page.png'}")
+    assert (tmp_path / "page.png").stat().st_size > 100_000, "an empty page has about 15 kB"
+
+
+def test_address_names_the_anomaly(url):
+    page = page_when_read(f"{url}/?anomaly=a5&window=2d", "184 k; expected 1.2 k")
+    assert "12 in the last 2 d" in page
+
+
+def test_anomaly_that_is_not_there_is_said(url):
+    page_when_read(f"{url}/?anomaly=nope", "no anomaly has the id")
+
+
+def test_heat_map_has_a_cell_for_every_cluster_and_bucket():
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    between = TimeRange(start, start + timedelta(hours=6))
+    width = heat_map.bucket_for(timedelta(hours=6))
+    row = {"cluster": "b", "at": start + width, "anomalies": 3, "score": 2.0}
+    options = heat_map.heat_map([row], ["a", "b"], between, width)
+    cells = options["series"][0]["data"]
+    assert len(cells) == 2 * 36
+    assert [cell["value"] for cell in cells if cell["value"][2]] == [[1, 1, 3]]
+
+
+def test_line_chart_ends_with_its_data():
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    times = [start + timedelta(minutes=minute) for minute in range(10)]
+    values = np.array([1024.0] * 4 + [np.nan] * 6, np.float32)
+    series = labels("c", "memory_bytes")
+    seen = anomaly(series, 1, times[2], 4, 2.0, actual=1024.0)
+    options = line_chart.line_chart(Chart(times, values, None, None, None), seen, [])
+    (actual,) = [one for one in options["series"] if one["name"] == "actual"]
+    assert [value for _, value in actual["data"]] == [1, 1, 1, 1, None, None]
+    assert options["yAxis"][0]["name"] == "KiB"

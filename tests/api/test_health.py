@@ -1,0 +1,83 @@
+"""Whether it lives, whether it works, and what it counts."""
+
+import shutil
+import threading
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.app import create_app
+from api.server import bind, serving
+from orchestration import worker as worker_module
+
+PATIENCE = 20.0
+
+
+def metrics(running):
+    reply = running.http.get("/metrics")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/plain")
+    families = list(text_string_to_metric_families(reply.text))
+    assert all(family.documentation for family in families)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def eventually(holds):
+    waiting = threading.Event()
+    for _ in range(int(PATIENCE / 0.02)):
+        if holds():
+            return
+        waiting.wait(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def test_an_idle_service_is_alive_and_ready(running):
+    assert running.http.get("/healthz").json() == {"status": "alive"}
+    reply = running.http.get("/readyz")
+    assert (reply.status_code, reply.json()) == (200, {"status": "ready", "errors": {}})
+
+
+def test_what_comes_in_is_counted(running, samples, now):
+    assert metrics(running)[("fleetlake_samples_waiting",)] == 0.0
+    running.write(samples(3, cluster="c1"))
+    running.write(samples(2, cluster='odd"\n\\one'))
+    event = {"source": "change", "reason": "R", "time": now.isoformat(), "cluster": "c1"}
+    running.http.post("/api/v1/events", json=event)
+    found = metrics(running)
+    assert found["fleetlake_samples_received_total", "c1"] == 3.0
+    assert found["fleetlake_samples_received_total", 'odd"\n\\one'] == 2.0
+    assert found["fleetlake_events_received_total", "c1"] == 1.0
+    assert found[("fleetlake_samples_waiting",)] == 5.0
+    running.service.receiver.flush()
+    found = {key[0]: value for key, value in metrics(running).items() if len(key) == 1}
+    assert found["fleetlake_samples_waiting"] == 0.0
+    assert found["fleetlake_samples_flushed_total"] == 5.0
+    assert found["fleetlake_flushes_total"] == 1.0
+    assert found["fleetlake_series_known"] == 2.0
+    assert found["fleetlake_last_flush_timestamp_seconds"] == now.timestamp()
+
+
+def test_a_failing_flush_is_not_ready_and_then_is_again(start, samples, monkeypatch):
+    monkeypatch.setattr(worker_module, "POLL_SECONDS", 0.02)
+    with start(ingest={"flush_samples": 1}) as running:
+        # The worker's loops run in an app of their own, as in `fleetlake up`.
+        app = create_app(running.service)
+        with serving(app, bind("127.0.0.1", 0)):
+            folder = running.lake.samples.folder
+            aside = folder.with_name("aside")
+            shutil.move(folder, aside)
+            folder.write_text("no folder")
+            assert running.write(samples(cluster="c1")).status_code == 204
+            eventually(lambda: running.http.get("/readyz").status_code == 503)
+            told = running.http.get("/readyz").json()
+            assert told["status"] == "failing"
+            assert told["errors"]["flush"]
+            assert running.http.get("/healthz").status_code == 200
+            assert metrics(running)[("fleetlake_flush_failures_total",)] > 0
+            folder.unlink()
+            shutil.move(aside, folder)
+            eventually(lambda: running.http.get("/readyz").status_code == 200)
+            assert running.lake.sql("SELECT count(*) AS n FROM samples")["n"][0].as_py() == 1
