@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.pages import home
@@ -29,7 +30,8 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         finally:
             service.stop()
 
-    app = FastAPI(
+    # Its pages at /docs come from this machine: no content network is asked.
+    app = FastAPIOffline(
         title="fleetlake",
         version=version("fleetlake"),
         summary="One open data lake for the metrics and events of many Kubernetes clusters",

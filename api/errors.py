@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from detectors import DetectorsError
 from ingest.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -59,6 +60,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     QueryError: (400, "bad query"),
     LakeNotFoundError: (503, "lake missing"),
     LakeError: (500, "lake failed"),
+    DetectorsError: (500, "detection failed"),
     FilterError: (400, "bad filter"),
     NotFoundError: (404, "not found"),
     OrchestrationError: (500, "failed"),
@@ -112,7 +114,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
         return problem(error.status_code, str(error.detail).lower(), str(error.detail))
 
-    for base in (IngestError, LakeError, OrchestrationError):
+    for base in (DetectorsError, IngestError, LakeError, OrchestrationError):
         app.add_exception_handler(base, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, framework)
