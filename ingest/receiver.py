@@ -161,27 +161,35 @@ class Receiver:
     def flush(self) -> Flush:
         """Bring everything acknowledged into the lake, durably.
 
-        If the lake fails, the data stays in memory and in the log, and the next flush tries the
-        very same cut again: under the same position, a commit that did succeed is not repeated.
+        If the lake fails, the data stays in memory and in the log, and the next flush begins with
+        the very same cut: under the same position, a commit that did succeed is not repeated.
         """
         with self._flushing:
+            earlier = Flush() if self._unfinished is None else self._finish(self._unfinished)
+            self._unfinished = self._buffer.drain()
             if self._unfinished is None:
-                self._unfinished = self._buffer.drain()
-            cut = self._unfinished
-            if cut is None:
-                return Flush()
-            try:
-                done = self._commit(cut)
-            except BaseException:
-                self.statistics.flush_failures += 1
-                raise
-            self._unfinished = None
-            self._log.truncate(cut.position)
-            self.statistics.flushes += 1
-            self.statistics.flushed_samples += done.samples
-            self.statistics.flushed_events += done.events
-            self.statistics.last_flush = self._clock()
-            return done
+                return earlier
+            now = self._finish(self._unfinished)
+            return Flush(
+                earlier.samples + now.samples,
+                earlier.series + now.series,
+                earlier.events + now.events,
+                now.position,
+            )
+
+    def _finish(self, cut: Drained) -> Flush:
+        try:
+            done = self._commit(cut)
+        except BaseException:
+            self.statistics.flush_failures += 1
+            raise
+        self._unfinished = None
+        self._log.truncate(cut.position)
+        self.statistics.flushes += 1
+        self.statistics.flushed_samples += done.samples
+        self.statistics.flushed_events += done.events
+        self.statistics.last_flush = self._clock()
+        return done
 
     def close(self) -> None:
         """Finish the log, flush, give up the folder."""

@@ -27,7 +27,10 @@ class IngestSettings(BaseModel):
     flush_samples: int = Field(
         500_000, gt=0, description="flush when this many samples wait, before the time is up"
     )
-    flush_every: timedelta = Field(timedelta(seconds=10), description="flush at least this often")
+    flush_every: timedelta = Field(
+        timedelta(seconds=8),
+        description="flush at least this often; with the flush itself, data is visible within 10 s",
+    )
     log_segment_bytes: int = Field(
         64 << 20, gt=0, description="size at which a write-ahead log segment is closed"
     )

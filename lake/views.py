@@ -36,9 +36,10 @@ pass through the window to the files."""
 ANOMALIES_VIEW = """
 SELECT * FROM stored.anomalies
 QUALIFY row_number() OVER (
-    PARTITION BY date, cluster, anomaly_id ORDER BY lake_version DESC, "end" DESC) = 1
+    PARTITION BY date, cluster, anomaly_id
+    ORDER BY lake_version DESC, "end" DESC, state = 'final' DESC) = 1
 """
-"""An open interval is written again as it grows; the row from the newest lake version counts."""
+"""An open interval is written again as it grows, and when it is final: the newest row counts."""
 
 METRICS_VIEW = f"""
 SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,

@@ -16,7 +16,9 @@ from orchestration.steps.detect import Detected, Ticker
 
 logger = logging.getLogger(__name__)
 
-TICK_EVERY = timedelta(minutes=1)
+TICK_EVERY = timedelta(seconds=5)
+"""How often the ticker looks whether a column has closed; a minute's column closes once."""
+
 POLL_SECONDS = 0.5
 """How often the flusher looks whether a flush is due."""
 
@@ -91,6 +93,8 @@ class Worker:
 
     def _tick(self) -> None:
         started = self._clock()
+        if not self._ticker.due(started):
+            return
         try:
             # What is scored must be in the lake first.
             self._receiver.flush()

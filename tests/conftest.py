@@ -21,7 +21,7 @@ Labels = Sequence[tuple[str | bytes, str | bytes]]
 Points = Sequence[tuple[int, float]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def noon() -> datetime:
     """The tests' present."""
     return NOON
@@ -32,7 +32,7 @@ def lake(tmp_path: Path) -> Lake:
     return Lake.open(tmp_path / "lake")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_samples() -> Callable[..., pa.Table]:
     """Builds rows of `samples`, one a value, a second apart."""
 
@@ -56,7 +56,7 @@ def make_samples() -> Callable[..., pa.Table]:
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def payload() -> Callable[..., bytes]:
     """Builds an unpacked WriteRequest by protobuf's own encoder, an oracle beside ours."""
 
@@ -78,14 +78,17 @@ def payload() -> Callable[..., bytes]:
             one.histograms.extend([b"x"] * histograms)
         for family, kind, text, unit in metadata:
             request.metadata.add(
-                metric_family_name=family.encode(), type=kind, help=text.encode(), unit=unit.encode()
+                metric_family_name=family.encode(),
+                type=kind,
+                help=text.encode(),
+                unit=unit.encode(),
             )
         return request.SerializeToString()
 
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def body(payload: Callable[..., bytes]) -> Callable[..., bytes]:
     """Builds a packed WriteRequest, as it comes over the wire."""
     return lambda *series, **parts: message.pack(payload(*series, **parts))

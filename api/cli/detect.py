@@ -7,6 +7,7 @@ import polars as pl
 import typer
 
 from api.cli.terminal import err, progress
+from api.errors import ApiError
 from lake.errors import FileFormatError
 from orchestration.steps.detect_file import Job, detect_file
 
@@ -35,6 +36,8 @@ def detect(
     """Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold."""
     if out.suffix not in {".parquet", ".csv"}:
         raise FileFormatError(str(out), "is neither .parquet nor .csv")
+    if not out.parent.is_dir():
+        raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
     job = Job(file, by, tuple(ignore or ()), train_where, detector)
     with progress(f"Scoring {file.name}") as told:
         scores = detect_file(job, told)

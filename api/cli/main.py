@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.cli import demo, detect, import_files, sql, up
 from api.cli.terminal import err
@@ -53,7 +54,10 @@ def run() -> None:
     try:
         app()
     except OUR_ERRORS as error:
-        err.print(f"[bold red]error:[/bold red] {error}", soft_wrap=True, markup=True)
+        # Errors of the SQL engine point at the place below the line: what is one line has no below.
+        lines = [line.strip() for line in str(error).splitlines()]
+        text = " ".join(line for line in lines if line.strip("^"))
+        err.print(f"[bold red]error:[/bold red] {escape(text)}", soft_wrap=True, markup=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

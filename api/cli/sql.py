@@ -11,9 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api.cli.terminal import err, out
+from api.plain import plain
 from lake import Lake
 from orchestration.settings import load_from_environment
 
@@ -42,7 +44,7 @@ def sql(
     if form is Format.table:
         _print_table(rows)
     elif form is Format.json:
-        typer.echo(json.dumps(rows.to_pylist(), default=_plain, ensure_ascii=False))
+        typer.echo(json.dumps(_objects(rows), default=_text, ensure_ascii=False))
     elif form is Format.csv:
         typer.echo(pl.DataFrame(_flat(rows)).write_csv(), nl=False)
     else:
@@ -53,9 +55,10 @@ def _print_table(rows: pa.Table) -> None:
     table = Table(show_lines=False)
     for field in rows.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(field.name, justify="right" if number else "left", overflow="fold")
-    for row in rows.slice(0, SHOWN_ROWS).to_pylist():
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_column(escape(field.name), justify="right" if number else "left", overflow="fold")
+    shown = rows.slice(0, SHOWN_ROWS)
+    for row in zip(*(column.to_pylist() for column in shown.columns), strict=True):
+        table.add_row(*(escape(_cell(value)) for value in row))
     out.print(table)
     if rows.num_rows > SHOWN_ROWS:
         err.print(f"{SHOWN_ROWS} of {rows.num_rows:,} rows; --format csv prints all")
@@ -74,17 +77,36 @@ def _cell(value: object) -> str:
 
 
 def _flat(rows: pa.Table) -> pa.Table:
-    """CSV has no nested columns: they are written as JSON."""
+    """CSV has no nested columns: they are written as JSON, and bytes as base64."""
     columns = [
-        pa.array([None if v is None else json.dumps(v, default=_plain) for v in column.to_pylist()])
-        if pa.types.is_nested(column.type)
+        pa.array([None if v is None else _compact(v) for v in plain(column)], pa.string())
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type)
         else column
         for column in rows.columns
     ]
     return pa.table(columns, names=rows.column_names)
 
 
-def _plain(value: object) -> str:
+def _compact(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(_named(value), default=_text)
+
+
+def _objects(rows: pa.Table) -> list[dict[str, object]]:
+    columns = [plain(column) for column in rows.columns]
+    return [
+        {name: _named(value) for name, value in zip(rows.column_names, row, strict=True)}
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _named(value: object) -> object:
+    """JSON's keys are texts."""
+    if isinstance(value, dict):
+        return {_text(key): _named(item) for key, item in value.items()}
+    return [_named(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)

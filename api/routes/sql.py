@@ -1,16 +1,14 @@
 """SQL for strangers: one SELECT, within limits."""
 
-import base64
 from typing import Any
 
-import pyarrow as pa
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.dependencies import ServiceDep
+from api.plain import plain
 from lake import Limits
-from lake.errors import QueryError
 from orchestration.settings import ApiSettings
 
 MIB = 1 << 20
@@ -50,7 +48,7 @@ def router(settings: ApiSettings) -> APIRouter:
         result = await to_thread.run_sync(
             service.lake.query_guarded, query.query, limits, limiter=slots
         )
-        columns = [_plain(column) for column in result.rows.columns]
+        columns = [plain(column) for column in result.rows.columns]
         return Answer(
             columns=result.rows.column_names,
             rows=[list(row) for row in zip(*columns, strict=True)],
@@ -58,40 +56,3 @@ def router(settings: ApiSettings) -> APIRouter:
         )
 
     return routes
-
-
-def _plain(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column as what JSON can say."""
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([c.storage for c in column.chunks], column.type.storage_type)
-    if pa.types.is_decimal(column.type):
-        # Sums of integers come as decimals without a fraction.
-        number = int if column.type.scale == 0 else float
-        return [None if value is None else number(value) for value in column.to_pylist()]
-    try:
-        values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
-        return [_spelt(value) for value in values] if "binary" in str(column.type) else values
-    except (ValueError, OverflowError):
-        # Nanoseconds, and times before the year 1 or after 9999.
-        return _text(column)
-
-
-def _spelt(value: object) -> object:
-    """A value with its bytes, however deep, as base64."""
-    match value:
-        case bytes():
-            return base64.b64encode(value).decode()
-        case list():
-            return [_spelt(item) for item in value]
-        case dict():
-            return {_spelt(key): _spelt(item) for key, item in value.items()}
-    return value
-
-
-def _text(column: pa.ChunkedArray) -> list[str | None]:
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp(column.type.unit))
-    try:
-        return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
-    except pa.ArrowNotImplementedError as error:
-        raise QueryError(f"column of {column.type} holds a time that JSON cannot say") from error

@@ -53,7 +53,7 @@ WITH fresh AS (
 ), known AS (
     SELECT cluster, count(*) AS series, count(DISTINCT node) AS nodes,
            count(DISTINCT namespace) AS namespaces,
-           count(DISTINCT (namespace, workload)) AS workloads,
+           count(DISTINCT (namespace, workload)) FILTER (WHERE workload IS NOT NULL) AS workloads,
            max(last_seen) AS last_seen
     FROM series GROUP BY cluster
 ), odd AS (
@@ -227,9 +227,10 @@ def _after(cursor: str | None) -> dict[str, object]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         micros, identity = json.loads(base64.urlsafe_b64decode(padded))
+        str(identity).encode()  # JSON can write half characters, which no query can take
         return {"after_time": from_micros(int(micros)), "after_id": str(identity)}
-    except (ValueError, TypeError) as error:
-        raise FilterError(f"cursor {cursor!r} is not one that a listing gave") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise FilterError(f"cursor {cursor[:60]!r} is not one that a listing gave") from error
 
 
 def _rows(table: pa.Table) -> list[Row]:

@@ -71,7 +71,9 @@ def unfitted(chosen: DetectorSettings) -> Detector:
     detector = build(chosen.name, **(given | chosen.parameters))
     if detector.scope != scope:
         hint = "leave `by` out" if chosen.by else "say `by: pod` or the like"
-        raise SettingsError(f"detector {chosen.name!r} does not score one {scope} at a time: {hint}")
+        raise SettingsError(
+            f"detector {chosen.name!r} does not score one {scope} at a time: {hint}"
+        )
     return detector
 
 
@@ -250,16 +252,29 @@ class Ticker:
         self._models: list[tuple[DetectorSettings, Group, Model]] = []
         self._fitted_at: datetime | None = None
         self._scored_to: datetime | None = None
+        self._looked_to: datetime | None = None
+
+    def due(self, now: datetime) -> bool:
+        """Whether a column has closed since the last tick."""
+        return self._looked_to is None or self._closed(now) > self._looked_to
+
+    def _closed(self, now: datetime) -> datetime:
+        return align(now - self.settings.delay, self.settings.step)
 
     def tick(self, now: datetime) -> Detected:
         """Score every column that has closed since the last tick."""
+        if not self.due(now):
+            return Detected(None, 0, 0, "no column has closed since the last tick")
+        end = self._closed(now)
+        done = self._tick(end)
+        self._looked_to = end
+        return done
+
+    def _tick(self, end: datetime) -> Detected:
         settings = self.settings
-        end = align(now - settings.delay, settings.step)
         # Far enough back for an interval to become long enough, or to end, in several ticks.
         reach = (settings.min_length + settings.merge_gap) * settings.step
         start = (self._scored_to or end) - reach
-        if self._scored_to is not None and end <= self._scored_to:
-            return Detected(None, 0, 0, "no column has closed since the last tick")
         between = TimeRange(start, end)
         reason = _warming_up(self.lake, settings, between)
         if reason is not None:

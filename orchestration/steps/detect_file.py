@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from detectors import Detector, DetectorsError, Panel, Scores, build
 from lake.external import read_samples
+from orchestration.adapters import holdable
 from orchestration.errors import DetectFileError
 
 Progress = Callable[[float], None]
@@ -28,7 +30,11 @@ BLOCK_CELLS = 20_000_000
 # Our own columns beside the file's: a leading double underscore keeps clear of its names.
 ROW, SERIES, ENTITY = "__row", "__series", "__entity"
 
-RESERVED = ("timestamp", "value", "selected")
+SELECTED = "selected"
+"""What `read_samples` calls the column of the predicate."""
+
+BANDS = ("expected", "lower", "upper")
+OUTCOMES = ("score", *BANDS)
 
 STEP_US = 60_000_000
 """Columns are ordinal; a panel still wants a step."""
@@ -63,28 +69,47 @@ def detect_file(job: Job, progress: Progress = lambda _: None) -> pl.DataFrame:
 
     Raises:
         FileFormatError, QueryError: see `lake.external.read_samples`.
-        DetectFileError: a column named by `by` or `ignore` is not there, or nothing can be
-            learned from.
+        DetectFileError: a column named by `by` or `ignore` is not there or cannot be that, a label
+            is called like one of ours, a row has no time, or nothing can be learned from.
         DetectorsError: an unknown detector.
     """
-    frame = pl.DataFrame(read_samples(job.path, predicate=job.train_where))
-    labels = _labels(frame, job)
+    rows = read_samples(job.path, predicate=job.train_where)
+    labels = _labels(rows, job)
+    frame = pl.DataFrame(rows)
+    if frame["timestamp"].null_count():
+        raise DetectFileError(f"{job.path}: {frame['timestamp'].null_count()} rows have no time")
     frame = frame.with_row_index(ROW)
     if job.by is None:
         return _per_series(frame, labels, job, progress)
     return _per_entity(frame, labels, job.by, job, progress)
 
 
-def _labels(frame: pl.DataFrame, job: Job) -> list[str]:
+def _labels(rows: pa.Table, job: Job) -> list[str]:
+    columns: list[str] = rows.column_names
     for name in (*job.ignore, *([job.by] if job.by else [])):
-        if name not in frame.columns:
-            raise DetectFileError(
-                f"{job.path} has no column {name!r}, only {', '.join(frame.columns)}"
-            )
+        if name not in columns:
+            raise DetectFileError(f"{job.path} has no column {name!r}, only {', '.join(columns)}")
+    if job.by in ("timestamp", "value"):
+        raise DetectFileError(f"column {job.by!r} names no entity: it cannot be scored by")
     if job.by in job.ignore:
         raise DetectFileError(f"column {job.by!r} cannot be both ignored and scored by")
-    text = [name for name, kind in frame.schema.items() if kind in (pl.String, pl.Categorical)]
-    return [name for name in text if name not in (*RESERVED, *job.ignore)]
+    if columns.count(SELECTED) > 1:
+        raise DetectFileError(
+            f"{job.path} has a column {SELECTED!r} of its own: rename it to train by a predicate"
+        )
+    text = [name for name, kind in pl.DataFrame(rows[:0]).schema.items() if kind in TEXT]
+    labels = [name for name in text if name not in job.ignore]
+    shown, outcomes = (labels, OUTCOMES) if job.by is None else ([job.by], OUTCOMES[:1])
+    ours = next((name for name in shown if name in outcomes), None)
+    if ours:
+        raise DetectFileError(
+            f"{job.path} has a label {ours!r}, which is also the name of an outcome: ignore it, "
+            "or rename it"
+        )
+    return labels
+
+
+TEXT = (pl.String, pl.Categorical)
 
 
 def _number(frame: pl.DataFrame, labels: Sequence[str], name: str) -> pl.DataFrame:
@@ -104,9 +129,10 @@ def _per_series(
     starts = np.flatnonzero(np.diff(series, prepend=-1))
     lengths = np.diff(np.append(starts, len(series)))
     column = np.arange(len(series)) - np.repeat(starts, lengths)
-    values = _finite(frame["value"].to_numpy())
-    training = _training(frame, column, np.repeat(lengths, lengths))
-    results = {name: np.full(len(series), np.nan, np.float32) for name in ("score", *BANDS)}
+    values = holdable(frame["value"].to_numpy())
+    training = _training(frame, column, np.repeat(lengths, lengths), job)
+    results = {name: np.full(len(series), np.nan, np.float32) for name in OUTCOMES}
+    rows_done = 0
     for block in _blocks(lengths):
         inside = np.isin(series, block)
         place = np.searchsorted(block, series[inside])
@@ -119,11 +145,9 @@ def _per_series(
             array = getattr(scores, name)
             if array is not None:
                 results[name][inside] = array[place, column[inside]]
-        progress(float(np.count_nonzero(np.isfinite(results["score"])) / max(1, len(series))))
+        rows_done += int(inside.sum())
+        progress(rows_done / len(series))
     return _assemble(frame, labels, training, results).sort(ROW).drop(ROW)
-
-
-BANDS = ("expected", "lower", "upper")
 
 
 def _assemble(
@@ -146,7 +170,7 @@ def _per_entity(
     frame = _number(frame, [by], ENTITY)
     frame = _number(frame, labels, SERIES)
     parts = frame.partition_by(ENTITY, maintain_order=True)
-    done = []
+    done = [frame[:0].select(ROW, by, "timestamp", score=pl.lit(0.0))]
     for number, part in enumerate(parts, start=1):
         done.append(_one_entity(part, by, job))
         progress(number / len(parts))
@@ -157,10 +181,10 @@ def _one_entity(part: pl.DataFrame, by: str, job: Job) -> pl.DataFrame:
     times, column = np.unique(part["timestamp"].dt.epoch("us").to_numpy(), return_inverse=True)
     ids, place = np.unique(part[SERIES].to_numpy(), return_inverse=True)
     values = np.full((len(ids), len(times)), np.nan, np.float32)
-    values[place, column] = _finite(part["value"].to_numpy())
-    if "selected" in part.columns:
+    values[place, column] = holdable(part["value"].to_numpy())
+    if job.train_where is not None:
         selected = np.zeros(len(times), bool)
-        selected[column[part["selected"].to_numpy()]] = True
+        selected[column[part[SELECTED].to_numpy()]] = True
     else:
         selected = np.arange(len(times)) < _train_length(len(times))
     mask = np.broadcast_to(selected, values.shape)
@@ -171,13 +195,9 @@ def _one_entity(part: pl.DataFrame, by: str, job: Job) -> pl.DataFrame:
     return first.select(ROW, by, "timestamp").with_columns(pl.Series("score", settled[at]))
 
 
-def _finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def _training(frame: pl.DataFrame, column: np.ndarray, length: np.ndarray) -> Mask:
-    if "selected" in frame.columns:
-        return frame["selected"].to_numpy()
+def _training(frame: pl.DataFrame, column: np.ndarray, length: np.ndarray, job: Job) -> Mask:
+    if job.train_where is not None:
+        return frame[SELECTED].to_numpy()
     return column < np.ceil(TRAIN_SHARE * length)
 
 

@@ -52,6 +52,8 @@ def test_other_errors_are_internal(error):
     assert status_of(error) == (500, "internal error")
 
 
-@pytest.mark.parametrize(("status", "again"), [(400, False), (429, True), (503, True), (500, False)])
+@pytest.mark.parametrize(
+    ("status", "again"), [(400, False), (429, True), (503, True), (500, False)]
+)
 def test_only_what_may_succeed_later_says_when(status, again):
     assert ("retry-after" in problem(status, "a title", "why").headers) is again

@@ -54,6 +54,5 @@ def test_the_documentation_is_served(shared):
     assert "/openapi.json" in reply.text
 
 
-@pytest.mark.xfail(strict=True, reason="FastAPI's page loads Swagger from a CDN: no use offline")
 def test_the_documentation_needs_no_other_server(shared):
     assert re.findall(r'(?:src|href)="https?://', shared.http.get("/docs").text) == []

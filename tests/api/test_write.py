@@ -83,7 +83,8 @@ def test_one_bad_series_refuses_the_whole_request(shared, body, now, problem):
 HEADERS = {
     "no type": {"Content-Encoding": "snappy"},
     "json": WRITE | {"Content-Type": "application/json"},
-    "version 2": WRITE | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"},
+    "version 2": WRITE
+    | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"},
     "no encoding": {"Content-Type": "application/x-protobuf"},
     "gzip": WRITE | {"Content-Encoding": "gzip"},
 }

@@ -68,7 +68,9 @@ def tables_page() -> str:
     for spec in TABLES.values():
         lines += ["", f"## {spec.name}", "", "| column | type | |", "|---|---|---|"]
         for field in spec.stored_schema:
-            lines.append(f"| `{field.name}` | {field.type} | {'' if field.nullable else 'never null'} |")
+            lines.append(
+                f"| `{field.name}` | {field.type} | {'' if field.nullable else 'never null'} |"
+            )
         lines += ["", f"Sorted within a file by {', '.join(f'`{name}`' for name in spec.sort)}."]
     return "\n".join(lines) + "\n"
 

@@ -19,7 +19,18 @@ def test_a_folder_without_a_lake_is_refused_and_left_alone(tmp_path, opener):
 
 @pytest.mark.parametrize(
     "name",
-    ["with space", "it's", 'say "hi"', "a=b", "st*r", "qu?estion", "ha#sh", "ünï", "{a;b,c}", "<x@y:1>"],
+    [
+        "with space",
+        "it's",
+        'say "hi"',
+        "a=b",
+        "st*r",
+        "qu?estion",
+        "ha#sh",
+        "ünï",
+        "{a;b,c}",
+        "<x@y:1>",
+    ],
 )
 def test_a_lake_may_lie_in_a_folder_of_an_odd_name(tmp_path, make_samples, noon, name):
     lake = Lake.open(tmp_path / name / "lake")
@@ -47,7 +58,7 @@ def test_a_lake_may_lie_in_a_folder_of_an_odd_name(tmp_path, make_samples, noon,
 def test_a_folder_that_readers_would_misread_is_refused(tmp_path, name, rule):
     with pytest.raises(LakeFolderError, match=rule) as refusal:
         Lake.open(tmp_path / name / "lake")
-    assert name in str(refusal.value)
+    assert refusal.value.part == name
     assert list(tmp_path.iterdir()) == []
 
 
@@ -59,7 +70,12 @@ def test_sql_takes_parameters(lake, make_samples):
 
 @pytest.mark.parametrize(
     "sql",
-    ["SELEC 1", "SELECT * FROM nowhere", "SELECT nowhere FROM samples", "SELECT value + date FROM samples"],
+    [
+        "SELEC 1",
+        "SELECT * FROM nowhere",
+        "SELECT nowhere FROM samples",
+        "SELECT value + date FROM samples",
+    ],
 )
 def test_wrong_sql_is_a_query_error(lake, sql):
     with pytest.raises(QueryError):

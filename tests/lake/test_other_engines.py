@@ -5,6 +5,7 @@ import math
 from datetime import timedelta
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
@@ -21,16 +22,11 @@ def test_deltalake_reads_rows_and_statistics(written, noon):
     delta = DeltaTable(written)
     rows = delta.to_pyarrow_table(filters=[("cluster", "=", "us")])
     assert rows.column("value").to_pylist() == [math.inf]
-    first, _ = sorted(
-        (dict(row) for row in DeltaTable(written).get_add_actions(flatten=True).to_pylist())
-        if hasattr(delta.get_add_actions(flatten=True), "to_pylist")
-        else [],
-        key=lambda row: row["partition.date"],
-    ) or (None, None)
-    if first is not None:
-        assert first["num_records"] == 2
-        assert first["null_count.value"] == 0
-        assert first["min.time"] == noon + timedelta(microseconds=1)
+    actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    first = min(actions, key=lambda action: action["partition.date"])
+    assert (first["num_records"], first["null_count.value"]) == (2, 0)
+    assert first["min.time"] == noon + timedelta(microseconds=1)
+    assert first["max.cluster"] == "eu"
 
 
 def test_polars_reads_and_prunes(written):

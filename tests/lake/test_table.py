@@ -37,7 +37,9 @@ def with_column(rows, name, values):
     [
         pytest.param(lambda r: without(r, "value"), "'value' is missing", id="missing"),
         pytest.param(
-            lambda r: r.append_column("extra", pa.array([1])), "unknown column 'extra'", id="unknown"
+            lambda r: r.append_column("extra", pa.array([1])),
+            "unknown column 'extra'",
+            id="unknown",
         ),
         pytest.param(
             lambda r: r.append_column("date", pa.array([date(2026, 3, 1)])),
@@ -116,9 +118,9 @@ def test_a_race_for_one_position_commits_it_once(lake, make_samples):
                 one.samples.append(make_samples([position]), CommitKey("app", position))
 
     run_all([threading.Thread(target=write, args=(one,)) for one in lakes])
-    assert lake.sql("SELECT value, count(*) AS n FROM samples GROUP BY 1 ORDER BY 1").to_pylist() == [
-        {"value": float(position), "n": 1} for position in range(1, 6)
-    ]
+    assert lake.sql(
+        "SELECT value, count(*) AS n FROM samples GROUP BY 1 ORDER BY 1"
+    ).to_pylist() == [{"value": float(position), "n": 1} for position in range(1, 6)]
 
 
 def test_an_empty_append_commits_only_its_position(lake, make_samples):
@@ -142,7 +144,9 @@ def test_two_threads_lose_nothing(lake, make_samples, shared):
 
     def write(number):
         for i in range(15):
-            lakes[number].samples.append(make_samples([i], series_id=number), CommitKey(str(number), i))
+            lakes[number].samples.append(
+                make_samples([i], series_id=number), CommitKey(str(number), i)
+            )
 
     run_all([threading.Thread(target=write, args=(number,)) for number in (0, 1)])
     assert count(lake) == 30
@@ -157,7 +161,7 @@ from lake import CommitKey, Lake
 lake = Lake.open(sys.argv[1])
 time = pa.array([datetime(2026, 3, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
 for i in range(1, 16):
-    rows = {"cluster": ["us"], "metric": ["up"], "series_id": [2], "time": time, "value": [float(i)]}
+    rows = {"cluster": ["us"], "metric": ["up"], "series_id": [2], "time": time, "value": [1.0 * i]}
     lake.samples.append(pa.table(rows), CommitKey("process", i))
 """
 
@@ -273,9 +277,10 @@ def test_a_write_that_fails_leaves_no_row_and_no_position(lake, make_samples, mo
     def refuse(descriptor):
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", refuse)
-        lake.samples.append(make_samples([2]), CommitKey("app", 2))
+        with pytest.raises(OSError, match="No space left"):
+            lake.samples.append(make_samples([2]), CommitKey("app", 2))
     assert count(lake) == 1
     assert lake.samples.committed_position("app") == 1
     lake.samples.append(make_samples([2]), CommitKey("app", 2))

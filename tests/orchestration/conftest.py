@@ -16,7 +16,7 @@ from ingest.catalogue import Catalogue
 from ingest.series import identify
 from ingest.simulation import Simulation, simulate
 from lake import CommitKey, Lake
-from orchestration.settings import DetectionSettings
+from orchestration.settings import DetectionSettings, DetectorSettings
 
 _positions = itertools.count(1)
 
@@ -69,8 +69,7 @@ class History:
         step = round(sim.step.total_seconds() * 1000)
         grid = origin + np.arange(sim.values.shape[1]) * step
         low, high = (
-            round(moment.timestamp() * 1000)
-            for moment in (start or sim.start, end or sim.end)
+            round(moment.timestamp() * 1000) for moment in (start or sim.start, end or sim.end)
         )
         labels, times, values = [], [], []
         for index in chosen:
@@ -91,7 +90,13 @@ def history():
 
 @pytest.fixture(scope="session")
 def detection():
-    return DetectionSettings(history=timedelta(hours=5), least_history=timedelta(hours=4))
+    # The detector as it is: what the default settings add to it is calibrated elsewhere.
+    return DetectionSettings(
+        detectors=(DetectorSettings(name="window_memory"),),
+        delay=timedelta(seconds=30),
+        history=timedelta(hours=5),
+        least_history=timedelta(hours=4),
+    )
 
 
 @pytest.fixture(scope="session")

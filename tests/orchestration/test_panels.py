@@ -185,7 +185,11 @@ def test_kind_and_entity_are_known(lake, fill):
         (START + timedelta(seconds=59.9), MINUTE, START),
         (START + timedelta(seconds=61), MINUTE, START + MINUTE),
         (START + timedelta(minutes=13), timedelta(minutes=5), START + timedelta(minutes=10)),
-        (datetime(1969, 12, 31, 23, 59, 30, tzinfo=UTC), MINUTE, datetime(1969, 12, 31, 23, 59, tzinfo=UTC)),
+        (
+            datetime(1969, 12, 31, 23, 59, 30, tzinfo=UTC),
+            MINUTE,
+            datetime(1969, 12, 31, 23, 59, tzinfo=UTC),
+        ),
     ],
 )
 def test_align(moment, step, expected):

@@ -152,7 +152,11 @@ def test_the_named_file_is_read_before_the_one_in_the_folder(written, monkeypatc
 
 def test_settings_are_frozen():
     settings = Settings()
-    for part, name in ((settings, "data_dir"), (settings.api, "port"), (settings.detection, "step")):
+    for part, name in (
+        (settings, "data_dir"),
+        (settings.api, "port"),
+        (settings.detection, "step"),
+    ):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, name, getattr(part, name))
 

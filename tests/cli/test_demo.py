@@ -1,0 +1,60 @@
+"""The demo from outside: what it prints is true, and what it serves is what it printed."""
+
+import json
+import re
+import signal
+
+import httpx
+
+# From the issue: a person who watches three clusters should be called twice a day at most.
+MOST_FALSE_PER_CLUSTER_DAY = 2.0
+LEAST_FOUND = 5
+
+
+def test_once_as_json(fleetlake):
+    done = fleetlake("demo", "--once", "--json", "--port", 0, timeout=110)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert len(report["faults"]) == 6
+    assert report["found"] + report["missed"] == 6
+    assert report["found"] == sum(fault["found"] for fault in report["faults"])
+    assert report["found"] >= LEAST_FOUND
+    assert report["false"] == len(report["false_anomalies"])
+    assert report["false_per_cluster_day"] <= MOST_FALSE_PER_CLUSTER_DAY
+
+
+def test_what_is_served_is_what_was_printed(started, tmp_path):
+    process = started("demo", "--json", "--port", 0, "--dir", "kept")
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "}\n":
+            break
+    report = json.loads("".join(lines))
+    url = None
+    while url is None:
+        found = re.search(r"http://127\.0\.0\.1:\d+", (tmp_path / "stderr").read_text())
+        url = found and found.group()
+        assert process.poll() is None
+    served, cursor = {}, None
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
+        while True:
+            params = report["scored"] | {"limit": 1000} | ({"cursor": cursor} if cursor else {})
+            page = http.get("/api/v1/anomalies", params=params).raise_for_status().json()
+            served |= {item["anomaly_id"]: item for item in page["items"]}
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert len(http.get("/api/v1/clusters").json()) == len(report["clusters"]) == 3
+    printed = {one for fault in report["faults"] for one in fault["anomaly_ids"]}
+    false = {one["anomaly_id"] for one in report["false_anomalies"]}
+    assert printed
+    assert printed | false == served.keys()
+    assert not printed & false
+    assert report["anomalies"] == len(served)
+    for fault in report["faults"]:
+        assert {served[one]["cluster"] for one in fault["anomaly_ids"]} <= {fault["cluster"]}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert (tmp_path / "kept" / "lake").is_dir()
+    assert "Traceback" not in (tmp_path / "stderr").read_text()

@@ -1,0 +1,187 @@
+import threading
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ingest.buffer import Buffer, sort
+from ingest.catalogue import Catalogue
+from ingest.remote_write.message import Metadata
+from ingest.samples import SampleBatch
+from ingest.series import identify
+from lake.schema import EVENTS
+
+DAY = 86_400_000_000
+
+
+def series(name="up", cluster="eu", **labels):
+    return identify([("__name__", name), ("cluster", cluster), *labels.items()])
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+def batch(numbers, times, values=None):
+    values = np.arange(len(numbers)) if values is None else values
+    return SampleBatch(
+        np.array(numbers, np.int32), np.array(times, np.int64), np.array(values, np.float64)
+    )
+
+
+@pytest.fixture
+def catalogue():
+    return Catalogue()
+
+
+def test_a_series_has_one_number(catalogue):
+    assert [catalogue.number(series(x=x)) for x in ("a", "b", "a")] == [0, 1, 0]
+
+
+def test_keys_are_known_per_default_cluster(catalogue):
+    catalogue.add(b"key", "a", series(cluster="a"))
+    assert catalogue.find([b"key", b"other"], "a") == [0, None]
+    assert catalogue.find([b"key"], "b") == [None]
+
+
+def test_growth_keeps_clusters_apart(catalogue):
+    """Past the first allocation of 1,024, and past its doubling."""
+    numbers = [catalogue.number(series(cluster=f"c{i % 3}", x=str(i))) for i in range(2500)]
+    counts = dict(catalogue.count_by_cluster(np.array(numbers, np.int32)))
+    assert counts == {"c0": 834, "c1": 833, "c2": 833}
+    columns = catalogue.columns()
+    names = columns.clusters.take(pa.array(columns.cluster_code)).to_pylist()
+    assert names == [f"c{i % 3}" for i in range(2500)]
+
+
+def test_series_added_after_the_columns_were_made(catalogue):
+    catalogue.number(series("a"))
+    assert len(catalogue.columns().rank) == 1
+    catalogue.number(series("b"))
+    assert len(catalogue.columns().rank) == 2
+    assert catalogue.due(ints(0, 1), ints(5, 5), ints(5, 5)).tolist() == [True, True]
+
+
+def test_many_threads_number_each_series_once(catalogue):
+    def number_all():
+        for i in range(300):
+            catalogue.add(str(i).encode(), None, series(x=str(i)))
+
+    threads = [threading.Thread(target=number_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(catalogue) == 300
+    assert sorted(catalogue.find([str(i).encode() for i in range(300)], None)) == list(range(300))
+
+
+@pytest.fixture
+def written(catalogue):
+    number = ints(catalogue.number(series()))
+    catalogue.columns()
+    catalogue.mark_written(number, ints(3 * DAY), ints(4 * DAY), catalogue.described())
+    return number
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "due"),
+    [
+        (3 * DAY, 4 * DAY, False),
+        (4 * DAY, 5 * DAY - 1, False),
+        (4 * DAY, 5 * DAY, True),
+        (3 * DAY - 1, 4 * DAY, True),
+    ],
+    ids=["as written", "later that day", "another day", "earlier"],
+)
+def test_what_is_due(catalogue, written, first, last, due):
+    assert catalogue.due(written, ints(first), ints(last)).tolist() == [due]
+
+
+def due(catalogue, number):
+    return catalogue.due(number, ints(4 * DAY), ints(4 * DAY)).tolist()[0]
+
+
+def test_a_new_description_is_due_once(catalogue, written):
+    catalogue.describe((Metadata("up", 2, "Text.", ""),))
+    assert due(catalogue, written)
+    catalogue.mark_written(written, ints(4 * DAY), ints(4 * DAY), catalogue.described())
+    assert not due(catalogue, written)
+    catalogue.describe((Metadata("up", 2, "Text.", ""), Metadata("other", 2, "", "")))
+    assert not due(catalogue, written)
+
+
+def test_a_description_that_comes_while_rows_are_written_is_still_due(catalogue, written):
+    described = catalogue.described()
+    catalogue.describe((Metadata("up", 2, "Text.", ""),))
+    catalogue.mark_written(written, ints(4 * DAY), ints(4 * DAY), described)
+    assert due(catalogue, written)
+
+
+@pytest.mark.parametrize(
+    ("metric", "family", "kind", "expected"),
+    [
+        ("up", "up", 2, "gauge"),
+        ("up", "up", 1, "counter"),
+        ("x_total", "x", 1, "counter"),
+        ("x_bucket", "x", 3, "counter"),
+        ("x_sum", "x", 5, "counter"),
+        ("x", "x", 5, "gauge"),
+        ("x_info", "x_info", 6, "info"),
+        ("x_total", "x", 0, "counter"),
+        ("x_total", "other", 2, "counter"),
+        ("up", "up", 99, "gauge"),
+    ],
+)
+def test_kinds(catalogue, metric, family, kind, expected):
+    number = ints(catalogue.number(series(metric)))
+    catalogue.describe((Metadata(family, kind, "", ""),))
+    rows = catalogue.rows(number, ints(1), ints(2))
+    assert rows.column("kind").to_pylist() == [expected]
+
+
+def test_rows(catalogue):
+    number = ints(catalogue.number(series("x_total", pod="cart-7c9d8f6b54-x2v9k")))
+    catalogue.describe((Metadata("x", 1, "Text.", "seconds"),))
+    (row,) = catalogue.rows(number, ints(1), ints(DAY)).to_pylist()
+    assert (row["kind"], row["unit"], row["help"]) == ("counter", "seconds", "Text.")
+    assert (row["pod"], row["workload"], row["node"]) == ("cart-7c9d8f6b54-x2v9k", "cart", None)
+    assert dict(row["labels"])["__name__"] == "x_total"
+    assert row["last_seen"].timestamp() == 86_400
+
+
+def test_sorting_is_the_lakes_order(catalogue, lake):
+    names = [("b", "z"), ("a", "é"), ("a", "z"), ("b", "A"), ("a", "zz")]
+    numbers = [catalogue.number(series(metric, cluster)) for metric, cluster in names] * 2
+    ordered = sort(batch(numbers, [5] * 5 + [1] * 5), catalogue)
+    plain = ordered.samples.cast(lake.samples.spec.schema)
+    assert plain.equals(lake.samples.spec.sorted(plain))
+    assert sorted(ordered.numbers.tolist()) == [0, 1, 2, 3, 4]
+    assert (ordered.first_us.tolist(), ordered.last_us.tolist()) == ([1000] * 5, [5000] * 5)
+
+
+def test_sorting_nothing(catalogue):
+    ordered = sort(batch([], []), catalogue)
+    assert (ordered.samples.num_rows, len(ordered.numbers), len(ordered.last_us)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("cluster", ["eu\0", "eu\0x", " eu ", "\N{PILE OF POO}", "a" * 5000])
+def test_odd_cluster_names_are_the_same_in_samples_and_series(catalogue, lake, cluster):
+    catalogue.number(series(cluster="eu"))
+    ordered = sort(batch([catalogue.number(series(cluster=cluster))], [1]), catalogue)
+    lake.series.append(catalogue.rows(ordered.numbers, ordered.first_us, ordered.last_us))
+    lake.samples.append(ordered.samples, ordered=True)
+    assert lake.sql("SELECT DISTINCT cluster FROM metrics").to_pylist() == [{"cluster": cluster}]
+
+
+def test_the_buffer_is_cut_at_its_last_position():
+    buffer = Buffer()
+    assert buffer.drain() is None
+    rows = EVENTS.schema.empty_table()
+    buffer.add_samples(4, batch([1], [1]))
+    buffer.add_events(5, rows)
+    buffer.add_samples(7, batch([2, 3], [2, 3]))
+    assert buffer.n_samples() == 3
+    cut = buffer.drain()
+    assert (cut.position, cut.samples.series.tolist(), len(cut.events)) == (7, [1, 2, 3], 1)
+    assert (buffer.n_samples(), buffer.event_bytes(), buffer.drain()) == (0, 0, None)

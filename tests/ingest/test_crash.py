@@ -1,0 +1,196 @@
+"""Kill -9 at any instant: acknowledged data is in the lake exactly once, and no other is doubled.
+
+A seeded run sends, flushes and restarts while storage calls fail or the process "dies", before or
+after the call took effect, or with half a record on disk. fsync does nothing here: a process that
+dies leaves to the system what it has written.
+"""
+
+import json
+import os
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.errors import LogError
+from ingest.receiver import Receiver
+from ingest.settings import IngestSettings
+from lake import Lake
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON_MS = int(NOON.timestamp() * 1000)
+TABLES = ("samples", "series", "events")
+STEPS = 9
+
+
+class Death(BaseException):
+    """The process is no more."""
+
+
+class World:
+    """One folder, its successive processes, and what their senders know."""
+
+    def __init__(self, folder: Path, seed: int, body, abandon) -> None:
+        self.folder, self.seed, self.body, self.abandon = folder, seed, body, abandon
+        self.rng = np.random.default_rng(seed)
+        self.number = count(1)
+        self.acknowledged, self.sent = set(), set()
+        self.deaths = 0
+        Lake.open(folder / "lake")
+        self.start()
+
+    def start(self) -> None:
+        """A new process: new objects on the same folder, with a fault ahead of it."""
+        self.dead = threading.Event()
+        self.calls_left = int(self.rng.integers(1, 9))
+        self.fault = str(self.rng.choice(["die before", "die after", "fail before", "fail after"]))
+        lake = Lake.open(self.folder / "lake", create=False)
+        settings = IngestSettings(log_segment_bytes=int(self.rng.integers(1, 400)))
+        self.receiver = Receiver(lake, self.folder / "receiver", settings, lambda: NOON)
+        self.real_write = self.receiver._log._write
+        self.receiver._log._write = self.write
+        for name in TABLES:
+            self.wrap(lake.tables[name])
+
+    def due(self) -> bool:
+        self.calls_left -= 1
+        return self.calls_left == 0
+
+    def wrap(self, table) -> None:
+        real = table.append
+
+        def append(*args, **kwargs):
+            if self.calls_left > 0 and self.rng.random() < 0.3:
+                self.samples()  # senders do not wait for a flush
+            if not self.due():
+                return real(*args, **kwargs)
+            if self.fault.endswith("after"):
+                real(*args, **kwargs)
+            raise Death if self.fault.startswith("die") else OSError(5, "Input/output error")
+
+        table.append = append
+
+    def write(self, group) -> None:
+        """The log's group write, in the log's own thread."""
+        if self.dead.is_set():
+            return
+        if not self.due():
+            self.real_write(group)
+        elif self.fault.startswith("fail"):
+            for item in group:
+                item.done.set_exception(LogError("refused"))
+        else:
+            if self.fault == "die after":
+                self.write_unheard(group)
+            self.dead.set()
+
+    def write_unheard(self, group) -> None:
+        """The records are on disk, perhaps but for their end; nobody is told."""
+        for item in group:
+            item.done, item.stored = Future(), lambda position: None
+        self.real_write(group)
+        segments = sorted(self.receiver._log.folder.glob("*.log"))
+        if self.rng.random() < 0.5:
+            os.truncate(segments[-1], segments[-1].stat().st_size - int(self.rng.integers(1, 20)))
+
+    def step(self) -> None:
+        """Something happens; the process may die of it."""
+        action = str(
+            self.rng.choice(["samples", "events", "flush", "close"], p=[0.5, 0.2, 0.2, 0.1])
+        )
+        try:
+            getattr(self, action)()
+        except (Death, OSError, LogError) as problem:
+            if isinstance(problem, Death):
+                self.dead.set()
+        if self.dead.is_set():
+            self.deaths += 1
+            self.abandon(self.receiver)
+            self.start()
+
+    def samples(self) -> None:
+        pending = []
+        for _ in range(int(self.rng.integers(1, 4))):
+            values, series = set(), []
+            for _ in range(int(self.rng.integers(1, 4))):
+                value = float(next(self.number))
+                labels = [("__name__", "up"), ("cluster", "eu"), ("x", str(self.rng.integers(6)))]
+                at = NOON_MS - int(self.rng.integers(0, 2)) * 86_400_000
+                series.append((labels, [(at, value)]))
+                values.add(value)
+            self.sent |= values
+            pending.append((values, self.receiver.write_samples(self.body(*series))))
+        self.wait(pending)
+
+    def events(self) -> None:
+        number = -float(next(self.number))
+        event = {"source": "log", "reason": "r", "uid": str(number), "time": NOON.isoformat()}
+        self.sent.add(number)
+        done = self.receiver.write_events(json.dumps(event | {"cluster": "eu"}).encode())
+        self.wait([({number}, done)])
+
+    def wait(self, pending) -> None:
+        for values, done in pending:
+            while not done.done() and not self.dead.is_set():
+                time.sleep(0.0002)
+            if done.done() and done.exception() is None:
+                self.acknowledged |= values
+
+    def flush(self) -> None:
+        self.receiver.flush()
+
+    def close(self) -> None:
+        try:
+            self.receiver.close()
+        finally:
+            if not self.dead.is_set():
+                self.start()
+
+    def check(self) -> None:
+        """The last process lives long enough to flush."""
+        self.calls_left = -1
+        self.events()
+        self.receiver.flush()
+        assert self.receiver.log_bytes() == 0, "a log that only grows"
+        self.abandon(self.receiver)
+        with Lake.open(self.folder / "lake", create=False).snapshot().connect() as lake:
+            found = lake.execute(
+                "SELECT value FROM samples UNION ALL SELECT CAST(uid AS DOUBLE) FROM stored.events"
+            ).fetchall()
+            unnamed = lake.execute("SELECT value FROM samples ANTI JOIN series USING (series_id)")
+            assert unnamed.fetchall() == [], "samples without their series"
+        stored = Counter(value for (value,) in found)
+        assert not self.acknowledged - set(stored), ("acknowledged and lost", self.seed)
+        assert not [value for value, times in stored.items() if times > 1], ("doubled", self.seed)
+        assert not set(stored) - self.sent, ("from nowhere", self.seed)
+
+
+def live(folder, seed, body, abandon, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    world = World(folder, seed, body, abandon)
+    for _ in range(STEPS):
+        world.step()
+    world.check()
+    return world
+
+
+@pytest.mark.parametrize("seeds", [range(n, n + 10) for n in range(0, 60, 10)], ids=str)
+def test_crashes(tmp_path, seeds, body, abandon, monkeypatch):
+    worlds = [live(tmp_path / str(seed), seed, body, abandon, monkeypatch) for seed in seeds]
+    assert sum(world.deaths for world in worlds) > 0
+    assert sum(len(world.acknowledged) for world in worlds) > 0
+    assert any(world.sent - world.acknowledged for world in worlds)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seeds", [range(n, n + 100) for n in range(1000, 2000, 100)], ids=str)
+def test_many_crashes(tmp_path, seeds, body, abandon, monkeypatch):
+    for seed in seeds:
+        live(tmp_path / str(seed), seed, body, abandon, monkeypatch)

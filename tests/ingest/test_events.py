@@ -1,0 +1,172 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import (
+    BadRequestError,
+    ClusterMissingError,
+    InvalidEventError,
+    MalformedBodyError,
+)
+from ingest.events import parse
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PLAIN = {"source": "opa", "reason": "Denied", "time": "2026-03-01T11:00:00+01:00", "cluster": "eu"}
+CORE = {"kind": "Event", "reason": "Pulled", "lastTimestamp": "2026-03-01T10:00:00Z"}
+DUMP = Path("/work/shared/data/exposition/insights-operator__openshift-machine-api.json")
+
+
+def rows(document, cluster=None, latest=NOON):
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return parse(body, cluster, latest=latest).to_pylist()
+
+
+def test_a_plain_event():
+    (row,) = rows(PLAIN | {"uid": "u", "count": 3, "attributes": {"policy": "p", "n": 1}, "x": 0})
+    assert row["time"] == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert (row["cluster"], row["source"], row["reason"], row["uid"]) == (
+        "eu",
+        "opa",
+        "Denied",
+        "u",
+    )
+    assert (row["count"], row["attributes"]) == (3, [("policy", "p"), ("n", "1")])
+    assert row["message"] is None
+
+
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [
+        pytest.param(PLAIN, 1, id="one"),
+        pytest.param([PLAIN, CORE], 2, id="array"),
+        pytest.param({"kind": "EventList", "items": [CORE, CORE, CORE]}, 3, id="list"),
+        pytest.param({"type": "ADDED", "object": CORE}, 1, id="watch line"),
+        pytest.param([{"type": "MODIFIED", "object": CORE}, CORE], 2, id="watch lines"),
+        pytest.param([], 0, id="empty array"),
+        pytest.param({"items": []}, 0, id="empty list"),
+    ],
+)
+def test_shapes(document, count):
+    assert len(rows(document, "eu")) == count
+
+
+def test_an_own_cluster_wins():
+    assert [row["cluster"] for row in rows([PLAIN, CORE], "us")] == ["eu", "us"]
+
+
+def test_a_missing_uid_becomes_a_fingerprint():
+    def uid(**changes):
+        return rows(PLAIN | changes)[0]["uid"]
+
+    assert uid() == uid(uid=None) == uid(uid="") == uid(count=5)
+    assert uid(time="2026-03-01T10:00:00Z") == uid(), "the same instant in another zone"
+    others = {uid(**{name: "x"}) for name in ("source", "reason", "name", "message", "cluster")}
+    assert len(others | {uid()}) == 6
+    assert uid() == FROZEN_UID, "the lake holds them: events would be stored again"
+
+
+FROZEN_UID = "a271d20636cc3a59bc3e1e8666d29ff3"
+
+WRONG = [
+    pytest.param(PLAIN | {name: value}, InvalidEventError, rule, id=f"{name} {value!r:.20}")
+    for name, value, rule in [
+        ("source", None, "lacks 'source', a string"),
+        ("reason", 5, "lacks 'reason', a string"),
+        ("time", 1772359200, "lacks 'time', a string"),
+        ("time", "yesterday", "time 'yesterday' is not RFC 3339"),
+        ("time", "2026-03-01T12:00:00", "has no time zone"),
+        ("time", "2026-03-01", "has no time zone"),
+        ("time", "2026-13-01T12:00:00Z", "is not RFC 3339"),
+        ("time", "0001-01-01T00:00:00+14:00", "not between the years"),
+        ("time", "9999-12-31T23:59:59-10:00", "not between the years"),
+        ("time", "2026-03-01T12:00:00.000001Z", "later than 2026-03-01T12:00:00"),
+        ("type", 5, "type is 5, not a string"),
+        ("kind", {"a": 1}, "kind is .*, not a string"),
+        ("namespace", ["x"], "namespace is .*, not a string"),
+        ("name", True, "name is True, not a string"),
+        ("uid", 7, "uid is 7, not a string"),
+        ("message", ["x"], "message is .*, not a string"),
+        ("cluster", {"a": 1}, "cluster is .*, not a string"),
+        ("cluster", 5, "cluster is 5, not a string"),
+        ("name", "\ud800", "name has half a character"),
+        ("cluster", "\udfff", "cluster has half a character"),
+        ("attributes", {"a": "\ud800"}, "attributes has half"),
+        ("attributes", {"\ud800": "a"}, "attributes has half"),
+        ("attributes", [1], "wrong type"),
+        ("attributes", "ab", "wrong type"),
+        ("count", "many", "wrong type"),
+        ("count", [1], "wrong type"),
+        ("count", float("inf"), "wrong type"),
+        ("count", -3, "count is -3, not 1 or more"),
+        ("count", 10**30, "count is 10"),
+    ]
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "error", "rule"),
+    [
+        *WRONG,
+        pytest.param({"reason": "x"}, InvalidEventError, "lacks 'source'", id="nothing known"),
+        pytest.param(
+            {"type": "BOOKMARK", "object": {}}, InvalidEventError, "BOOKMARK", id="bookmark"
+        ),
+        pytest.param(CORE, ClusterMissingError, "names no cluster", id="no cluster"),
+        pytest.param(CORE | {"cluster": ""}, ClusterMissingError, "no cluster", id="empty cluster"),
+        pytest.param(b"", MalformedBodyError, "no JSON", id="empty body"),
+        pytest.param(b"\xff\xfe\xfd", MalformedBodyError, "no JSON", id="no UTF-8"),
+        pytest.param(b'{"a": 1', MalformedBodyError, "no JSON", id="cut off"),
+        pytest.param(b'{"a": 1}{"a": 1}', MalformedBodyError, "no JSON", id="two documents"),
+        pytest.param(b"[" * 100_000, MalformedBodyError, "nested too deeply", id="deep"),
+        pytest.param(b"null", MalformedBodyError, "'None' is no JSON object", id="null"),
+        pytest.param(b"5", MalformedBodyError, "'5' is no JSON object", id="number"),
+        pytest.param([[PLAIN]], MalformedBodyError, "is no JSON object", id="nested array"),
+        pytest.param({"items": ["x"]}, MalformedBodyError, "'x' is no JSON object", id="item"),
+    ],
+)
+def test_what_is_refused(document, error, rule):
+    with pytest.raises(error, match=rule):
+        rows(document)
+    assert issubclass(error, BadRequestError)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "last"])
+def test_one_wrong_event_refuses_all_and_leaves_no_trace(open_receiver, lake, place):
+    receiver, events = open_receiver(), [PLAIN]
+    events.insert(place, PLAIN | {"uid": 7})
+    versions = lake.snapshot().versions
+    with pytest.raises(InvalidEventError):
+        receiver.write_events(json.dumps(events).encode())
+    receiver.flush()
+    assert (lake.snapshot().versions, receiver.log_bytes()) == (versions, 0)
+    assert receiver.statistics.events == {}
+
+
+def test_sent_again_is_stored_but_seen_once(open_receiver, lake):
+    receiver = open_receiver()
+    for _ in range(2):
+        receiver.write_events(json.dumps(PLAIN).encode()).result(10)
+        receiver.flush()
+    assert lake.sql("SELECT count(*) AS n FROM events").to_pylist() == [{"n": 1}]
+
+
+def test_latest_itself_is_accepted():
+    assert rows(PLAIN | {"time": NOON.isoformat()})[0]["time"] == NOON
+    with pytest.raises(InvalidEventError):
+        rows(PLAIN | {"time": NOON.isoformat()}, latest=NOON - timedelta(microseconds=1))
+
+
+@pytest.mark.skipif(not DUMP.is_file(), reason="real data is not part of the repository")
+def test_a_real_dump(open_receiver, lake):
+    receiver = open_receiver(default_cluster="lrqft")
+    assert receiver.write_events(DUMP.read_bytes()).result(10) == 2
+    receiver.flush()
+    found = lake.sql("SELECT source, type, reason, namespace, time FROM events ORDER BY time")
+    first, second = found.to_pylist()
+    assert first["time"] == datetime(2022, 8, 24, 9, 40, 44, tzinfo=UTC)
+    assert second["time"] == datetime(2022, 8, 24, 9, 41, 5, tzinfo=UTC)
+    assert [first[k] for k in ("source", "type", "reason", "namespace")] == [
+        "kubernetes", "Warning", "FailedUpdate", "openshift-machine-api",
+    ]  # fmt: skip

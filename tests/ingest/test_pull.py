@@ -1,0 +1,277 @@
+"""Against a real HTTP server that answers like Prometheus."""
+
+import json
+import threading
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from ingest.errors import InvalidLabelsError, SourceError
+from ingest.pull import PrometheusPuller, PrometheusSource
+from lake import Lake
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = date(2026, 2, 28)
+UP = {"__name__": "up", "job": "node"}
+
+
+class Prometheus:
+    """Gives each series a point at every step of the range asked for, its end included."""
+
+    def __init__(self) -> None:
+        self.series = [UP]
+        self.requests = []
+        self.answer = None
+        self.value = "1"
+
+    def reply(self, form) -> tuple[int, bytes]:
+        self.requests.append(form)
+        if self.answer is not None:
+            return self.answer
+        at, end = (datetime.fromisoformat(form[name]) for name in ("start", "end"))
+        points = []
+        while at <= end:
+            points.append([at.timestamp(), self.value])
+            at += timedelta(seconds=float(form["step"]))
+        result = [{"metric": metric, "values": points} for metric in self.series]
+        data = {"resultType": "matrix", "result": result}
+        return 200, json.dumps({"status": "success", "data": data}).encode()
+
+
+@pytest.fixture
+def prometheus():
+    stand_in = Prometheus()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
+            form |= {"path": self.path, "authorization": self.headers.get("Authorization")}
+            status, answer = stand_in.reply(form)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    stand_in.url = f"http://127.0.0.1:{server.server_port}"
+    yield stand_in
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def puller(lake, prometheus):
+    with httpx.Client() as client:
+
+        def build(to=None, **settings):
+            source = PrometheusSource(cluster="eu", url=prometheus.url, **settings)
+            return PrometheusPuller(to or lake, source, client)
+
+        yield build
+
+
+def times(lake):
+    return lake.sql("SELECT time FROM samples ORDER BY time").column("time").to_pylist()
+
+
+def test_the_watermark_moves_with_the_commit(puller, lake):
+    one = puller()
+    assert one.watermark() is None
+    pulled = one.pull_new(NOON)
+    assert (pulled.samples, pulled.series, pulled.cluster) == (120, 1, "eu")
+    assert (pulled.range.start, pulled.range.end) == (NOON - timedelta(hours=1), NOON)
+    assert one.watermark() == NOON
+    assert lake.sql("SELECT DISTINCT cluster, job FROM metrics").to_pylist() == [
+        {"cluster": "eu", "job": "node"}
+    ]
+
+
+def test_pulls_join_without_gap_or_overlap(puller, lake):
+    one = puller()
+    for seconds in (0, 10, 95, 95, 400):
+        one.pull_new(NOON + timedelta(seconds=seconds))
+    found = times(lake)
+    assert {after - before for before, after in pairwise(found)} == {timedelta(seconds=30)}
+    assert found[-1] == NOON + timedelta(seconds=360)
+
+
+def test_a_second_pull_of_the_same_range_adds_nothing(puller, lake, prometheus):
+    first, second = puller(), puller(Lake.open(lake.root))
+    first.pull_new(NOON)
+    asked = len(prometheus.requests)
+    assert second.pull_new(NOON).range is None
+    assert len(prometheus.requests) == asked
+    assert len(times(lake)) == 120
+
+
+def test_nothing_found_moves_the_watermark(puller, lake, prometheus):
+    prometheus.series = []
+    one = puller()
+    assert one.pull_new(NOON).samples == 0
+    assert one.watermark() == NOON
+    assert times(lake) == []
+
+
+def test_the_first_pull_reaches_back(puller, lake):
+    puller(lookback=timedelta(hours=5)).pull_new(NOON)
+    assert times(lake)[0] == NOON - timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("step", "hours", "requests"),
+    [(30, 1, 1), (30, 2, 1), (30, 5, 3), (7, 5, 3), (3600, 5, 3), (4 * 3600, 12, 3)],
+)
+def test_long_ranges_are_split_on_the_grid(puller, lake, prometheus, step, hours, requests):
+    step = timedelta(seconds=step)
+    puller(step=step, lookback=timedelta(hours=hours) // step * step).pull_new(NOON)
+    assert len(prometheus.requests) == requests
+    assert {after - before for before, after in pairwise(times(lake))} == {step}
+    for form in prometheus.requests:
+        start, end = (datetime.fromisoformat(form[name]) for name in ("start", "end"))
+        assert (end - start) / step < 11_000
+
+
+def test_overlapping_selectors_give_each_sample_once(puller, lake):
+    one = puller(match=('{job="node"}', '{__name__="up"}'))
+    assert one.pull_new(NOON).samples == 120
+    assert len(times(lake)) == 120
+
+
+def test_a_closed_day_is_replaced(puller, lake, prometheus, make_samples):
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+    lake.samples.append(make_samples([7.0], cluster="us", start=midnight - timedelta(hours=1)))
+    one = puller(step=timedelta(hours=1), lookback=timedelta(hours=20))
+    one.pull_new(NOON)
+    before = len(times(lake))
+    for value in ("2", "3", "3"):
+        prometheus.value = value
+        assert one.pull_day(DAY).samples == 24
+    found = lake.sql(
+        "SELECT cluster, date, count(*) AS n, max(value) AS v FROM samples GROUP BY ALL"
+    )
+    assert sorted(tuple(row.values()) for row in found.to_pylist()) == [
+        ("eu", DAY, 24, 3.0),
+        ("eu", midnight.date(), 12, 1.0),
+        ("us", DAY, 1, 7.0),
+    ]
+    assert before == 21
+    assert one.watermark() == NOON
+
+
+def test_a_closed_day_without_samples_is_emptied(puller, lake, prometheus):
+    one = puller(step=timedelta(hours=1))
+    one.pull_day(DAY)
+    prometheus.series = []
+    assert one.pull_day(DAY).samples == 0
+    assert times(lake) == []
+
+
+def test_a_source_of_several_clusters(puller, lake, prometheus):
+    prometheus.series = [UP, UP | {"cluster": "it's us"}]
+    one = puller(step=timedelta(hours=1))
+    for _ in range(2):
+        assert one.pull_day(DAY).samples == 48
+    found = lake.sql(
+        "SELECT cluster, count(*) AS n FROM samples GROUP BY ALL ORDER BY 1"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in found] == [("eu", 24), ("it's us", 24)]
+
+
+def test_series_are_not_written_with_every_pull(puller, lake):
+    one = puller()
+    for minutes in range(4):
+        one.pull_new(NOON + timedelta(minutes=minutes))
+    assert lake.series.version() == 1
+
+
+SUCCESS = {"status": "success"}
+GOOD_POINTS = [[1772366400, "1"]]
+
+
+def series(**entry):
+    return SUCCESS | {"data": {"result": [entry]}}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "problem"),
+    [
+        (400, {"status": "error", "error": "too many points"}, "status 400: too many points"),
+        (200, {"status": "error", "error": "timed out"}, "status 200: timed out"),
+        (401, "<html>login</html>", "status 401, and no JSON"),
+        (200, "", "no JSON"),
+        (502, "Bad Gateway", "status 502"),
+        (200, [], "status 200"),
+        (200, SUCCESS, "no range of series: KeyError 'data'"),
+        (200, SUCCESS | {"data": None}, "no range of series"),
+        (200, SUCCESS | {"data": {"result": None}}, "no range of series"),
+        (200, SUCCESS | {"data": {"result": ["x"]}}, "no range of series"),
+        (200, series(values=GOOD_POINTS), "KeyError 'metric'"),
+        (200, series(metric=[], values=GOOD_POINTS), "no range of series"),
+        (200, series(metric=UP, values=[[1]]), "no range of series"),
+        (200, series(metric=UP, values=[["x", "1"]]), "no range of series"),
+        (200, series(metric=UP, values=[[1, "high"]]), "no range of series"),
+        (200, series(metric=UP, values=5), "no range of series"),
+    ],
+)
+def test_what_is_no_answer_is_a_source_error(puller, lake, prometheus, status, answer, problem):
+    raw = answer if isinstance(answer, str) else json.dumps(answer)
+    prometheus.answer = (status, raw.encode())
+    versions, one = lake.snapshot().versions, puller()
+    with pytest.raises(SourceError, match=problem) as refusal:
+        one.pull_new(NOON)
+    assert refusal.value.url == f"{prometheus.url}/api/v1/query_range"
+    assert lake.snapshot().versions == versions
+    assert one.watermark() is None
+    prometheus.answer = None
+    assert one.pull_new(NOON).samples == 120
+
+
+def test_an_expression_instead_of_a_selector_is_refused(puller, prometheus):
+    prometheus.series = [{"job": "node"}]
+    with pytest.raises(InvalidLabelsError, match="__name__ is missing"):
+        puller().pull_new(NOON)
+
+
+def test_nobody_there(lake):
+    source = PrometheusSource(cluster="eu", url="http://127.0.0.1:1")
+    with httpx.Client() as client, pytest.raises(SourceError, match="ConnectError"):
+        PrometheusPuller(lake, source, client).pull_new(NOON)
+
+
+def test_what_is_asked(puller, prometheus):
+    puller(bearer_token="t0ken", match=("up",), step=timedelta(minutes=1)).pull_new(NOON)
+    (form,) = prometheus.requests
+    assert form == {
+        "path": "/api/v1/query_range",
+        "authorization": "Bearer t0ken",
+        "query": "up",
+        "start": "2026-03-01T11:00:00+00:00",
+        "end": "2026-03-01T11:59:59.999999+00:00",
+        "step": "60.0",
+    }
+
+
+def test_special_values(puller, lake, prometheus):
+    for value in ("NaN", "+Inf", "-Inf", "1e-3"):
+        prometheus.value = value
+        puller(step=timedelta(hours=1)).pull_new(NOON + timedelta(hours=len(times(lake))))
+    values = lake.sql("SELECT CAST(value AS VARCHAR) AS v FROM samples ORDER BY time")
+    assert values.column("v").to_pylist() == ["nan", "inf", "-inf", "0.001"]
+
+
+@pytest.mark.parametrize("seconds", [0, -30, 0.5, 1.5])
+def test_a_step_is_whole_seconds(seconds):
+    with pytest.raises(ValidationError, match="whole number of seconds"):
+        PrometheusSource(cluster="eu", url="http://x", step=timedelta(seconds=seconds))
