@@ -3,8 +3,8 @@
     uv run python benchmarks/ingest.py [--json] [--rounds 60] [--runs 3]
 
 Bodies: 2,000 series a request, one sample each, ten labels, 20,000 series. The first round makes
-the series, the others are steady state. Ours is `fleetlake up`: acknowledged means fsynced, and the CPU
-figure goes on until every sample is in sorted Parquet and committed. Rivals, where installed:
+the series, the others are steady state. Ours is `fleetlake up`: acknowledged means fsynced, and
+the CPU figure goes on until every sample is in sorted Parquet and committed. Rivals, where installed:
 Debian's `prometheus` as a remote-write receiver, and `victoria-metrics`; neither fsyncs before it
 acknowledges. CPU is the server process' own, user + system; one server runs at a time; medians of
 `--runs` runs.
@@ -26,8 +26,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from benchmarks.report import Case, emit
 
+from benchmarks.report import Case, emit
 from ingest.remote_write import message
 from ingest.remote_write.send import HEADERS
 

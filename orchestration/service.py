@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
 from orchestration.settings import Settings
-from orchestration.steps.detect import Ticker
+from orchestration.steps.tick import Ticker
 from orchestration.worker import Worker
 
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from ingest.receiver import Receiver
 from lake import Clock
-from orchestration.steps.detect import Detected, Ticker
+from orchestration.steps.models import Detected
+from orchestration.steps.tick import Ticker
 
 logger = logging.getLogger(__name__)
 

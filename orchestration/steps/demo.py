@@ -18,7 +18,8 @@ from lake.schema import ENTITY_COLUMNS
 from orchestration.settings import DetectionSettings
 from orchestration.steps import browse
 from orchestration.steps.browse import Row
-from orchestration.steps.detect import Detected, Progress, detect_range
+from orchestration.steps.detect import Progress, detect_range
+from orchestration.steps.models import Detected
 from orchestration.steps.panels import align
 
 SLACK = timedelta(minutes=30)

@@ -11,7 +11,7 @@ from lake import Lake, TimeRange
 from lake.timerange import from_micros
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps import browse, detect
+from orchestration.steps import browse, models
 from orchestration.steps.browse import Row
 from orchestration.steps.panels import SERIES_BY_ID, align, info, read_panel
 
@@ -53,9 +53,9 @@ def chart(
     chosen = next(
         (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)
     )
-    group = detect.Group(None, [series])
+    group = models.Group(None, [series])
     try:
-        model = detect.fit(lake, group, chosen, settings, start, anomaly["lake_version"])
+        model = models.fit(lake, group, chosen, settings, start, anomaly["lake_version"])
     except (DetectorsError, SettingsError):
         # The settings have changed since, and with them what the name means.
         model = None

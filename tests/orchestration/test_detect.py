@@ -10,8 +10,10 @@ from lake import Lake, TimeRange
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, demo
-from orchestration.steps.detect import Ticker, detect_day, detect_range, groups
+from orchestration.steps.detect import detect_day, detect_range
+from orchestration.steps.models import groups
 from orchestration.steps.panels import SeriesInfo
+from orchestration.steps.tick import Ticker
 
 MINUTE = timedelta(minutes=1)
 

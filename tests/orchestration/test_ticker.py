@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake import Lake, TimeRange
-from orchestration.steps.detect import Ticker, detect_range
+from orchestration.steps.detect import detect_range
+from orchestration.steps.tick import Ticker
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 BEAT = timedelta(minutes=10)

@@ -11,7 +11,7 @@ from ingest.settings import IngestSettings
 from orchestration import worker as worker_module
 from orchestration.service import Service
 from orchestration.settings import Settings
-from orchestration.steps.detect import Ticker
+from orchestration.steps.tick import Ticker
 from orchestration.worker import Worker
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -96,7 +96,8 @@ def test_pull_agrees_with_prometheus(stack, tmp_path):
     last = (second.range.end - timedelta(seconds=1)).timestamp()
     at_last = stack.query('{job="node"}', last)
     stored = lake.sql(
-        "SELECT series_id, value FROM samples WHERE epoch_ms(time) = $at", {"at": round(last * 1000)}
+        "SELECT series_id, value FROM samples WHERE epoch_ms(time) = $at",
+        {"at": round(last * 1000)},
     ).to_pylist()
     told = {
         identify(entry["metric"].items(), "real-1").series_id: float(entry["value"][1])
