@@ -4,10 +4,10 @@
 
 Bodies: 2,000 series a request, one sample each, ten labels, 20,000 series. The first round makes
 the series, the others are steady state. Ours is `fleetlake up`: acknowledged means fsynced, and
-the CPU figure goes on until every sample is in sorted Parquet and committed. Rivals, where installed:
-Debian's `prometheus` as a remote-write receiver, and `victoria-metrics`; neither fsyncs before it
-acknowledges. CPU is the server process' own, user + system; one server runs at a time; medians of
-`--runs` runs.
+the CPU figure goes on until every sample is in sorted Parquet and committed. Rivals, where
+installed: Debian's `prometheus` as a remote-write receiver, and `victoria-metrics`; neither fsyncs
+before it acknowledges. CPU is the server process' own, user + system; one server runs at a time;
+medians of `--runs` runs.
 """
 
 import argparse
@@ -27,9 +27,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from benchmarks.report import Case, emit
-from ingest.remote_write import message
-from ingest.remote_write.send import HEADERS
+# A script's own folder comes first, where this file would hide the package it measures.
+sys.path[0] = str(Path(__file__).parents[1])
+
+from benchmarks.report import Case, emit  # noqa: E402
+from ingest.remote_write import message  # noqa: E402
+from ingest.remote_write.send import HEADERS  # noqa: E402
 
 SERIES, PER_REQUEST, LABELS = 20_000, 2_000, 10
 MILLION = 1_000_000

@@ -26,7 +26,7 @@ from lake import Lake
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
 TABLES = ("samples", "series", "events")
-STEPS = 9
+STEPS = 8
 
 
 class Death(BaseException):

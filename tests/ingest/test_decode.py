@@ -17,8 +17,11 @@ from ingest.errors import (
     TimestampError,
     UnsupportedSampleError,
 )
+from ingest.receiver import Receiver
 from ingest.remote_write.decode import decode
 from ingest.remote_write.message import pack
+from ingest.settings import IngestSettings
+from lake import Lake
 
 NOON_MS = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -96,6 +99,16 @@ def receiver(open_receiver):
     return open_receiver(max_body_bytes=100_000)
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory, noon):
+    """A receiver that is to refuse all it gets, so that many tests may share it."""
+    folder = tmp_path_factory.mktemp("refusing")
+    settings = IngestSettings(max_body_bytes=100_000)
+    one = Receiver(Lake.open(folder / "lake"), folder / "receiver", settings, lambda: noon)
+    yield one
+    one.close()
+
+
 def trace(receiver):
     """All that a refused request could have changed."""
     return (
@@ -109,13 +122,13 @@ def trace(receiver):
 
 @pytest.mark.parametrize("place", ["alone", "before", "after"])
 @pytest.mark.parametrize(("series", "error", "rule"), WRONG)
-def test_a_wrong_series_refuses_the_request(receiver, body, series, error, rule, place):
+def test_a_wrong_series_refuses_the_request(refusing, body, series, error, rule, place):
     parts = {"alone": [series], "before": [series, GOOD], "after": [GOOD, series]}[place]
-    before = trace(receiver)
+    before = trace(refusing)
     with pytest.raises(error, match=rule):
-        receiver.write_samples(body(*parts))
-    receiver.flush()
-    assert trace(receiver) == before
+        refusing.write_samples(body(*parts))
+    refusing.flush()
+    assert trace(refusing) == before
     assert issubclass(error, BadRequestError)
 
 
@@ -133,32 +146,32 @@ def test_a_wrong_series_refuses_the_request(receiver, body, series, error, rule,
         ),
     ],
 )
-def test_a_wrong_body_is_refused(receiver, raw, error, rule):
-    before = trace(receiver)
+def test_a_wrong_body_is_refused(refusing, raw, error, rule):
+    before = trace(refusing)
     with pytest.raises(error, match=rule):
-        receiver.write_samples(raw)
-    assert trace(receiver) == before
+        refusing.write_samples(raw)
+    assert trace(refusing) == before
     assert issubclass(error, IngestError)
 
 
-def test_native_histograms_refuse_the_request(receiver, body):
-    before = trace(receiver)
+def test_native_histograms_refuse_the_request(refusing, body):
+    before = trace(refusing)
     with pytest.raises(UnsupportedSampleError, match="1 native histograms"):
-        receiver.write_samples(body(GOOD, histograms=1))
-    assert trace(receiver) == before
+        refusing.write_samples(body(GOOD, histograms=1))
+    assert trace(refusing) == before
 
 
-def test_a_label_that_is_no_message_is_refused(receiver, payload):
+def test_a_label_that_is_no_message_is_refused(refusing, payload):
     request = payload(GOOD).replace(b"\x0a\x08__name__", b"\x0a\x7f__name__")
     with pytest.raises(MalformedBodyError, match="a label of series 0 is no label"):
-        receiver.write_samples(pack(request))
-    assert len(receiver.catalogue) == 0
+        refusing.write_samples(pack(request))
+    assert len(refusing.catalogue) == 0
 
 
-def test_time_errors_name_the_series(receiver, body):
+def test_time_errors_name_the_series(refusing, body):
     series = [GOOD, (UP, []), ([*UP, ("pod", "late")], [(NOON_MS, 1.0), (2**60, 2.0)]), GOOD]
     with pytest.raises(TimestampError, match="late") as refusal:
-        receiver.write_samples(body(*series))
+        refusing.write_samples(body(*series))
     assert refusal.value.milliseconds == 2**60
 
 
