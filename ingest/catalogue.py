@@ -22,6 +22,10 @@ Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
 
 
+PART_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
+"""What a series' name has beyond its family's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Per series number, what `samples` rows of it hold; `rank` is its place in the sort order."""
@@ -42,6 +46,7 @@ class Catalogue:
         self._by_key: dict[str | None, dict[bytes, int]] = defaultdict(dict)
         self._by_id: dict[int, int] = {}
         self._series: list[Series] = []
+        self._by_metric: dict[str, list[int]] = defaultdict(list)
         self._cluster_names: dict[str, int] = {}
         self._cluster_codes = np.zeros(1024, np.int32)
         self._families: dict[str, Metadata] = {}
@@ -73,6 +78,7 @@ class Catalogue:
             if number is None:
                 number = len(self._series)
                 self._series.append(series)
+                self._by_metric[series.metric].append(number)
                 if number == len(self._cluster_codes):
                     self._cluster_codes = np.resize(self._cluster_codes, 2 * number)
                 code = self._cluster_names.setdefault(series.cluster, len(self._cluster_names))
@@ -84,14 +90,24 @@ class Catalogue:
     def describe(self, metadata: tuple[Metadata, ...]) -> None:
         """Take notice of what metric families are; changed ones are written again."""
         with self._lock:
-            changed = {m.family for m in metadata if self._families.get(m.family) != m}
+            changed = [m.family for m in metadata if self._says_more(m)]
+            self._families.update((m.family, m) for m in metadata)
             if not changed:
                 return
-            self._families.update((m.family, m) for m in metadata)
             self._described += 1
-            for number, series in enumerate(self._series):
-                if _family_names(series.metric) & changed:
-                    self._redescribed[number] = self._described
+            for family in changed:
+                for suffix in ("", *PART_SUFFIXES):
+                    for number in self._by_metric.get(family + suffix, ()):
+                        self._redescribed[number] = self._described
+
+    def _says_more(self, metadata: Metadata) -> bool:
+        """Whether a description is worth writing its series again.
+
+        Another help text alone is not: two clusters on two versions of a program would have all
+        series of a family written at every turn.
+        """
+        known = self._families.get(metadata.family)
+        return known is None or (known.kind, known.unit) != (metadata.kind, metadata.unit)
 
     def name(self, number: int) -> str:
         """The series as a person would write it."""
@@ -178,7 +194,7 @@ class Catalogue:
 
 def _family_names(metric: str) -> set[str]:
     names = {metric}
-    for suffix in ("_total", "_count", "_sum", "_bucket"):
+    for suffix in PART_SUFFIXES:
         names.add(metric.removesuffix(suffix))
     return names
 

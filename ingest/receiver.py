@@ -22,7 +22,9 @@ from ingest import events as event_wire
 from ingest.buffer import Buffer, Drained, sort
 from ingest.catalogue import Catalogue
 from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
+from ingest.outcome import settled, then
 from ingest.receiver_id import receiver_id
+from ingest.recent import RecentRequests, key_of
 from ingest.remote_write import decode, message
 from ingest.samples import SampleBatch
 from ingest.settings import IngestSettings
@@ -79,6 +81,7 @@ class Receiver:
         self.statistics = Statistics()
         self._clock = clock
         self._buffer = Buffer()
+        self._recent = RecentRequests()
         self._flushing = threading.Lock()
         self._unfinished: Drained | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +110,9 @@ class Receiver:
         now = self._clock()
         cluster = default_cluster or self.settings.default_cluster
         _check_cluster(cluster)
+        key = key_of(REMOTE_WRITE, cluster or "", body)
+        if (earlier := self._again(key)) is not None:
+            return earlier
         payload = message.unpack(body, self.settings.max_body_bytes)
         batch = decode.decode(
             payload,
@@ -121,7 +127,7 @@ class Receiver:
             to_micros(now),
             stored=partial(self._stored_samples, batch),
         )
-        return _then(done, len(batch) + batch.stale)
+        return self._remember(key, then(done, len(batch) + batch.stale))
 
     def write_events(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
         """Take events as JSON; the future resolves to their number once they are durable.
@@ -133,6 +139,9 @@ class Receiver:
         now = self._clock()
         cluster = default_cluster or self.settings.default_cluster
         _check_cluster(cluster)
+        key = key_of(EVENTS, cluster or "", body)
+        if (earlier := self._again(key)) is not None:
+            return earlier
         rows = event_wire.parse(body, cluster, latest=now + self.settings.max_future)
         done = self._log.append(
             EVENTS,
@@ -141,7 +150,17 @@ class Receiver:
             to_micros(now),
             stored=partial(self._stored_events, rows),
         )
-        return _then(done, rows.num_rows)
+        return self._remember(key, then(done, rows.num_rows))
+
+    def _again(self, key: bytes) -> "Future[int] | None":
+        earlier = self._recent.find(key)
+        if earlier is not None:
+            self.statistics.repeated_requests += 1
+        return earlier
+
+    def _remember(self, key: bytes, outcome: "Future[int]") -> "Future[int]":
+        self._recent.remember(key, outcome)
+        return outcome
 
     def waiting_samples(self) -> int:
         """Samples acknowledged and not yet in the lake."""
@@ -236,14 +255,16 @@ class Receiver:
     def _replay(self) -> None:
         """Buffer again what was acknowledged and is in the log but not in the lake."""
         for record in self._log.replay():
-            if record.position <= self._committed.get(record.kind, 0):
-                continue
-            self._replay_one(record)
-            self.statistics.replayed_records += 1
+            count = 0
+            if record.position > self._committed.get(record.kind, 0):
+                count = self._replay_one(record)
+                self.statistics.replayed_records += 1
+            key = key_of(record.kind, record.cluster, record.payload)
+            self._recent.remember(key, settled(count))
         if self.statistics.replayed_records:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
-    def _replay_one(self, record: Record) -> None:
+    def _replay_one(self, record: Record) -> int:
         cluster = record.cluster or None
         if record.kind == REMOTE_WRITE:
             payload = message.unpack(record.payload, NO_LIMIT_BYTES)
@@ -251,14 +272,15 @@ class Receiver:
                 payload, self.catalogue, default_cluster=cluster, latest=NO_LATEST
             )
             self._stored_samples(batch, record.position)
-        elif record.kind == EVENTS:
+            return len(batch) + batch.stale
+        if record.kind == EVENTS:
             rows = event_wire.parse(record.payload, cluster, latest=NO_LATEST)
             self._stored_events(rows, record.position)
-        else:
-            raise LogError(
-                f"log record {record.position} is of kind {record.kind}: "
-                "it was written by a newer version, start that one"
-            )
+            return len(rows)
+        raise LogError(
+            f"log record {record.position} is of kind {record.kind}: "
+            "it was written by a newer version, start that one"
+        )
 
 
 def _check_cluster(cluster: str | None) -> None:
@@ -268,20 +290,3 @@ def _check_cluster(cluster: str | None) -> None:
             f'{{cluster="{str(cluster)[:40]}…"}}',
             f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
         )
-
-
-def _then(done: "Future[int]", result: int) -> "Future[int]":
-    """A future with the outcome of `done`, but `result` as its value."""
-    outcome: Future[int] = Future()
-    # A sender that hangs up cancels nothing: the record is on its way to disk.
-    outcome.set_running_or_notify_cancel()
-
-    def settle(finished: "Future[int]") -> None:
-        error = finished.exception()
-        if error is None:
-            outcome.set_result(result)
-        else:
-            outcome.set_exception(error)
-
-    done.add_done_callback(settle)
-    return outcome

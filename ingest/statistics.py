@@ -16,6 +16,8 @@ class Statistics:
     """Samples logged, by cluster."""
     events: Counter[str] = field(default_factory=Counter)
     """Events logged, by cluster."""
+    repeated_requests: int = 0
+    """Requests answered again without storing them again."""
     stale_markers: int = 0
     exemplars_dropped: int = 0
     flushes: int = 0

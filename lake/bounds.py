@@ -124,6 +124,8 @@ def _tables(source: Node) -> Iterator[tuple[str, str]]:
         yield from _tables(source["left"])
         yield from _tables(source["right"])
     elif source["type"] == "BASE_TABLE" and source["table_name"].lower() in READS:
+        if source.get("column_name_alias"):
+            return  # `FROM events AS e(a, time)`: this `time` may be another column
         yield source["table_name"].lower(), (source["alias"] or source["table_name"]).lower()
 
 

@@ -58,6 +58,7 @@ class ServiceCollector(Collector):
                 family.add_metric([cluster], count)
             yield family
         for name, text, count in (
+            ("repeated_requests", "Requests sent again, stored once.", stats.repeated_requests),
             ("stale_markers", "Stale markers left out.", stats.stale_markers),
             ("exemplars_dropped", "Exemplars dropped.", stats.exemplars_dropped),
             ("flushes", "Flushes that reached the lake.", stats.flushes),

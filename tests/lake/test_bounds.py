@@ -40,6 +40,7 @@ UNBOUNDED = [
     "FROM events e ASOF JOIN samples s ON e.time >= s.time WHERE s.time < '2026-03-01'",
     "FROM events e POSITIONAL JOIN samples s WHERE s.time < '2026-03-01'",
     "SELECT * FROM samples WHERE time > 'nonsense'",
+    "FROM events AS e(d, c, x, time) WHERE time > '2026-03-01'",
     "SHOW TABLES",
     "SELECT * FROM series WHERE last_seen > '2026-03-01'",
     "not SQL at all",
