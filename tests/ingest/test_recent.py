@@ -1,4 +1,4 @@
-"""A request that is sent again is stored once, also over a crash; one that failed is tried again."""
+"""A request that is sent again is stored once, also over a crash; a failed one is tried again."""
 
 from concurrent.futures import Future
 
