@@ -1,0 +1,34 @@
+"""Promise 2: what is acknowledged is visible to SQL within ten seconds, with default settings."""
+
+import time
+
+import httpx
+
+from api.app import create_app
+from api.server import bind, serving
+from lake import utc_now
+from orchestration.service import Service
+from orchestration.settings import Settings
+from tests.api.conftest import WRITE
+
+VISIBLE_SECONDS = 10.0
+
+
+def test_a_sample_is_visible_in_time(tmp_path, samples):
+    app = create_app(Service.build(Settings(data_dir=tmp_path)))
+    with (
+        serving(app, bind("127.0.0.1", 0)) as url,
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as http,
+    ):
+        waits = []
+        for _ in range(2):
+            body = samples(1, at=utc_now(), cluster="c")
+            assert http.post("/api/v1/write", content=body, headers=WRITE).status_code == 204
+            acknowledged = time.monotonic()
+            expected = len(waits) + 1
+            query = {"query": "SELECT count(*) AS n FROM samples"}
+            while http.post("/api/v1/sql", json=query).json()["rows"] != [[expected]]:
+                assert time.monotonic() - acknowledged < 3 * VISIBLE_SECONDS
+                time.sleep(0.1)
+            waits.append(time.monotonic() - acknowledged)
+    assert max(waits) <= VISIBLE_SECONDS
