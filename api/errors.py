@@ -55,7 +55,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     IngestError: (500, "ingest failed"),
     TimeRangeError: (400, "bad time range"),
     QueryNotAllowedError: (403, "query not allowed"),
-    QueryTimeoutError: (408, "query timed out"),
+    QueryTimeoutError: (504, "query timed out"),
     ResultTooLargeError: (413, "result too large"),
     QueryError: (400, "bad query"),
     LakeNotFoundError: (503, "lake missing"),
@@ -72,7 +72,7 @@ def status_of(error: Exception) -> tuple[int, str]:
     """Status and title for an error of ours.
 
     >>> status_of(QueryTimeoutError(30.0))
-    (408, 'query timed out')
+    (504, 'query timed out')
     """
     for kind in type(error).__mro__:
         if kind in STATUS:

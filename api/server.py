@@ -14,7 +14,7 @@ START_SECONDS = 30.0
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a taken port is known before anything is built on it.
+    """A bound socket, so that a taken port is known before anything is built on it.
 
     Raises:
         ServerError: the address cannot be listened on.

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import httpx
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api.app import create_app
@@ -123,7 +124,9 @@ def _minutes(span: timedelta) -> str:
 def _wait(url: str, folder: Path) -> None:
     err.print(
         f"\nLook around: [bold]{url}[/bold]   API: {url}/docs   stop with Ctrl-C\n"
-        f"""SQL, from another terminal: [bold]fleetlake sql --dir {folder} "{EXAMPLE}"[/bold]"""
+        f"SQL, from another terminal:\n"
+        f"""  [bold]uv run fleetlake sql --dir {escape(str(folder))} "{EXAMPLE}"[/bold]""",
+        soft_wrap=True,
     )
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

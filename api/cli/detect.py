@@ -40,7 +40,7 @@ def detect(
         raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
     job = Job(file, by, tuple(ignore or ()), train_where, detector)
     with progress(f"Scoring {file.name}") as told:
-        scores = detect_file(job, told)
+        scores = detect_file(job, told, lambda text: err.print(f"[yellow]{text}[/yellow]"))
     _write(scores, out)
     flagged = scores.filter(pl.col("score") >= 1.0).height
     err.print(f"{scores.height:,} rows, {flagged:,} at or over the threshold, written to {out}")

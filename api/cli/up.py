@@ -38,6 +38,9 @@ def up(
     config: Annotated[
         Path | None, typer.Option(help="Settings file. [default: fleetlake.yaml if there is one]")
     ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on. [default: `api.port` of the settings]")
+    ] = None,
     dagster: Annotated[
         bool, typer.Option("--dagster", help="Start Dagster's daemon and web server beside it.")
     ] = False,
@@ -46,11 +49,13 @@ def up(
     """Run everything: take data, keep it, score it each minute, show it."""
     path = config or (Path("fleetlake.yaml") if Path("fleetlake.yaml").exists() else None)
     settings = load(path)
-    listener = bind(settings.api.host, settings.api.port)
+    listener = bind(settings.api.host, settings.api.port if port is None else port)
     service = Service.build(settings)
     app = create_app(service)
     url = address(listener)
     _welcome(url, settings)
+    if settings.sources and not dagster:
+        err.print("[yellow]Sources are pulled by Dagster: nothing pulls them without --dagster.[/]")
     if not dagster:
         serve(app, listener)
         return

@@ -3,15 +3,21 @@
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import to_json
 
+from api.body import read_body
 from api.dependencies import ServiceDep
 from api.plain import plain
-from lake import Limits
+from lake import Lake, Limits
 from orchestration.settings import ApiSettings
 
 MIB = 1 << 20
+
+MAX_QUERY_BYTES = MIB
+"""No query that a person or a dashboard writes is longer."""
 
 
 class Query(BaseModel):
@@ -31,6 +37,14 @@ class Answer(BaseModel):
     lake_versions: dict[str, int]
 
 
+INVALID: dict[int | str, dict[str, Any]] = {422: {"description": "Invalid parameters"}}
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": Query.model_json_schema()}},
+}
+
+
 def router(settings: ApiSettings) -> APIRouter:
     """The route, with slots of its own: heavy queries wait for each other, nobody else does."""
     routes = APIRouter(prefix="/api/v1", tags=["read"])
@@ -42,17 +56,33 @@ def router(settings: ApiSettings) -> APIRouter:
         threads=settings.sql_threads,
     )
 
-    @routes.post("/sql")
-    async def post_sql(service: ServiceDep, query: Query) -> Answer:
+    @routes.post(
+        "/sql",
+        response_model=Answer,
+        openapi_extra={"requestBody": REQUEST_BODY},
+        responses=INVALID,
+    )
+    async def post_sql(service: ServiceDep, request: Request) -> Response:
         """Run one read-only SELECT; every table has its columns in the documentation."""
-        result = await to_thread.run_sync(
-            service.lake.query_guarded, query.query, limits, limiter=slots
-        )
-        columns = [plain(column) for column in result.rows.columns]
-        return Answer(
-            columns=result.rows.column_names,
-            rows=[list(row) for row in zip(*columns, strict=True)],
-            lake_versions=result.versions,
-        )
+        body = await read_body(request, MAX_QUERY_BYTES)
+        try:
+            query = Query.model_validate_json(body)
+        except ValidationError as error:
+            raise RequestValidationError(error.errors(include_url=False)) from error
+        answer = await to_thread.run_sync(_answer, service.lake, query.query, limits, limiter=slots)
+        return Response(answer, media_type="application/json")
 
     return routes
+
+
+def _answer(lake: Lake, query: str, limits: Limits) -> bytes:
+    """The answer as JSON, made in the query's own thread: no other request waits for it."""
+    result = lake.query_guarded(query, limits)
+    columns = [plain(column) for column in result.rows.columns]
+    return to_json(
+        {
+            "columns": result.rows.column_names,
+            "rows": list(zip(*columns, strict=True)),
+            "lake_versions": result.versions,
+        }
+    )

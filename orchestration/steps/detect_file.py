@@ -19,6 +19,7 @@ from orchestration.adapters import holdable
 from orchestration.errors import DetectFileError
 
 Progress = Callable[[float], None]
+Warn = Callable[[str], None]
 Mask = npt.NDArray[np.bool_]
 
 TRAIN_SHARE = 0.15
@@ -59,8 +60,13 @@ class Job:
     detector: str | None = None
 
 
-def detect_file(job: Job, progress: Progress = lambda _: None) -> pl.DataFrame:
+def detect_file(
+    job: Job, progress: Progress = lambda _: None, warn: Warn = lambda _: None
+) -> pl.DataFrame:
     """Scores for every row of the file, in its order.
+
+    A row's score depends on earlier rows and itself only, as long as the training rows come first.
+    Where `train_where` selects rows after ones that are scored, `warn` is told.
 
     Returns:
         Per series: the label columns, `timestamp`, `score` (1.0 = threshold; 0 = nothing to say:
@@ -78,10 +84,27 @@ def detect_file(job: Job, progress: Progress = lambda _: None) -> pl.DataFrame:
     frame = pl.DataFrame(rows)
     if frame["timestamp"].null_count():
         raise DetectFileError(f"{job.path}: {frame['timestamp'].null_count()} rows have no time")
+    late = _trained_later(frame, [job.by] if job.by else labels) if job.train_where else 0
+    if late:
+        warn(
+            f"{late} {job.by or 'series'} learn from rows after ones that are scored: "
+            "their scores are not causal"
+        )
     frame = frame.with_row_index(ROW)
     if job.by is None:
         return _per_series(frame, labels, job, progress)
     return _per_entity(frame, labels, job.by, job, progress)
+
+
+def _trained_later(frame: pl.DataFrame, keys: Sequence[str]) -> int:
+    """How many series or entities have a training row after a row that is scored."""
+    time, selected = pl.col("timestamp"), pl.col(SELECTED)
+    spans = [
+        time.filter(selected).max().alias("last"),
+        time.filter(~selected).min().alias("first"),
+    ]
+    grouped = frame.group_by(keys).agg(spans) if keys else frame.select(spans)
+    return grouped.filter(pl.col("first") < pl.col("last")).height
 
 
 def _labels(rows: pa.Table, job: Job) -> list[str]:

@@ -41,6 +41,9 @@ def chart(
 ) -> Chart | None:
     """The anomaly's series and its band, by a model fitted on what came before the chart.
 
+    The model that flagged it may have been fitted at another time: the row's own bounds are those
+    that it was judged by, the band here shows where they come from.
+
     None where the anomaly is not of a single series, or the series is gone.
     """
     rows = lake.sql(SERIES_BY_ID, {"id": anomaly["series_id"]}).to_pylist()

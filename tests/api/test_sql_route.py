@@ -153,7 +153,7 @@ ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.ran
 
 def test_a_long_query_is_cancelled(start, problem):
     with start(api={"sql_seconds": 0.3}) as running:
-        assert "0.3 s" in problem(running.sql(ENDLESS), 408, "query timed out")
+        assert "0.3 s" in problem(running.sql(ENDLESS), 504, "query timed out")
         assert running.sql("SELECT 1").status_code == 200
 
 
@@ -167,7 +167,7 @@ def test_a_long_query_holds_up_no_one_else(start, problem):
             assert running.http.get("/api/v1/anomalies").elapsed.total_seconds() < 1.2
         assert replies == []
         slow.join()
-        problem(replies[0], 408, "query timed out")
+        problem(replies[0], 504, "query timed out")
 
 
 def test_rows_are_limited(start, problem):

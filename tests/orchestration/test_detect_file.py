@@ -401,3 +401,22 @@ def test_a_slice_of_the_numenta_benchmark(tmp_path):
     assert out.columns == [*labels, "timestamp", "score", *BANDS]
     assert (out["score"] > 0.0).any()
     assert (out["score"] >= 1.0).mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (f"timestamp < TIMESTAMPTZ '{START + timedelta(minutes=100)}'", 0),
+        (f"timestamp >= TIMESTAMPTZ '{START + timedelta(minutes=300)}'", 1),
+        (None, 0),
+    ],
+    ids=["earlier", "later", "default"],
+)
+@pytest.mark.parametrize("by", [None, "host"])
+def test_learning_from_later_rows_is_told(tmp_path, where, told, by):
+    path = tmp_path / "in.parquet"
+    two().write_parquet(path)
+    heard = []
+    detect_file(Job(path, by=by, train_where=where), warn=heard.append)
+    assert len(heard) == told
+    assert all("2 " in text and "not causal" in text for text in heard)
