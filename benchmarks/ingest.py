@@ -30,7 +30,7 @@ import numpy as np
 # A script's own folder comes first, where this file would hide the package it measures.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from benchmarks.report import Case, emit  # noqa: E402
+from benchmarks.reporting import Case, emit  # noqa: E402
 from ingest.remote_write import message  # noqa: E402
 from ingest.remote_write.send import HEADERS  # noqa: E402
 
