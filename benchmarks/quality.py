@@ -27,10 +27,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from report import Case, emit
 
-from detectors import Detector, Panel, build
-from detectors.evaluation import series_period, vus_pr
+# A script's own folder comes first, where its neighbours could hide packages of the same name.
+sys.path[0] = str(Path(__file__).parents[1])
+
+from benchmarks.reporting import Case, emit  # noqa: E402
+from detectors import Detector, Panel, build  # noqa: E402
+from detectors.evaluation import series_period, vus_pr  # noqa: E402
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 STEP = 60_000_000
