@@ -24,6 +24,8 @@ from ingest.errors import (
     UnsupportedProtocolError,
 )
 from lake.errors import (
+    ConflictError,
+    EngineError,
     LakeError,
     LakeNotFoundError,
     QueryError,
@@ -58,6 +60,8 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     QueryTimeoutError: (504, "query timed out"),
     ResultTooLargeError: (413, "result too large"),
     QueryError: (400, "bad query"),
+    ConflictError: (503, "busy"),
+    EngineError: (503, "query engine did not start"),
     LakeNotFoundError: (503, "lake missing"),
     LakeError: (500, "lake failed"),
     DetectorsError: (500, "detection failed"),

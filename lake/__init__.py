@@ -5,9 +5,10 @@ connect("fleetlake-data/lake").sql("SELECT cluster, count(*) FROM samples GROUP 
 """
 
 from lake.clock import Clock, utc_now
+from lake.connection import Limits
 from lake.errors import LakeError
 from lake.lake import Lake, connect
-from lake.snapshot import Limits, Snapshot
+from lake.snapshot import Snapshot
 from lake.table import CommitKey
 from lake.timerange import TimeRange
 

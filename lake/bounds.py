@@ -11,41 +11,37 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from lake.schema import TABLES
 from lake.syntax import Node, evaluate, nodes, parse, parser
 from lake.timerange import MICROSECOND, TimeRange
 
 READS = {"samples": "samples", "metrics": "samples", "events": "events"}
 """Views with a column `time`, and the table whose files they read."""
 
+BEHIND = {**{name: {name} for name in TABLES}, "metrics": {"samples", "series"}}
+"""Each view, and the tables whose files it reads."""
+
+OPAQUE = frozenset({"TABLE_FUNCTION", "SHOW_REF"})
+"""Sources that may read a table by a name that is computed, or look at all."""
+
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 SLACK = timedelta(minutes=1)
-"""`now()` is a little later when the query runs than when its bounds are read."""
+"""Delta's statistics are not exact to the microsecond, and clocks are set back."""
 
-HARMLESS = frozenset(
+CLOCK = frozenset(
     {
-        *(
-            "+",
-            "-",
-            "*",
-            "now",
-            "current_timestamp",
-            "get_current_timestamp",
-            "transaction_timestamp",
-        ),
-        *(
-            "today",
-            "current_date",
-            "date_trunc",
-            "make_timestamp",
-            "make_date",
-            "to_timestamp",
-            "trunc",
-        ),
-        *("to_seconds", "to_minutes", "to_hours", "to_days", "to_weeks", "to_months", "epoch_ms"),
+        *("now", "today", "current_date", "current_timestamp"),
+        *("get_current_timestamp", "transaction_timestamp"),
     }
 )
+
+HARMLESS = CLOCK | {
+    *("+", "-", "*", "date_trunc", "trunc", "make_timestamp", "make_date", "to_timestamp"),
+    *("to_seconds", "to_minutes", "to_hours", "to_days", "to_weeks", "to_months", "epoch_ms"),
+}
+"""Functions of constants that may be evaluated to read a bound."""
 
 ROW_BY_ROW = frozenset({"REGULAR", "CROSS"})
 """Joins whose matches do not depend on rows that a later filter drops; ASOF's do."""
@@ -57,6 +53,9 @@ FLIPPED = {
     "COMPARE_LESSTHANOREQUALTO": "COMPARE_GREATERTHANOREQUALTO",
     "COMPARE_EQUAL": "COMPARE_EQUAL",
 }
+
+LOWER = frozenset({"COMPARE_GREATERTHAN", "COMPARE_GREATERTHANOREQUALTO", "COMPARE_EQUAL"})
+UPPER = frozenset({"COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO", "COMPARE_EQUAL"})
 
 
 def time_bounds(sql: str) -> Mapping[str, TimeRange]:
@@ -81,6 +80,28 @@ def time_bounds(sql: str) -> Mapping[str, TimeRange]:
         return _bounds(connection, tree)
 
 
+def tables_read(sql: str) -> frozenset[str]:
+    """The stored tables that a query can read; all of them where it is not understood.
+
+    >>> sorted(tables_read("SELECT 1 FROM metrics"))
+    ['samples', 'series']
+    """
+    with parser() as connection:
+        try:
+            tree = parse(connection, sql)
+        except (duckdb.Error, RecursionError):
+            tree = None
+    if tree is None or any(str(node.get("type")) in OPAQUE for node in nodes(tree)):
+        return frozenset(TABLES)
+    # A CTE of a table's name counts as the table: it costs a little time.
+    names = {
+        str(node.get("table_name", "")).lower()
+        for node in nodes(tree)
+        if node.get("type") == "BASE_TABLE"
+    }
+    return frozenset(table for name in names for table in BEHIND.get(name, ()))
+
+
 def _bounds(connection: duckdb.DuckDBPyConnection, tree: Node) -> dict[str, TimeRange]:
     hulls: dict[str, TimeRange] = {}
     mentions = dict.fromkeys(READS.values(), 0)
@@ -101,15 +122,17 @@ def _of_select(
     connection: duckdb.DuckDBPyConnection, select: Node
 ) -> Iterator[tuple[str, TimeRange]]:
     """Each table that this SELECT reads and bounds, with the range."""
+    if select.get("sample"):
+        return  # it picks among all rows, before WHERE
     tables = list(_tables(select["from_table"]))
     for name, alias in tables:
         # Unqualified `time` is this table's only if no other could have one.
         names: set[str | None] = {alias, None} if len(tables) == 1 else {alias}
         lower, upper = EARLIEST, LATEST
         for kind, value in _comparisons(connection, select["where_clause"], names):
-            if kind in {"COMPARE_GREATERTHAN", "COMPARE_GREATERTHANOREQUALTO", "COMPARE_EQUAL"}:
+            if kind in LOWER:
                 lower = max(lower, value - SLACK)
-            if kind in {"COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO", "COMPARE_EQUAL"}:
+            if kind in UPPER:
                 upper = min(upper, value + SLACK)
         if (lower, upper) != (EARLIEST, LATEST):
             # An empty range reads nothing; the shortest range there is still finds that out.
@@ -118,6 +141,8 @@ def _of_select(
 
 def _tables(source: Node) -> Iterator[tuple[str, str]]:
     """The views with a `time` that stand in a FROM clause itself, with the names they go by."""
+    if source.get("sample"):
+        return  # it picks among all rows of the table
     if source["type"] == "JOIN":
         if source["ref_type"] not in ROW_BY_ROW or source["join_type"] not in {"INNER", "LEFT"}:
             return
@@ -158,6 +183,11 @@ def _is_time(node: Node, names: set[str | None]) -> bool:
 def _value(
     connection: duckdb.DuckDBPyConnection, kind: str, expression: Node
 ) -> Iterator[tuple[str, datetime]]:
+    if _reads_clock(expression):
+        # It is later when the query runs, perhaps by a day: no upper bound.
+        if kind not in LOWER or not _grows(expression):
+            return
+        kind = "COMPARE_GREATERTHANOREQUALTO"
     for node in nodes(expression):
         if node.get("class") in {"COLUMN_REF", "SUBQUERY", "PARAMETER", "LAMBDA", "WINDOW"}:
             return
@@ -172,6 +202,23 @@ def _value(
             return
         if EARLIEST + SLACK < moment < LATEST - SLACK:
             yield kind, moment
+
+
+def _reads_clock(expression: object) -> bool:
+    return any(
+        node.get("class") == "FUNCTION" and node["function_name"].lower() in CLOCK
+        for node in nodes(expression)
+    )
+
+
+def _grows(expression: Node) -> bool:
+    """Whether the value cannot fall as the clock goes on."""
+    return not any(
+        (node["function_name"] == "*" and _reads_clock(node))
+        or (node["function_name"] == "-" and _reads_clock(node["arguments"][-1]))
+        for node in nodes(expression)
+        if node.get("class") == "FUNCTION"
+    )
 
 
 def _as_text(connection: duckdb.DuckDBPyConnection, expression: Node) -> Node:

@@ -4,9 +4,12 @@
   * LakeNotFoundError    the folder holds no lake and the caller asked not to make one
   * LakeFolderError      a folder whose path the readers would misread
   * SchemaError          rows that do not fit their table
+  * ConflictError        other writers kept getting in first
   * TimeRangeError       an empty, naive or reversed time range
+  * EngineError          the process that runs SQL from outside did not start
   * QueryError           SQL that the engine refuses (syntax, unknown names, wrong types)
     * QueryNotAllowedError   SQL from outside that is not one harmless SELECT
+    * QueryMemoryError       SQL that needed more memory than it may
     * QueryTimeoutError      SQL that ran longer than it may
     * ResultTooLargeError    a result with more rows or bytes than it may have
   * FileFormatError      a file that is no Parquet or CSV table, or lacks a column
@@ -46,8 +49,28 @@ class SchemaError(LakeError):
         super().__init__(f"table {table!r}: {rule}")
 
 
+class ConflictError(LakeError):
+    """Other writers of the table got in first at every attempt; nothing was written."""
+
+    def __init__(self, table: str, attempts: int) -> None:
+        self.table = table
+        self.attempts = attempts
+        super().__init__(
+            f"table {table!r}: {attempts} attempts to commit each met another writer's commit: "
+            "try again"
+        )
+
+
 class TimeRangeError(LakeError):
     """A time range is empty, reversed or has no time zone."""
+
+
+class EngineError(LakeError):
+    """The process that runs SQL from outside did not start."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"the process for queries did not start: it ended with status {status}")
 
 
 class QueryError(LakeError):
@@ -56,6 +79,17 @@ class QueryError(LakeError):
 
 class QueryNotAllowedError(QueryError):
     """SQL from outside must be one SELECT over the lake's own tables."""
+
+
+class QueryMemoryError(QueryError):
+    """The SQL needed more memory than allowed, or its process died for another reason."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self.memory_bytes = memory_bytes
+        super().__init__(
+            f"query needed more memory than {memory_bytes >> 20} MiB, or crashed the engine: "
+            "read less, or aggregate"
+        )
 
 
 class QueryTimeoutError(QueryError):

@@ -1,11 +1,12 @@
 """The guard for SQL from outside: one SELECT over the lake's views, decided on the syntax tree.
 
-DuckDB's own locks (`allowed_directories`, `lock_configuration`) still let `COPY … TO` and `EXPORT`
-write into the allowed folder, and let any function run. So the statement's type is checked first,
-and then every table, table function and scalar function that its tree names.
+DuckDB's own locks (`allowed_paths`, `lock_configuration`) still let any function run, the catalog
+be read and `COPY … TO` write over the files that may be read. So the statement's type is checked
+first, and then every table, table function and scalar function that its tree names.
 """
 
 from collections.abc import Iterator
+from string import ascii_lowercase, ascii_uppercase
 
 import duckdb
 
@@ -43,6 +44,8 @@ FORBIDDEN_FUNCTIONS = frozenset(
         "duckdb_secrets",
     }
 )
+
+LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 RULE = "send one SELECT over " + ", ".join(sorted(view_names()))
 
@@ -85,19 +88,23 @@ def check_select(sql: str) -> str:
 def _scoped(tree: Node) -> Iterator[tuple[Node, frozenset[str]]]:
     """Every node with the names of the CTEs in whose scope it stands.
 
-    A CTE sees those before it, and itself if it is recursive; the query sees them all.
+    A CTE sees those before it, and the second member of a recursive one sees itself; the query
+    sees them all.
     """
     stack: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
     while stack:
         item, names = stack.pop()
         if isinstance(item, dict):
-            if item.get("type") == "RECURSIVE_CTE_NODE":
-                names |= {str(item["cte_name"]).lower()}
             for entry in (item.get("cte_map") or {}).get("map", []):
                 stack.append((entry["value"], names))
-                names |= {str(entry["key"]).lower()}
+                names |= {_folded(entry["key"])}
             yield item, names
-            stack.extend((child, names) for key, child in item.items() if key != "cte_map")
+            recursive = item.get("type") == "RECURSIVE_CTE_NODE"
+            for key, child in item.items():
+                if recursive and key == "right":
+                    stack.append((child, names | {_folded(item["cte_name"])}))
+                elif key != "cte_map":
+                    stack.append((child, names))
         elif isinstance(item, list):
             stack.extend((child, names) for child in item)
 
@@ -121,9 +128,14 @@ def _check(node: Node, local_names: frozenset[str]) -> None:
             raise QueryNotAllowedError(f"function {name!r} is not allowed: {RULE}")
 
 
+def _folded(name: object) -> str:
+    """The name as DuckDB compares it: `str.lower` would also make one of `K` (Kelvin) and `k`."""
+    return str(name).translate(LOWER)
+
+
 def _check_table(node: Node, local_names: frozenset[str]) -> None:
-    path = [part.lower() for part in (node.get("qualified_name") or {}).get("path", [])]
-    name = path[-1] if path else str(node.get("table_name", "")).lower()
+    path = [_folded(part) for part in (node.get("qualified_name") or {}).get("path", [])]
+    name = path[-1] if path else _folded(node.get("table_name", ""))
     plain = len(path) <= 1 and not node.get("schema_name") and not node.get("catalog_name")
     if not plain or name not in view_names() | local_names:
         raise QueryNotAllowedError(f"table {'.'.join(path) or name!r} is not allowed: {RULE}")

@@ -8,10 +8,11 @@ import duckdb
 import pyarrow as pa
 
 from lake.clock import Clock, utc_now
+from lake.connection import Limits
 from lake.errors import LakeFolderError, LakeNotFoundError
 from lake.query import Result, run, run_guarded
 from lake.schema import TABLES
-from lake.snapshot import Limits, Snapshot, TableVersion
+from lake.snapshot import Snapshot, TableVersion
 from lake.table import Table
 from lake.timerange import TimeRange
 

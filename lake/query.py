@@ -1,23 +1,18 @@
 """Running SQL on a snapshot: for ourselves without limits, for others within them."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from lake.bounds import time_bounds
-from lake.errors import QueryError, QueryTimeoutError, ResultTooLargeError
+from lake.bounds import tables_read, time_bounds
+from lake.connection import Limits, connect
+from lake.errors import QueryError
 from lake.guard import check_select
-from lake.snapshot import Limits, Snapshot
+from lake.sandbox import shared
+from lake.snapshot import Snapshot
 from lake.timerange import TimeRange
-
-BATCH_ROWS = 8_192
-"""Rows fetched between two looks at the limits: few, since each may hold a long text."""
-
-INTERRUPT_SECONDS = 0.05
-"""Between two attempts to stop a query: one before the engine has begun has no effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,7 @@ def run(
     Raises:
         QueryError: the engine refused it.
     """
-    with snapshot.connect(between=between or time_bounds(sql)) as connection:
+    with connect(snapshot.paths(between or time_bounds(sql), tables_read(sql))) as connection:
         try:
             relation = connection.sql(sql, params=dict(params) if params else None)
             rows = relation.to_arrow_table()
@@ -55,48 +50,17 @@ def run(
 
 
 def run_guarded(snapshot: Snapshot, sql: str, limits: Limits) -> Result:
-    """Run SQL from outside: one SELECT, read-only, within the limits.
+    """Run SQL from outside: one SELECT, read-only, within the limits, in another process.
 
     Raises:
         QueryNotAllowedError: it is something else than one SELECT over the views.
         QueryTimeoutError: it ran too long and was cancelled.
+        QueryMemoryError: it needed more memory than allowed.
         ResultTooLargeError: it gave more rows or bytes than allowed.
         QueryError: the engine refused it.
+        EngineError: the process for it could not be started.
     """
     check_select(sql)
-    bounds = time_bounds(sql)
-    with snapshot.connect(between=bounds, limits=limits, locked=True) as connection:
-        finished, expired = threading.Event(), threading.Event()
-
-        def watch() -> None:
-            if not finished.wait(limits.seconds):
-                expired.set()
-                while not finished.wait(INTERRUPT_SECONDS):
-                    connection.interrupt()
-
-        watcher = threading.Thread(target=watch, name="query-timeout", daemon=True)
-        watcher.start()
-        try:
-            rows = _fetch(connection, sql, limits)
-        except duckdb.Error as error:
-            if expired.is_set():
-                raise QueryTimeoutError(limits.seconds) from error
-            raise QueryError(str(error)) from error
-        finally:
-            finished.set()
-            watcher.join()
+    paths = snapshot.paths(time_bounds(sql), tables_read(sql))
+    rows = shared().run(paths, sql, limits)
     return Result(rows, snapshot.versions)
-
-
-def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits) -> pa.Table:
-    reader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-    batches, count, size = [], 0, 0
-    for batch in reader:
-        count += batch.num_rows
-        size += batch.nbytes
-        if count > limits.rows:
-            raise ResultTooLargeError("rows", limits.rows)
-        if size > limits.result_bytes:
-            raise ResultTooLargeError("bytes", limits.result_bytes)
-        batches.append(batch)
-    return pa.Table.from_batches(batches, schema=reader.schema)

@@ -1,16 +1,16 @@
 """A pinned version of every table, and DuckDB connections that see exactly that."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
+from lake.connection import Limits, connect
+from lake.files import TableFile
 from lake.schema import TABLES
-from lake.table import TableFile
 from lake.timerange import TimeRange
-from lake.views import VIEWS, quote, stored_view
 
 STATISTICS_STEP = timedelta(milliseconds=1)
 """Delta truncates times in its statistics to milliseconds, maxima too: rows may be this much later
@@ -44,17 +44,6 @@ def _overlaps(file: TableFile, between: TimeRange, days: tuple[object, object]) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one query may use and give. Bytes are bytes, `seconds` is wall time."""
-
-    rows: int = 100_000
-    result_bytes: int = 256 << 20
-    seconds: float = 30.0
-    memory_bytes: int = 1 << 30
-    threads: int = 2
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """A version of every table. Cheap to make; never changes; readers of it wait for nobody."""
@@ -67,6 +56,18 @@ class Snapshot:
         """Table name to Delta version: enough to see the same rows again."""
         return {name: table.version for name, table in self.tables.items()}
 
+    def paths(
+        self,
+        between: TimeRange | Mapping[str, TimeRange] | None = None,
+        tables: Collection[str] = TABLES,
+    ) -> dict[str, list[str]]:
+        """The tables' files that can hold rows of this range, of all tables or by table."""
+        found = {}
+        for name in tables:
+            within = between.get(name) if isinstance(between, Mapping) else between
+            found[name] = [file.path for file in self.tables[name].within(within)]
+        return found
+
     def connect(
         self,
         *,
@@ -74,35 +75,12 @@ class Snapshot:
         limits: Limits | None = None,
         locked: bool = False,
     ) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection of its own with all views.
+        """A DuckDB connection of its own with all views; see `lake.connection.connect`.
 
         Args:
             between: leave out files that hold nothing of this range, of all tables or by table.
                 An optimisation only: the query still filters on its own.
             limits: memory and threads; DuckDB's defaults where not given.
-            locked: for SQL from strangers: nothing outside the lake's folder can be read, no
-                extension loaded, no setting changed.
+            locked: for SQL from strangers.
         """
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        if limits is not None:
-            connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
-            connection.execute(f"SET threads = {limits.threads}")
-            # Else a big sort of a stranger fills the disk below the working directory.
-            connection.execute("SET temp_directory = ''")
-        connection.execute("CREATE SCHEMA stored")
-        for name, spec in TABLES.items():
-            within = between.get(name) if isinstance(between, Mapping) else between
-            paths = [file.path for file in self.tables[name].within(within)]
-            connection.execute(stored_view(spec, paths))
-        for name, query in VIEWS.items():
-            connection.execute(f"CREATE VIEW {name} AS {query}")
-        if locked:
-            self._lock(connection)
-        return connection
-
-    def _lock(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(f"SET allowed_directories = [{quote(str(self.root) + '/')}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        return connect(self.paths(between), limits=limits, locked=locked)

@@ -1,26 +1,38 @@
 """One Delta table: append once, replace a slice, list the files of a version."""
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from lake.clock import Clock
-from lake.errors import SchemaError
+from lake.errors import ConflictError, SchemaError
+from lake.files import TableFile, table_files
 from lake.parquet import DataFile, sync, write_file
 from lake.schema import TableSpec
 from lake.timerange import DAY, EPOCH
 
 MICROS_A_DAY = 86_400_000_000
+
+COMMIT_ATTEMPTS = 10
+"""Each conflict means that another writer got ahead, so ten in a row need ten of them."""
+
+CONFLICT_SECONDS = 0.01
+"""Longer by this after each conflict: about as long as a commit takes."""
+
+KEPT_VERSIONS = 4
+"""Lists of files kept: the newest, and those that long queries may still name."""
 
 NOT_SATISFIED = "failed validation check"
 """delta-rs has no error class of its own for rows outside the predicate."""
@@ -38,22 +50,6 @@ class CommitKey:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
-    """A file of a table version, with what the log knows of it.
-
-    `first` and `last` are inclusive bounds of the table's column of time; None where the table
-    has none or the log does not say.
-    """
-
-    path: str
-    day: date | None
-    rows: int
-    size: int
-    first: datetime | None
-    last: datetime | None
-
-
 class Table:
     """A Delta table in a folder. Safe to use from several threads and beside other writers."""
 
@@ -63,6 +59,8 @@ class Table:
         self._clock = clock
         self._lock = threading.RLock()
         self._delta: DeltaTable | None = None
+        self._files: dict[int, tuple[TableFile, ...]] = {}
+        self._synced: int | None = None
 
     def exists(self) -> bool:
         """Whether the table has been created."""
@@ -82,8 +80,15 @@ class Table:
         return self._current().version()
 
     def committed_position(self, app: str) -> int | None:
-        """The last position of the stream `app` that is in the table; None = none yet."""
-        return self._current().transaction_version(app)
+        """The last position of the stream `app` that is in the table, and on disk; None = none yet.
+
+        A writer that was killed may have left a commit that was never forced to disk.
+        """
+        with self._lock:
+            position: int | None = self._current().transaction_version(app)
+            if position is not None:
+                self._sync_log()
+            return position
 
     def append(self, rows: pa.Table, key: CommitKey | None = None, *, ordered: bool = False) -> int:
         """Append rows in one commit and give the version that holds them.
@@ -98,76 +103,82 @@ class Table:
 
         Raises:
             SchemaError: the rows do not fit the table; nothing was written.
+            ConflictError: other writers got in first every time; nothing was written.
         """
         rows = self.spec.conform(rows)
         if not ordered:
             rows = self.spec.sorted(rows)
         with self._lock:
             delta = self._current()
-            if key is not None:
-                done = delta.transaction_version(key.app)
-                if done is not None and done >= key.position:
-                    return delta.version()
+            if key is not None and _is_committed(delta, key):
+                # By an attempt whose commit perhaps could not be forced to disk.
+                self._sync_log()
+                return delta.version()
             if rows.num_rows == 0 and key is None:
                 return delta.version()
             files = [
                 write_file(self.folder, f"{uuid.uuid4().hex}.parquet", part, day)
                 for day, part in self._by_day(rows)
             ]
-            self._commit(delta, files, key)
+            self._commit(files, key)
+            self._sync_log()
             return self.version()
 
     def replace(self, rows: pa.Table, predicate: str) -> int:
         """Replace all rows for which the SQL `predicate` holds by `rows`, in one commit.
 
-        Conflicts with concurrent appends to the same day are raised by Delta: for closed days and
-        re-runs, never for the live path.
+        Concurrent appends to the same day are conflicts, after which it begins again: for closed
+        days and re-runs, never for the live path.
 
         Raises:
             SchemaError: the rows do not fit the table, or one does not satisfy the predicate;
                 nothing was written.
+            ConflictError: other writers got in first every time; nothing was written.
         """
         rows = self.spec.sorted(self.spec.conform(rows))
         if self.spec.day_of is not None:
             days = rows.column(self.spec.day_of).cast(pa.date32())
             rows = rows.add_column(0, pa.field("date", pa.date32(), nullable=False), days)
+        rows = rows.cast(self.spec.stored_schema)
         with self._lock:
-            try:
-                write_deltalake(
-                    self._current(),
-                    rows.cast(self.spec.stored_schema),
-                    mode="overwrite",
-                    predicate=predicate,
-                    partition_by=self.spec.partition_by,
-                )
-            except DeltaError as error:
-                if NOT_SATISFIED not in str(error):
-                    raise
-                raise SchemaError(self.spec.name, f"a row is outside {predicate!r}") from error
-            return self.version()
+            for attempt in range(COMMIT_ATTEMPTS):
+                try:
+                    write_deltalake(
+                        self._current(),
+                        rows,
+                        mode="overwrite",
+                        predicate=predicate,
+                        partition_by=self.spec.partition_by,
+                    )
+                except CommitFailedError:
+                    time.sleep(CONFLICT_SECONDS * attempt)
+                except DeltaError as error:
+                    if NOT_SATISFIED not in str(error):
+                        raise
+                    raise SchemaError(self.spec.name, f"a row is outside {predicate!r}") from error
+                else:
+                    return self.version()
+            raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
 
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:
-        """The version (newest by default) and its files, by day, then path."""
-        if version is None:
-            with self._lock:
-                delta = self._current()
-                pinned, actions = delta.version(), pa.table(delta.get_add_actions(flatten=True))
-        else:
-            delta = DeltaTable(str(self.folder), version=version)
-            pinned, actions = version, pa.table(delta.get_add_actions(flatten=True))
-        found = (self._file(row) for row in actions.to_pylist())
-        return pinned, tuple(sorted(found, key=lambda file: (file.day or date.min, file.path)))
+        """The version (newest by default) and its files, by day, then path.
 
-    def _file(self, row: dict[str, object]) -> TableFile:
-        time = self.spec.day_of or ""
-        return TableFile(
-            path=str(self.folder / str(row["path"])),
-            day=row.get("partition.date"),  # type: ignore[arg-type]
-            rows=int(row["num_records"] or 0),  # type: ignore[call-overload]
-            size=int(row["size_bytes"]),  # type: ignore[call-overload]
-            first=row.get(f"min.{time}"),  # type: ignore[arg-type]
-            last=row.get(f"max.{time}"),  # type: ignore[arg-type]
-        )
+        Lists are kept for the last few versions: reading one takes time that grows with the lake.
+        """
+        with self._lock:
+            delta = None
+            if version is None:
+                delta = self._current()
+                version = delta.version()
+            found = self._files.pop(version, None)
+            if found is None:
+                delta = delta or DeltaTable(str(self.folder), version=version)
+                actions = pa.table(delta.get_add_actions(flatten=True))
+                found = table_files(self.folder, actions, self.spec.day_of)
+            self._files[version] = found  # the last used stands last
+            if len(self._files) > KEPT_VERSIONS:
+                del self._files[next(iter(self._files))]
+            return version, found
 
     def _current(self) -> DeltaTable:
         with self._lock:
@@ -192,9 +203,24 @@ class Table:
         for day in np.unique(days):
             yield (EPOCH + int(day) * DAY).date(), rows.filter(pc.equal(pa.array(days), int(day)))
 
-    def _commit(self, delta: DeltaTable, files: list[DataFile], key: CommitKey | None) -> None:
+    def _commit(self, files: list[DataFile], key: CommitKey | None) -> None:
+        """Commit the files, or remove them: the key was committed by another, or no attempt won."""
+        for attempt in range(COMMIT_ATTEMPTS):
+            delta = self._current()
+            if key is not None and _is_committed(delta, key):
+                self._remove(files)
+                return
+            try:
+                self._commit_once(delta, files, key)
+            except CommitFailedError:
+                time.sleep(CONFLICT_SECONDS * attempt)
+            else:
+                return
+        self._remove(files)
+        raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
+
+    def _commit_once(self, delta: DeltaTable, files: list[DataFile], key: CommitKey | None) -> None:
         modified = int(self._clock().timestamp() * 1000)
-        before = delta.version()
         transactions = [] if key is None else [Transaction(key.app, key.position)]
         delta.create_write_transaction(
             [
@@ -213,14 +239,36 @@ class Table:
             partition_by=self.spec.partition_by,
             commit_properties=CommitProperties(app_transactions=transactions),
         )
-        self._sync_log(before)
 
-    def _sync_log(self, before: int) -> None:
-        """Force the commit to disk: the receiver deletes its log on the strength of it.
+    def _remove(self, files: list[DataFile]) -> None:
+        """Delete files of no version; those of a commit that failed only in appearance stay."""
+        committed = {file.path for file in self.files()[1]}
+        for file in files:
+            path = self.folder / file.path
+            if str(path) not in committed:
+                path.unlink(missing_ok=True)
 
-        Other writers may have committed since `before`; which version became ours is not told.
+    def _sync_log(self) -> None:
+        """Force the log to disk: the receiver deletes its own log on the strength of it.
+
+        All versions since the last call that came to its end, for which of them is ours is not
+        told; at the first call, every file that is there.
         """
-        log = self.folder / "_delta_log"
-        for version in range(before + 1, self.version() + 1):
-            sync(log / f"{version:020d}.json")
-        sync(log)
+        log, newest = self.folder / "_delta_log", self.version()
+        if self._synced is None:
+            paths = [path for path in log.iterdir() if path.is_file()]
+        else:
+            names = [f"{version:020d}" for version in range(self._synced + 1, newest + 1)]
+            paths = [log / f"{name}.json" for name in names]
+            paths += [log / f"{name}.checkpoint.parquet" for name in names]
+        for path in paths:
+            with suppress(FileNotFoundError):  # no checkpoint, or cleaned up meanwhile
+                sync(path)
+        if self._synced != newest:
+            sync(log)
+        self._synced = newest
+
+
+def _is_committed(delta: DeltaTable, key: CommitKey) -> bool:
+    done = delta.transaction_version(key.app)
+    return done is not None and done >= key.position

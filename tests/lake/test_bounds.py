@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lake import Lake, TimeRange
-from lake.bounds import SLACK, time_bounds
+from lake.bounds import SLACK, tables_read, time_bounds
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST = date(2026, 1, 1)
@@ -41,6 +41,15 @@ UNBOUNDED = [
     "FROM events e POSITIONAL JOIN samples s WHERE s.time < '2026-03-01'",
     "SELECT * FROM samples WHERE time > 'nonsense'",
     "FROM events AS e(d, c, x, time) WHERE time > '2026-03-01'",
+    "FROM samples TABLESAMPLE 10% WHERE time > '2026-03-01'",
+    "FROM samples USING SAMPLE 10 ROWS WHERE time > '2026-03-01'",
+    "SELECT * FROM samples WHERE time > '2026-03-01' USING SAMPLE 10 ROWS",
+    "FROM samples s TABLESAMPLE 5 ROWS JOIN series r USING (series_id) WHERE s.time > '2026-03-01'",
+    "FROM samples WHERE time < today()",
+    "FROM samples WHERE time < date_trunc('hour', now())",
+    "FROM samples WHERE today() >= time",
+    "FROM samples WHERE time > today() + (TIMESTAMPTZ '2026-03-01' - now())",
+    "FROM samples WHERE time > TIMESTAMPTZ '2026-03-01' + (now() - TIMESTAMPTZ '2026-01-01') * -1",
     "SHOW TABLES",
     "SELECT * FROM series WHERE last_seen > '2026-03-01'",
     "not SQL at all",
@@ -64,9 +73,46 @@ def test_now_is_evaluated():
     assert found.end.year == 9999
 
 
+@pytest.mark.parametrize("where", ["time = today()", "time >= today() AND time < today() + 1"])
+def test_the_clock_bounds_from_below_only(where):
+    """Midnight may pass before the query runs."""
+    found = time_bounds(f"FROM samples WHERE {where}")["samples"]
+    assert datetime.now(UTC) - found.start < timedelta(days=1, minutes=2)
+    assert found.end.year == 9999
+
+
 def test_only_one_table_of_two_is_bounded():
     sql = "SELECT * FROM events e JOIN metrics m USING (cluster) WHERE e.time > '2026-03-01'"
     assert set(time_bounds(sql)) == {"events"}
+
+
+EVERY = {"samples", "series", "events", "anomalies"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        ("SELECT 1", set()),
+        ("SELECT * FROM Samples", {"samples"}),
+        ("FROM stored.series", {"series"}),
+        ("SELECT * FROM samples USING SAMPLE 10 ROWS", {"samples"}),
+        (
+            "SELECT (SELECT count(*) FROM events), (SELECT 1 FROM anomalies)",
+            {"events", "anomalies"},
+        ),
+        ("WITH a AS (FROM metrics) FROM a", {"samples", "series"}),
+        ("SELECT * FROM (PIVOT samples ON metric IN ('up') USING sum(value))", {"samples"}),
+        ("WITH RECURSIVE t AS (FROM events UNION ALL FROM t, series) FROM t", {"events", "series"}),
+        ("PIVOT samples ON metric USING sum(value)", EVERY),
+        ("FROM query_table('sam' || 'ples')", EVERY),
+        ("FROM query('FROM samples')", EVERY),
+        ("DESCRIBE samples", EVERY),
+        ("SELECT * FROM (DESCRIBE samples)", EVERY),
+        ("not SQL at all", EVERY),
+    ],
+)
+def test_the_tables_that_a_query_reads(sql, tables):
+    assert tables_read(sql) == tables
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """SQL from outside: what is refused writes and reads nothing, what is allowed runs."""
 
+from pathlib import Path
+
 import pytest
 
 from lake import Lake, Limits
@@ -103,6 +105,17 @@ REFUSED = [
     'WITH "{file}" AS (SELECT * FROM "{file}") SELECT * FROM "{file}"',
     '(WITH "{file}" AS (SELECT 1) SELECT value FROM samples) UNION SELECT value FROM "{file}"',
     "WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a",
+    # The first member of a recursive one does not see its name.
+    "WITH RECURSIVE sqlite_master AS (SELECT name, sql FROM sqlite_master UNION ALL "
+    "SELECT name, sql FROM sqlite_master WHERE false) SELECT * FROM sqlite_master",
+    'WITH RECURSIVE "{loose}" AS (SELECT * FROM "{loose}" UNION ALL '
+    'SELECT * FROM "{loose}" WHERE false) SELECT * FROM "{loose}"',
+    'WITH RECURSIVE "{log}" AS (SELECT * FROM "{log}" UNION ALL '
+    'SELECT * FROM "{log}" WHERE false) SELECT * FROM "{log}"',
+    'WITH RECURSIVE "{file}" AS (WITH x AS (SELECT value FROM "{file}") SELECT value FROM x '
+    'UNION ALL SELECT value FROM "{file}" WHERE false) SELECT * FROM "{file}"',
+    # DuckDB tells the Kelvin sign from a k.
+    'WITH "{root}/\u212a.parquet" AS (SELECT 1) SELECT * FROM "{root}/k.parquet"',
     # The engine's own tables and state.
     "SELECT * FROM information_schema.tables",
     "SELECT * FROM pg_catalog.pg_class",
@@ -164,6 +177,8 @@ ALLOWED = [
     "WITH t AS (SELECT 1 AS x) SELECT x FROM t UNION ALL SELECT x + 1 FROM t",
     "WITH samples AS (SELECT 1 AS x) SELECT x FROM samples",
     "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t",
+    "WITH RECURSIVE samples AS (SELECT value FROM samples UNION ALL "
+    "SELECT value + 1 FROM samples WHERE value < 5) SELECT * FROM samples",
     "SELECT value, lag(value) OVER (PARTITION BY series_id ORDER BY time) FROM samples",
     "SELECT * FROM samples QUALIFY row_number() OVER (PARTITION BY series_id ORDER BY time) = 1",
     "SELECT * FROM samples WHERE value > (SELECT avg(value) FROM samples)",
@@ -203,7 +218,9 @@ def written(tmp_path_factory, make_samples):
 def places(written):
     (file,) = written.samples.files()[1]
     log = written.samples.folder / "_delta_log" / f"{0:020d}.json"
-    return {"root": written.root, "file": file.path, "log": log}
+    loose = written.samples.folder / "loose.parquet"
+    loose.write_bytes(Path(file.path).read_bytes())
+    return {"root": written.root, "file": file.path, "log": log, "loose": loose}
 
 
 @pytest.mark.parametrize("sql", REFUSED)

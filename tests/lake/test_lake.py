@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from lake import Lake, TimeRange, connect
+from lake import Lake, Limits, TimeRange, connect
 from lake.errors import LakeFolderError, LakeNotFoundError, QueryError
 
 
@@ -40,6 +40,7 @@ def test_a_lake_may_lie_in_a_folder_of_an_odd_name(tmp_path, make_samples, noon,
     expected = [{"cluster": "eu", "date": "2026-03-01", "value": 3.0}]
     assert lake.sql(sql, between=TimeRange.of_day(noon.date())).to_pylist() == expected
     assert connect(lake.root).execute("SELECT count(*) FROM samples").fetchone() == (1,)
+    assert lake.query_guarded(sql, Limits()).rows.to_pylist() == expected
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -169,9 +169,13 @@ def test_a_date_filter_opens_only_that_day(lake, make_samples, view):
         "SET allowed_directories = ['/']",
         "RESET lock_configuration",
         "SELECT * FROM local_variable",
+        "SELECT * FROM '{root}/samples/loose.parquet'",
+        "SELECT * FROM read_text('{root}/samples/_delta_log/00000000000000000000.json')",
+        "COPY (SELECT 1) TO '{root}/samples/out.parquet'",
+        "EXPORT DATABASE '{root}/dump'",
     ],
 )
-def test_a_locked_connection_reaches_nothing_outside_the_lake(lake, make_samples, sql):
+def test_a_locked_connection_reaches_nothing_but_its_files(lake, make_samples, sql):
     """Also where the guard is passed by."""
     local_variable = make_samples()
     assert local_variable.num_rows
@@ -179,8 +183,12 @@ def test_a_locked_connection_reaches_nothing_outside_the_lake(lake, make_samples
     neighbour.mkdir()
     (neighbour / "secret.csv").write_text("secret\n")
     lake.samples.append(make_samples())
+    (file,) = lake.samples.files()[1]
+    (lake.samples.folder / "loose.parquet").write_bytes(Path(file.path).read_bytes())
+    before = set(lake.root.rglob("*"))
     with lake.snapshot().connect(locked=True) as connection:
         assert connection.execute("SELECT count(*) FROM samples").fetchone() == (1,)
         with pytest.raises(duckdb.Error):
             connection.execute(sql.format(root=lake.root)).fetchall()
     assert [path.name for path in neighbour.iterdir()] == ["secret.csv"]
+    assert set(lake.root.rglob("*")) == before

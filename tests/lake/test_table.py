@@ -1,4 +1,3 @@
-import contextlib
 import math
 import os
 import struct
@@ -13,8 +12,8 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from lake import CommitKey, Lake
-from lake.errors import SchemaError
+from lake import CommitKey, Lake, table
+from lake.errors import ConflictError, SchemaError
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -113,14 +112,98 @@ def test_a_race_for_one_position_commits_it_once(lake, make_samples):
     def write(one):
         start.wait()
         for position in range(1, 6):
-            # Delta refuses the loser, or it finds the position there already.
-            with contextlib.suppress(CommitFailedError):
-                one.samples.append(make_samples([position]), CommitKey("app", position))
+            one.samples.append(make_samples([position]), CommitKey("app", position))
 
     run_all([threading.Thread(target=write, args=(one,)) for one in lakes])
     assert lake.sql(
         "SELECT value, count(*) AS n FROM samples GROUP BY 1 ORDER BY 1"
     ).to_pylist() == [{"value": float(position), "n": 1} for position in range(1, 6)]
+    assert files_on_disk(lake) == {Path(file.path) for file in lake.samples.files()[1]}
+
+
+def files_on_disk(lake):
+    return set(lake.samples.folder.glob("date=*/*.parquet"))
+
+
+def outrun(table, before, times):
+    """Let another writer in, `times` times, between the table's look at the log and its commit."""
+    commit_once = table._commit_once
+
+    def commit(*arguments):
+        nonlocal times
+        if times:
+            times -= 1
+            before()
+        commit_once(*arguments)
+
+    table._commit_once = commit
+
+
+def test_an_append_that_lost_its_key_leaves_no_file(lake, make_samples):
+    key, other = CommitKey("app", 1), Lake.open(lake.root)
+    outrun(lake.samples, lambda: other.samples.append(make_samples([1]), key), 1)
+    assert lake.samples.append(make_samples([2]), key) == 1
+    assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [1]
+    assert len(files_on_disk(lake)) == 1
+
+
+def test_an_append_that_was_outrun_by_a_lower_position_is_tried_again(lake, make_samples):
+    other, positions = Lake.open(lake.root), iter(range(1, 9))
+    key = CommitKey("app", 9)
+
+    def before():
+        other.samples.append(make_samples([0]), CommitKey("app", next(positions)))
+
+    outrun(lake.samples, before, 3)
+    assert lake.samples.append(make_samples([9]), key) == 4
+    assert lake.samples.committed_position("app") == 9
+    assert count(lake, "value = 9") == 1
+
+
+def test_an_append_that_is_outrun_for_ever_gives_up_and_leaves_nothing(lake, make_samples):
+    other, positions = Lake.open(lake.root), iter(range(1, 99))
+
+    def before():
+        other.samples.append(make_samples([]), CommitKey("app", next(positions)))
+
+    outrun(lake.samples, before, 99)
+    with pytest.raises(ConflictError, match="'samples'"):
+        lake.samples.append(make_samples([9]), CommitKey("app", 99))
+    assert files_on_disk(lake) == set()
+
+
+def test_a_commit_that_failed_only_in_appearance_keeps_its_file(lake, make_samples):
+    commit_once = lake.samples._commit_once
+
+    def commit(*arguments):
+        commit_once(*arguments)
+        raise CommitFailedError("connection lost")
+
+    lake.samples._commit_once = commit
+    lake.samples.append(make_samples([1]), CommitKey("app", 1))
+    assert count(lake) == 1
+
+
+@pytest.mark.parametrize(("times", "fits"), [(3, True), (99, False)])
+def test_replace_is_tried_again_on_conflicts(lake, make_samples, monkeypatch, times, fits):
+    other, write = Lake.open(lake.root), table.write_deltalake
+    lake.samples.append(make_samples([1]))
+
+    def outrun_write(*arguments, **named):
+        nonlocal times
+        if times:
+            times -= 1
+            other.samples.append(make_samples([2]))
+        write(*arguments, **named)
+
+    monkeypatch.setattr(table, "write_deltalake", outrun_write)
+    if fits:
+        lake.samples.replace(make_samples([3]), "cluster = 'eu'")
+        assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [3]
+        return
+    with pytest.raises(ConflictError):
+        lake.samples.replace(make_samples([3]), "cluster = 'eu'")
+    assert count(lake, "value = 3") == 0
 
 
 def test_an_empty_append_commits_only_its_position(lake, make_samples):
@@ -285,3 +368,61 @@ def test_a_write_that_fails_leaves_no_row_and_no_position(lake, make_samples, mo
     assert lake.samples.committed_position("app") == 1
     lake.samples.append(make_samples([2]), CommitKey("app", 2))
     assert count(lake) == 2
+
+
+@pytest.fixture
+def syncs(monkeypatch):
+    """Files that were forced to disk, by name; a test may add names that fail."""
+    synced, failing, fsync = set(), set(), os.fsync
+
+    def record(descriptor):
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        if name in failing:
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+        synced.add(name)
+
+    monkeypatch.setattr(os, "fsync", record)
+    return synced, failing
+
+
+def test_a_commit_that_was_not_forced_to_disk_is_so_at_the_next_attempt(lake, make_samples, syncs):
+    synced, failing = syncs
+    lake.samples.append(make_samples([0]))
+    commit, key = f"{2:020d}.json", CommitKey("app", 2)
+    failing.add(commit)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output"):
+            lake.samples.append(make_samples([1]), key)
+    failing.clear()
+    synced.clear()
+    assert lake.samples.append(make_samples([1]), key) == 2
+    assert {commit, "_delta_log"} <= synced
+    assert count(lake, "value = 1") == 1
+
+
+def test_a_new_process_forces_the_log_to_disk_before_it_tells_a_position(lake, make_samples, syncs):
+    synced, _ = syncs
+    for position in (1, 2):
+        lake.samples.append(make_samples([1]), CommitKey("app", position))
+    synced.clear()
+    new = Lake.open(lake.root)
+    assert new.samples.committed_position("app") == 2
+    assert {f"{version:020d}.json" for version in (0, 1, 2)} | {"_delta_log"} <= synced
+    synced.clear()
+    assert new.samples.committed_position("app") == 2
+    assert synced == set()
+
+
+def test_the_list_of_a_version_is_made_once(lake, make_samples, monkeypatch):
+    lake.samples.append(make_samples([1]))
+    made, table_files = [], table.table_files
+    monkeypatch.setattr(table, "table_files", lambda *a: made.append(1) or table_files(*a))
+    for _ in range(3):
+        version, files = lake.samples.files()
+        assert (version, len(files)) == (1, 1)
+        assert lake.samples.files(0) == (0, ())
+    assert len(made) == 2
+    lake.samples.append(make_samples([2]))
+    assert len(lake.samples.files()[1]) == 2
+    assert len(made) == 3

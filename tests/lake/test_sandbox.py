@@ -1,0 +1,204 @@
+"""The process for SQL from outside: its limits hold, its end is an error, none is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from lake import Limits
+from lake.errors import (
+    EngineError,
+    QueryError,
+    QueryMemoryError,
+    QueryTimeoutError,
+    ResultTooLargeError,
+)
+from lake.sandbox import KEPT_WORKERS, Pool, Worker
+from lake.sandbox_worker import ALLOWANCE_BYTES
+
+MIB = 1 << 20
+
+DEAF = "SELECT " + ", ".join(f"md5(repeat('x', 3000000{i:02}))" for i in range(12))
+"""Constants are computed while the query is planned, when it cannot be interrupted; each of these
+takes more than a second."""
+
+
+@pytest.fixture
+def pool():
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
+def wait_until(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def exists(pid):
+    return Path(f"/proc/{pid}").exists()
+
+
+def peak_bytes(pid):
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().split("\n") if line
+    )
+    return int(status["VmHWM"].split()[0]) * 1024
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(repeat('x', 2000000000))",
+        "SELECT len(range(200000000))",
+        "SELECT len(generate_series(1, 200000000))",
+        "SELECT len(list_resize([1], 500000000))",
+        "SELECT list(i) FROM range(100000000) t(i)",
+    ],
+)
+def test_memory_is_bounded_where_the_engine_does_not_bound_it(pool, sql):
+    with pytest.raises(QueryError) as refusal:
+        pool.run({}, sql, Limits(memory_bytes=128 * MIB))
+    assert isinstance(refusal.value, QueryMemoryError) or "Out of Memory" in str(refusal.value)
+    idle = pool._idle[0]
+    assert peak_bytes(idle._process.pid) < 200 * MIB + 128 * MIB + ALLOWANCE_BYTES
+    assert pool.run({}, "SELECT 1 AS x", Limits()).to_pylist() == [{"x": 1}]
+
+
+def test_memory_within_the_limit_can_be_used(pool):
+    """The allowance is enough for what is not the query's own."""
+    sql = "SELECT count(*) AS n FROM (SELECT DISTINCT i FROM range(1500000) t(i))"
+    assert pool.run({}, sql, Limits(memory_bytes=256 * MIB)).to_pylist() == [{"n": 1_500_000}]
+
+
+def test_a_query_that_cannot_be_interrupted_is_killed(pool):
+    pool.run({}, "SELECT 1", Limits())
+    pid, began = pool._idle[0]._process.pid, time.monotonic()
+    with pytest.raises(QueryTimeoutError, match=r"after 0\.2 s"):
+        pool.run({}, DEAF, Limits(seconds=0.2))
+    assert time.monotonic() - began < 5
+    assert not exists(pid)
+    assert pool.run({}, "SELECT 1", Limits()).num_rows == 1
+
+
+def test_a_process_that_dies_of_its_query_is_an_error_of_the_query(pool):
+    pool.run({}, "SELECT 1", Limits())
+    pid = pool._idle[0]._process.pid
+    killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(QueryMemoryError, match="more memory than 1024 MiB, or crashed"):
+        pool.run({}, "SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 0", Limits())
+    killer.join()
+    assert not exists(pid)
+
+
+def test_a_process_that_died_while_idle_is_replaced(pool):
+    pool.run({}, "SELECT 1", Limits())
+    first = pool._idle[0]._process
+    first.kill()
+    first.wait()
+    assert pool.run({}, "SELECT 1", Limits()).num_rows == 1
+    assert pool._idle[0]._process.pid != first.pid
+
+
+def test_a_process_that_does_not_start_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(EngineError, match="did not start"):
+        Worker()
+
+
+def test_one_process_answers_many_queries(pool):
+    pids = set()
+    for i in range(5):
+        assert pool.run({}, f"SELECT {i} AS i", Limits()).to_pylist() == [{"i": i}]
+        with pytest.raises(QueryError):
+            pool.run({}, "SELECT nowhere", Limits())
+        with pytest.raises(ResultTooLargeError):
+            pool.run({}, "SELECT * FROM range(10)", Limits(rows=9))
+        pids.add(pool._idle[0]._process.pid)
+    assert len(pids) == 1
+
+
+def test_queries_at_once_have_processes_of_their_own(pool):
+    found = {}
+
+    def ask(i):
+        found[i] = pool.run({}, f"SELECT sum(i) + {i} AS s FROM range(3000000) t(i)", Limits())
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = 2_999_999 * 3_000_000 // 2
+    assert {i: rows["s"][0].as_py() for i, rows in found.items()} == {
+        i: total + i for i in range(3)
+    }
+    assert len(pool._idle) <= KEPT_WORKERS
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        pytest.param("SELECT 1 AS x WHERE false", [], id="no rows"),
+        pytest.param("SELECT 'a'::ENUM ('a', 'b') AS x", [{"x": "a"}], id="dictionary"),
+        pytest.param("SELECT {'a': [1, NULL]} AS x", [{"x": {"a": [1, None]}}], id="nested"),
+        pytest.param("SELECT NULL AS x", [{"x": None}], id="null"),
+    ],
+)
+def test_rows_of_any_kind_come_over(pool, sql, rows):
+    table = pool.run({}, sql, Limits())
+    assert table.column_names == ["x"]
+    assert table.to_pylist() == rows
+
+
+def test_many_rows_come_over_in_their_order(pool):
+    table = pool.run({}, "SELECT i, repeat('x', 50) AS t FROM range(100000) t(i)", Limits())
+    assert table["i"].combine_chunks().equals(pa.array(range(100_000)))
+
+
+PARENT = """
+import os, sys
+from lake import Limits
+from lake.sandbox import shared
+shared().run({}, "SELECT 1", Limits())
+print(shared()._idle[0]._process.pid, flush=True)
+if sys.argv[1] == "killed":
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("how", ["ended", "killed"])
+def test_no_process_outlives_its_parent(how):
+    done = subprocess.run([sys.executable, "-c", PARENT, how], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    wait_until(lambda: not exists(int(done.stdout)))
+
+
+DEAF_PARENT = """
+import sys
+from lake import Limits
+from lake.sandbox import Worker
+worker = Worker()
+print(worker._process.pid, flush=True)
+worker.run({}, sys.argv[1], Limits(seconds=0.5))
+"""
+
+
+def test_a_query_that_cannot_be_interrupted_ends_without_its_parent():
+    command = [sys.executable, "-c", DEAF_PARENT, DEAF]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        time.sleep(0.3)
+        parent.kill()
+    assert exists(pid)
+    wait_until(lambda: not exists(pid), seconds=6)
