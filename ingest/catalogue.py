@@ -6,13 +6,15 @@ object per sample. Numbers live as long as the process; the lake knows series by
 
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.errors import TooManySeriesError
 from ingest.remote_write.decode import KINDS
 from ingest.remote_write.message import Metadata
 from ingest.series import Series, kind_by_name
@@ -24,6 +26,16 @@ NEVER = np.iinfo(np.int64).max
 
 PART_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 """What a series' name has beyond its family's."""
+
+KEYS_A_SERIES = 2
+"""A sender names a series by the same bytes each time; two of a pair of replicas may differ. Keys
+beyond that are not remembered: their series are then identified anew with each request."""
+
+MAX_FAMILIES, MAX_HELP = 100_000, 1024
+"""Descriptions kept, and characters of each help text: 100 MB at the very worst."""
+
+UNBOUNDED = 1 << 31
+"""Numbers of series are 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +51,23 @@ class Columns:
 
 
 class Catalogue:
-    """All series seen by this process. Thread-safe."""
+    """All series seen by this process. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        max_series: series beyond this are refused; it may be set later.
+    """
+
+    def __init__(self, max_series: int = UNBOUNDED) -> None:
+        self.max_series = max_series
         self._lock = threading.RLock()
-        self._by_key: dict[str | None, dict[bytes, int]] = defaultdict(dict)
+        self._by_key: dict[str | None, dict[bytes, int]] = {}
+        self._n_keys = 0
         self._by_id: dict[int, int] = {}
         self._series: list[Series] = []
         self._by_metric: dict[str, list[int]] = defaultdict(list)
         self._cluster_names: dict[str, int] = {}
         self._cluster_codes = np.zeros(1024, np.int32)
-        self._families: dict[str, Metadata] = {}
+        self._families: dict[tuple[str | None, str], Metadata] = {}
         self._columns: Columns | None = None
         self._described = 0
         self._redescribed: dict[int, int] = {}
@@ -61,14 +79,21 @@ class Catalogue:
 
     def find(self, keys: list[bytes], default_cluster: str | None) -> list[int | None]:
         """The number of each key as sent, None where it was never seen."""
-        known = self._by_key[default_cluster]
+        known = self._by_key.get(default_cluster, {})
         return list(map(known.get, keys))
 
     def add(self, key: bytes, default_cluster: str | None, series: Series) -> int:
-        """Number the series and remember the bytes by which its sender names it."""
+        """Number the series and remember the bytes by which its sender names it.
+
+        Raises:
+            TooManySeriesError: it is new, and no more fit.
+        """
         with self._lock:
             number = self.number(series)
-            self._by_key[default_cluster][key] = number
+            if self._n_keys < KEYS_A_SERIES * self.max_series:
+                keys = self._by_key.setdefault(default_cluster, {})
+                self._n_keys += key not in keys
+                keys[key] = number
             return number
 
     def number(self, series: Series) -> int:
@@ -77,6 +102,8 @@ class Catalogue:
             number = self._by_id.get(series.series_id)
             if number is None:
                 number = len(self._series)
+                if number >= self.max_series:
+                    raise TooManySeriesError(self.max_series)
                 self._series.append(series)
                 self._by_metric[series.metric].append(number)
                 if number == len(self._cluster_codes):
@@ -87,26 +114,42 @@ class Catalogue:
                 self._columns = None
             return number
 
-    def describe(self, metadata: tuple[Metadata, ...]) -> None:
-        """Take notice of what metric families are; changed ones are written again."""
+    def describe(
+        self, metadata: Sequence[Metadata], clusters: Sequence[str | None] = (None,)
+    ) -> None:
+        """Take notice of what metric families are in these clusters; changed ones are written.
+
+        What is told of no cluster (None) stands in where a cluster has no word of its own. The
+        first one stays: senders that differ would have each other's series written at every turn.
+        """
         with self._lock:
-            changed = [m.family for m in metadata if self._says_more(m)]
-            self._families.update((m.family, m) for m in metadata)
+            changed = [
+                (cluster, one.family)
+                for cluster in clusters
+                for one in metadata
+                if self._learn(cluster, one)
+            ]
             if not changed:
                 return
             self._described += 1
-            for family in changed:
+            for cluster, family in changed:
                 for suffix in ("", *PART_SUFFIXES):
                     for number in self._by_metric.get(family + suffix, ()):
-                        self._redescribed[number] = self._described
+                        if cluster in (None, self._series[number].cluster):
+                            self._redescribed[number] = self._described
 
-    def _says_more(self, metadata: Metadata) -> bool:
-        """Whether a description is worth writing its series again.
+    def _learn(self, cluster: str | None, metadata: Metadata) -> bool:
+        """Keep a description; whether it is worth writing its series again.
 
-        Another help text alone is not: two clusters on two versions of a program would have all
-        series of a family written at every turn.
+        Another help text alone is not.
         """
-        known = self._families.get(metadata.family)
+        key = (cluster, metadata.family)
+        known = self._families.get(key)
+        if known == metadata or (known is not None and cluster is None):
+            return False
+        if known is None and len(self._families) >= MAX_FAMILIES:
+            return False
+        self._families[key] = replace(metadata, help=metadata.help[:MAX_HELP])
         return known is None or (known.kind, known.unit) != (metadata.kind, metadata.unit)
 
     def name(self, number: int) -> str:
@@ -161,7 +204,7 @@ class Catalogue:
         """Rows of the table `series`."""
         with self._lock:
             chosen = [self._series[number] for number in numbers]
-            about = [self._about(series.metric) for series in chosen]
+            about = [self._about(series.cluster, series.metric) for series in chosen]
         columns = {
             "cluster": [series.cluster for series in chosen],
             "metric": [series.metric for series in chosen],
@@ -180,9 +223,10 @@ class Catalogue:
             schema=SERIES.schema,
         )
 
-    def _about(self, metric: str) -> tuple[str, str | None, str | None]:
-        for name in (metric, *_family_names(metric)):
-            family = self._families.get(name)
+    def _about(self, cluster: str, metric: str) -> tuple[str, str | None, str | None]:
+        names = (metric, *_family_names(metric))
+        for key in [(whose, name) for whose in (cluster, None) for name in names]:
+            family = self._families.get(key)
             if family is not None and family.kind in KINDS:
                 kind = KINDS[family.kind]
                 # A histogram's and a summary's parts are counters, whatever the family is called.

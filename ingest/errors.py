@@ -5,15 +5,18 @@
     * MalformedBodyError         not snappy, not the announced message, not JSON
     * InvalidLabelsError         a label set without a metric name, with duplicates, not UTF-8 …
     * ClusterMissingError        nothing says which cluster the data is of
-    * TimestampError             beyond the configured future, or before 1970
+    * TimestampError             beyond the configured future or past
     * UnsupportedSampleError     a known part of the message that is not stored (native histograms)
     * InvalidEventError          an event without the fields that identify it
   * UnsupportedProtocolError   a content type or encoding that is not understood (415)
   * BodyTooLargeError          the body, packed or unpacked, is over the limit (413)
+    * TooManyEntriesError        it holds more series or descriptions than one request may
   * OverloadedError            memory is at its ceiling, try again later (503)
+    * TooManySeriesError         no more series fit; known ones are still taken
   * LogError                   the write-ahead log cannot be written (503)
     * LogCorruptError            a log segment is damaged before its end
     * LogLockedError             another receiver uses this log
+    * LogVersionError            a newer version wrote this log
   * SourceError                a Prometheus that is pulled from did not answer as it should
 """
 
@@ -86,6 +89,17 @@ class BodyTooLargeError(IngestError):
         )
 
 
+class TooManyEntriesError(BodyTooLargeError):
+    """The body holds more entries of one sort than a request may."""
+
+    def __init__(self, count: int, limit: int, what: str) -> None:
+        self.size = count
+        self.limit = limit
+        IngestError.__init__(
+            self, f"request has {count} {what}, at most {limit} are accepted: send smaller batches"
+        )
+
+
 class OverloadedError(IngestError):
     """Memory is at its ceiling; the same request will be accepted later."""
 
@@ -95,6 +109,18 @@ class OverloadedError(IngestError):
         self.retry_after = retry_after
         super().__init__(
             f"{waiting} samples wait for the lake, at most {limit} may: retry in {retry_after} s"
+        )
+
+
+class TooManySeriesError(OverloadedError):
+    """The receiver knows as many series as it may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        IngestError.__init__(
+            self,
+            f"{limit} series are known and no more are accepted: raise `ingest.max_series`, "
+            "or start again to forget those that ended",
         )
 
 
@@ -111,6 +137,17 @@ class LogCorruptError(LogError):
         super().__init__(
             f"log segment {path} is damaged at byte {offset}: its later records cannot be trusted; "
             "move the file away to start without them"
+        )
+
+
+class LogVersionError(LogError):
+    """A newer version wrote this log."""
+
+    def __init__(self, path: str, version: int, known: int) -> None:
+        self.version = version
+        super().__init__(
+            f"log segment {path} has format version {version}, this program knows {known}: "
+            "it was written by a newer version, start that one"
         )
 
 

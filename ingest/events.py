@@ -18,6 +18,7 @@ from ingest import kubernetes
 from ingest.errors import ClusterMissingError, InvalidEventError, MalformedBodyError
 from ingest.rfc3339 import parse_time
 from lake.schema import EVENTS
+from lake.timerange import EPOCH
 
 Row = dict[str, Any]
 TEXT_COLUMNS = tuple(field.name for field in EVENTS.schema if field.type == pa.string())
@@ -30,13 +31,16 @@ MAX_COUNT = (1 << 31) - 1
 WATCH_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 
 
-def parse(body: bytes, default_cluster: str | None, *, latest: datetime) -> pa.Table:
+def parse(
+    body: bytes, default_cluster: str | None, *, latest: datetime, earliest: datetime = EPOCH
+) -> pa.Table:
     """Rows of `events`, in the order given; refused whole if any event is wrong.
 
     Args:
         body: UTF-8 JSON.
         default_cluster: cluster of events that name none.
         latest: events after this are refused.
+        earliest: events before this are refused.
 
     Raises:
         MalformedBodyError: the body is no JSON object or array.
@@ -49,7 +53,11 @@ def parse(body: bytes, default_cluster: str | None, *, latest: datetime) -> pa.T
         raise MalformedBodyError(f"body is no JSON: {error}") from error
     except RecursionError as error:
         raise MalformedBodyError(f"body is nested too deeply: {error}") from error
-    rows = [_row(event, default_cluster, latest) for event in _each(document)]
+    rows = []
+    for event in _each(document):
+        row = _row(event, default_cluster)
+        _check_time(row, event, earliest, latest)
+        rows.append(row)
     return table(rows)
 
 
@@ -74,7 +82,7 @@ def _each(document: object) -> Iterator[Mapping[str, Any]]:
             yield event
 
 
-def _row(event: Mapping[str, Any], default_cluster: str | None, latest: datetime) -> Row:
+def _row(event: Mapping[str, Any], default_cluster: str | None) -> Row:
     try:
         row = kubernetes.row(event) if kubernetes.is_event(event) else _plain(event)
     except (TypeError, AttributeError, ValueError, OverflowError) as error:
@@ -84,15 +92,19 @@ def _row(event: Mapping[str, Any], default_cluster: str | None, latest: datetime
     cluster = event.get("cluster") or default_cluster
     if not cluster:
         raise ClusterMissingError(f"event {_show(event)}")
-    if row["time"] > latest:
-        raise InvalidEventError(
-            f"event {_show(event)} is of {row['time'].isoformat()}, "
-            f"later than {latest.isoformat()}, the latest accepted"
-        )
     row["cluster"] = cluster
     _check_types(row, event)
     row["uid"] = row["uid"] or _fingerprint(row)
     return row
+
+
+def _check_time(row: Row, event: Mapping[str, Any], earliest: datetime, latest: datetime) -> None:
+    for wrong, rule in (
+        (row["time"] > latest, f"later than {latest.isoformat()}, the latest accepted"),
+        (row["time"] < earliest, f"earlier than {earliest.isoformat()}, the earliest accepted"),
+    ):
+        if wrong:
+            raise InvalidEventError(f"event {_show(event)} is of {row['time'].isoformat()}, {rule}")
 
 
 def _check_types(row: Row, event: Mapping[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """Pulling ranges from any Prometheus by `/api/v1/query_range`, for what was never pushed.
 
 The watermark of a cluster (up to when it was pulled) is stored in the very commit that brings the
-samples, so it can be neither ahead of them nor behind. A closed day can be pulled again: it then
-replaces what the lake has of that cluster and day.
+samples, so it can be neither ahead of them nor behind. Only the running day is appended to. A
+closed day is pulled whole and replaces what the lake has of that cluster and day, so it may be
+pulled by whoever and as often as one likes, and no sample is there twice.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -88,26 +89,45 @@ class PrometheusPuller:
         return None if seconds is None else EPOCH + timedelta(seconds=seconds)
 
     def pull_new(self, now: datetime) -> Pulled:
-        """Pull from the watermark to now, in one commit that moves the watermark."""
+        """Pull from the watermark to now: days that have closed since, then the running one.
+
+        What is of today goes in by one commit that moves the watermark. A closed day for which the
+        source has nothing is left as it is: the source may have forgotten it.
+        """
         step = self.source.step
         end = EPOCH + (now - EPOCH) // step * step
         start = self.watermark() or end - self.source.lookback
         if end <= start:
             return Pulled(self.source.cluster, None, 0, 0)
-        between = TimeRange(start, end)
-        batch, n_series = self._fetch(between)
+        day = TimeRange.of_day(now.astimezone(UTC).date())
+        samples = n_series = 0
+        for closed in _days(start, day.start):
+            batch, found = self._fetch(TimeRange.of_day(closed))
+            if len(batch):
+                samples += self._replace(closed, batch)
+                n_series = max(n_series, found)
+        # The first point of the grid that is of today: rounded up.
+        first = EPOCH - (EPOCH - day.start) // step * step
+        batch, found = self._fetch_after(max(start, first), end)
         key = CommitKey(self._app, int((end - EPOCH).total_seconds()))
-        added = direct.append(self.lake, self._catalogue, batch, key)
-        return Pulled(self.source.cluster, between, added, n_series)
+        samples += direct.append(self.lake, self._catalogue, batch, key)
+        return Pulled(self.source.cluster, TimeRange(start, end), samples, max(n_series, found))
 
     def pull_day(self, day: date) -> Pulled:
         """Pull a closed UTC day again; repeating it changes nothing."""
         between = TimeRange.of_day(day)
         batch, n_series = self._fetch(between)
-        written = direct.replace_day(
+        return Pulled(self.source.cluster, between, self._replace(day, batch), n_series)
+
+    def _replace(self, day: date, batch: SampleBatch) -> int:
+        return direct.replace_day(
             self.lake, self._catalogue, batch, self.source.cluster, day.isoformat()
         )
-        return Pulled(self.source.cluster, between, written, n_series)
+
+    def _fetch_after(self, start: datetime, end: datetime) -> tuple[SampleBatch, int]:
+        if end <= start:
+            return direct.batch(self._catalogue, [], [], []), 0
+        return self._fetch(TimeRange(start, end))
 
     def _fetch(self, between: TimeRange) -> tuple[SampleBatch, int]:
         series, times, values = [], [], []
@@ -166,6 +186,14 @@ def _points(entry: Mapping[str, Any], cluster: str) -> Points:
         np.array([round(float(at) * 1000) for at, _ in points], np.int64),
         np.array([float(value) for _, value in points], np.float64),
     )
+
+
+def _days(start: datetime, end: datetime) -> Iterator[date]:
+    """The UTC days that begin before `end`, a midnight, from that of `start` on."""
+    day = start.astimezone(UTC).date()
+    while day < end.date():
+        yield day
+        day += timedelta(days=1)
 
 
 def _split(between: TimeRange, step: timedelta) -> Iterator[TimeRange]:

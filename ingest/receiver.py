@@ -11,41 +11,32 @@ import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from ingest import direct
-from ingest import events as event_wire
 from ingest.buffer import Buffer, Drained, sort
 from ingest.catalogue import Catalogue
 from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
-from ingest.outcome import settled, then
+from ingest.load import SAMPLE_BYTES, Load
+from ingest.outcome import follow, pending
 from ingest.receiver_id import receiver_id
 from ingest.recent import RecentRequests, key_of
-from ingest.remote_write import decode, message
-from ingest.samples import SampleBatch
+from ingest.remote_write.decode import Limits
+from ingest.segment import MAX_CLUSTER_BYTES, Record
 from ingest.settings import IngestSettings
 from ingest.statistics import Statistics
-from ingest.wal import MAX_CLUSTER_BYTES, Record, WriteAheadLog
+from ingest.wal import WriteAheadLog
+from ingest.wires import EVENTS, REMOTE_WRITE, Taken, Wire, take, unpacked_bytes
 from lake import Clock, CommitKey, Lake, utc_now
-from lake.timerange import to_micros
+from lake.timerange import EPOCH, to_micros
 
 logger = logging.getLogger(__name__)
 
-REMOTE_WRITE, EVENTS = 1, 2
-"""Kinds of log records; numbers are for ever."""
-
 RETRY_SECONDS = 5
-
-SAMPLE_BYTES = 20
-"""Memory of a waiting sample: its series' number, time and value. Events are weighed by it."""
-
-NO_LIMIT_BYTES = 1 << 32
-NO_LATEST = datetime.max.replace(tzinfo=UTC)
-"""For replay: what was acknowledged goes in, whatever the settings have become since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +58,13 @@ class Receiver:
         settings: limits and rhythm.
         clock: the time of receipt.
 
+    Attributes:
+        queued: bodies that a server has read and not yet handed in, for it to keep.
+
     Raises:
         LogLockedError: another receiver uses the folder.
         LogCorruptError: the log is damaged before its end.
+        LogVersionError: a newer version wrote the log.
     """
 
     def __init__(
@@ -81,7 +76,10 @@ class Receiver:
         self.statistics = Statistics()
         self._clock = clock
         self._buffer = Buffer()
+        self._load = Load()
+        self.queued = Load()
         self._recent = RecentRequests()
+        self._recent_path = folder / "recent"
         self._flushing = threading.Lock()
         self._unfinished: Drained | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,40 +92,23 @@ class Receiver:
             folder / "log", settings.log_segment_bytes, max(self._committed.values()) + 1
         )
         try:
+            self._recent.load(self._recent_path, to_micros(clock()))
             self._replay()
         except BaseException:
             self._log.close()
             raise
+        self.catalogue.max_series = settings.max_series
 
     def write_samples(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
         """Take a remote-write body; the future resolves to its sample count once it is durable.
 
+        Safe from any thread. Decoding takes the caller's time: seconds for the largest bodies.
+
         Raises:
-            BodyTooLargeError, BadRequestError: see `decode`; nothing was taken.
-            OverloadedError: too much waits for the lake; nothing was taken.
+            BodyTooLargeError, BadRequestError: see `wires.take`; nothing was taken.
+            OverloadedError: too much waits for the lake, or no more series fit; nothing was taken.
         """
-        self._check_load(len(body))
-        now = self._clock()
-        cluster = default_cluster or self.settings.default_cluster
-        _check_cluster(cluster)
-        key = key_of(REMOTE_WRITE, cluster or "", body)
-        if (earlier := self._again(key)) is not None:
-            return earlier
-        payload = message.unpack(body, self.settings.max_body_bytes)
-        batch = decode.decode(
-            payload,
-            self.catalogue,
-            default_cluster=cluster,
-            latest=now + self.settings.max_future,
-        )
-        done = self._log.append(
-            REMOTE_WRITE,
-            cluster or "",
-            body,
-            to_micros(now),
-            stored=partial(self._stored_samples, batch),
-        )
-        return self._remember(key, then(done, len(batch) + batch.stale))
+        return self._write(REMOTE_WRITE, body, default_cluster)
 
     def write_events(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
         """Take events as JSON; the future resolves to their number once they are durable.
@@ -135,32 +116,43 @@ class Receiver:
         Raises:
             BodyTooLargeError, BadRequestError, OverloadedError: as `write_samples`.
         """
-        self._check_load(len(body))
-        now = self._clock()
-        cluster = default_cluster or self.settings.default_cluster
-        _check_cluster(cluster)
-        key = key_of(EVENTS, cluster or "", body)
-        if (earlier := self._again(key)) is not None:
-            return earlier
-        rows = event_wire.parse(body, cluster, latest=now + self.settings.max_future)
-        done = self._log.append(
-            EVENTS,
-            cluster or "",
-            body,
-            to_micros(now),
-            stored=partial(self._stored_events, rows),
-        )
-        return self._remember(key, then(done, rows.num_rows))
+        return self._write(EVENTS, body, default_cluster)
 
-    def _again(self, key: bytes) -> "Future[int] | None":
-        earlier = self._recent.find(key)
+    def _write(self, kind: int, body: bytes, default_cluster: str | None) -> "Future[int]":
+        if len(body) > self.settings.max_body_bytes:
+            raise BodyTooLargeError(len(body), self.settings.max_body_bytes)
+        self.check_load()
+        now = self._clock()
+        cluster = default_cluster or self.settings.default_cluster or ""
+        _check_cluster(cluster)
+        key, outcome = key_of(kind, cluster, body), pending()
+        earlier = self._recent.find_or_begin(key, outcome, to_micros(now))
         if earlier is not None:
             self.statistics.repeated_requests += 1
-        return earlier
-
-    def _remember(self, key: bytes, outcome: "Future[int]") -> "Future[int]":
-        self._recent.remember(key, outcome)
+            return earlier
+        try:
+            with self._load.holding(unpacked_bytes(kind, body)):
+                taken = take(kind, body, self.catalogue, self._wire(cluster, now))
+        except BaseException as error:
+            outcome.set_exception(error)
+            raise
+        weight = taken.weight + len(body) // SAMPLE_BYTES
+        self._load.add(weight)
+        stored = partial(self._stored, taken, key, to_micros(now))
+        done = self._log.append(kind, cluster, body, to_micros(now), stored)
+        follow(done, outcome, taken.count, partial(self._load.add, -weight))
         return outcome
+
+    def _wire(self, cluster: str, now: datetime) -> Wire:
+        settings = self.settings
+        limits = Limits(
+            earliest=EPOCH if settings.max_age is None else now - settings.max_age,
+            latest=now + settings.max_future,
+            max_series=settings.max_series_per_request,
+            max_metadata=settings.max_metadata_per_request,
+        )
+        stated = cluster != (settings.default_cluster or "")
+        return Wire(cluster or None, stated, settings.max_body_bytes, limits)
 
     def waiting_samples(self) -> int:
         """Samples acknowledged and not yet in the lake."""
@@ -176,6 +168,10 @@ class Receiver:
     def log_bytes(self) -> int:
         """Size of the write-ahead log."""
         return self._log.size_bytes()
+
+    def log_failure(self) -> LogError | None:
+        """Why nothing could be logged the last time, if that is news."""
+        return self._log.failure()
 
     def flush(self) -> Flush:
         """Bring everything acknowledged into the lake, durably.
@@ -203,6 +199,8 @@ class Receiver:
             self.statistics.flush_failures += 1
             raise
         self._unfinished = None
+        # The log will no longer know these requests: first they must be known from the file.
+        self._recent.save(self._recent_path)
         self._log.truncate(cut.position)
         self.statistics.flushes += 1
         self.statistics.flushed_samples += done.samples
@@ -217,26 +215,37 @@ class Receiver:
         finally:
             self._log.close()
 
-    def _check_load(self, size: int) -> None:
-        if size > self.settings.max_body_bytes:
-            raise BodyTooLargeError(size, self.settings.max_body_bytes)
+    def check_load(self, more: int = 0) -> None:
+        """Whether there is room for one more request, of whatever size.
+
+        Args:
+            more: samples to count beside what is in flight and what waits.
+
+        Raises:
+            OverloadedError: too much is in flight or waits for the lake.
+        """
         limit = self.settings.max_buffered_samples
         waiting = self.waiting_samples() + self._waiting_event_bytes() // SAMPLE_BYTES
+        waiting += self._load.samples() + more
         if waiting > limit:
             raise OverloadedError(waiting, limit, RETRY_SECONDS)
 
-    def _stored_samples(self, batch: SampleBatch, position: int) -> None:
-        self._buffer.add_samples(position, batch)
+    def _stored(self, taken: Taken, key: bytes, time_us: int, position: int) -> None:
+        """Take what is durable into the buffer; called in the order of the log."""
+        # First, so that a flush never drops from the log what is not known from elsewhere.
+        self._recent.settle(key, taken.count, time_us)
         stats = self.statistics
-        stats.stale_markers += batch.stale
-        stats.exemplars_dropped += batch.exemplars
-        for cluster, count in self.catalogue.count_by_cluster(batch.series):
-            stats.count(stats.samples, cluster, count)
-
-    def _stored_events(self, rows: pa.Table, position: int) -> None:
-        self._buffer.add_events(position, rows)
-        for cluster in rows.column("cluster").to_pylist():
-            self.statistics.count(self.statistics.events, cluster)
+        if taken.events is not None:
+            self._buffer.add_events(position, taken.events)
+            for cluster in taken.events.column("cluster").to_pylist():
+                stats.count(stats.events, cluster)
+        if taken.samples is not None:
+            batch = taken.samples
+            self._buffer.add_samples(position, batch)
+            stats.stale_markers += batch.stale
+            stats.exemplars_dropped += batch.exemplars
+            for cluster, count in self.catalogue.count_by_cluster(batch.series):
+                stats.count(stats.samples, cluster, count)
 
     def _commit(self, cut: Drained) -> Flush:
         key = CommitKey(self.app, cut.position)
@@ -255,38 +264,26 @@ class Receiver:
     def _replay(self) -> None:
         """Buffer again what was acknowledged and is in the log but not in the lake."""
         for record in self._log.replay():
-            count = 0
-            if record.position > self._committed.get(record.kind, 0):
-                count = self._replay_one(record)
-                self.statistics.replayed_records += 1
             key = key_of(record.kind, record.cluster, record.payload)
-            self._recent.remember(key, settled(count))
+            if record.position > self._committed.get(record.kind, 0):
+                taken = self._take_again(record)
+                self._stored(taken, key, record.time_us, record.position)
+                self.statistics.replayed_records += 1
+            elif not self._recent.knows(key):
+                self._recent.settle(key, self._take_again(record).count, record.time_us)
         if self.statistics.replayed_records:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
-    def _replay_one(self, record: Record) -> int:
-        cluster = record.cluster or None
-        if record.kind == REMOTE_WRITE:
-            payload = message.unpack(record.payload, NO_LIMIT_BYTES)
-            batch = decode.decode(
-                payload, self.catalogue, default_cluster=cluster, latest=NO_LATEST
-            )
-            self._stored_samples(batch, record.position)
-            return len(batch) + batch.stale
-        if record.kind == EVENTS:
-            rows = event_wire.parse(record.payload, cluster, latest=NO_LATEST)
-            self._stored_events(rows, record.position)
-            return len(rows)
-        raise LogError(
-            f"log record {record.position} is of kind {record.kind}: "
-            "it was written by a newer version, start that one"
-        )
+    def _take_again(self, record: Record) -> Taken:
+        stated = record.cluster != (self.settings.default_cluster or "")
+        wire = Wire(record.cluster or None, stated)
+        return take(record.kind, record.payload, self.catalogue, wire)
 
 
-def _check_cluster(cluster: str | None) -> None:
-    size = len((cluster or "").encode())
+def _check_cluster(cluster: str) -> None:
+    size = len(cluster.encode())
     if size > MAX_CLUSTER_BYTES:
         raise InvalidLabelsError(
-            f'{{cluster="{str(cluster)[:40]}…"}}',
+            f'{{cluster="{cluster[:40]}…"}}',
             f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
         )

@@ -1,18 +1,41 @@
 """Requests seen lately, so that one that is sent again is stored once.
 
 A sender that got no answer (the receiver died after `fsync`, the connection broke) sends the very
-same bytes again. The samples are in the log already; a second copy would stay in the lake until
-compaction. So the answer to the first is given again.
+same bytes again. The samples are in the log or the lake already; a second copy would stay in the
+lake until compaction. So the answer to the first is given again.
+
+What is durable is also kept in a file, written before each cut of the log: else a flush between
+the crash and the repeat would forget what the log knew.
 """
 
+import logging
+import os
+import struct
 import threading
+import zlib
 from collections import OrderedDict
 from concurrent.futures import Future
+from pathlib import Path
 
 import xxhash
 
-CAPACITY = 4096
-"""More than the records of one group commit, which is what a crash can leave unanswered."""
+from ingest.outcome import settled
+from lake.parquet import sync
+
+logger = logging.getLogger(__name__)
+
+RETAIN_US = 300_000_000
+"""Five minutes: Prometheus repeats after 5 s at most, and gives a restarting receiver the rest."""
+
+CAPACITY = 65_536
+"""Over five minutes, 200 requests a second, which is 400,000 samples a second as Prometheus sends
+them (2,000 each). In memory about 16 MB, in the file 2 MB."""
+
+FORMAT_VERSION = 1
+_HEAD = struct.Struct("<6sHI")
+_CRC = struct.Struct("<I")
+_ENTRY = struct.Struct("<16sqI")
+_MAGIC = b"FLSEEN"
 
 
 class RecentRequests:
@@ -21,25 +44,83 @@ class RecentRequests:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._outcomes: OrderedDict[bytes, Future[int]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[int, Future[int] | int]] = OrderedDict()
 
-    def find(self, key: bytes) -> "Future[int] | None":
-        """The outcome of the same request, which may be still to come; None = it is new."""
-        with self._lock:
-            return self._outcomes.get(key)
+    def find_or_begin(
+        self, key: bytes, outcome: "Future[int]", now_us: int
+    ) -> "Future[int] | None":
+        """The outcome of the same request, which may be still to come.
 
-    def remember(self, key: bytes, outcome: "Future[int]") -> None:
-        """Keep an outcome; one that fails is forgotten, so that its repeat is tried."""
+        None = the request is new, and `outcome` is from now on what its repeats get. If it fails
+        it is forgotten, so that a later repeat is tried.
+        """
         with self._lock:
-            self._outcomes[key] = outcome
-            while len(self._outcomes) > self._capacity:
-                self._outcomes.popitem(last=False)
+            known = self._entries.get(key)
+            if known is not None and now_us - known[0] <= RETAIN_US:
+                return settled(known[1]) if isinstance(known[1], int) else known[1]
+            self._put(key, now_us, outcome)
         outcome.add_done_callback(lambda done: self._forget_failed(key, done))
+        return None
+
+    def settle(self, key: bytes, count: int, now_us: int) -> None:
+        """Note that a request received at `now_us` is durable, with its answer."""
+        with self._lock:
+            if key in self._entries:
+                self._entries[key] = (self._entries[key][0], count)
+            else:
+                self._put(key, now_us, count)
+
+    def knows(self, key: bytes) -> bool:
+        """Whether the request is among them."""
+        with self._lock:
+            return key in self._entries
+
+    def save(self, path: Path) -> None:
+        """Put what is durable into a file, for good; the file before it is replaced at once."""
+        with self._lock:
+            packed = [
+                _ENTRY.pack(key, time_us, outcome)
+                for key, (time_us, outcome) in self._entries.items()
+                if isinstance(outcome, int)
+            ]
+        data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
+        new = path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(data + _CRC.pack(zlib.crc32(data)))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        sync(path.parent)
+
+    def load(self, path: Path, now_us: int) -> None:
+        """Take up what `save` left; a file that cannot be read is as none, and is reported."""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+        entries = _parse(data)
+        if entries is None:
+            logger.warning("recent requests not read", extra={"path": str(path)})
+            return
+        with self._lock:
+            for key, time_us, count in entries:
+                if now_us - time_us <= RETAIN_US:
+                    self._put(key, time_us, count)
+
+    def _put(self, key: bytes, time_us: int, outcome: "Future[int] | int") -> None:
+        self._entries.pop(key, None)
+        self._entries[key] = (time_us, outcome)
+        while len(self._entries) > self._capacity or self._oldest() < time_us - RETAIN_US:
+            self._entries.popitem(last=False)
+
+    def _oldest(self) -> int:
+        return next(iter(self._entries.values()))[0]
 
     def _forget_failed(self, key: bytes, outcome: "Future[int]") -> None:
         if outcome.exception() is not None:
             with self._lock:
-                self._outcomes.pop(key, None)
+                if key in self._entries and self._entries[key][1] is outcome:
+                    del self._entries[key]
 
 
 def key_of(kind: int, cluster: str, body: bytes) -> bytes:
@@ -47,3 +128,14 @@ def key_of(kind: int, cluster: str, body: bytes) -> bytes:
     digest = xxhash.xxh3_128(body)
     digest.update(b"\xff" + cluster.encode() + bytes([kind]))
     return digest.digest()
+
+
+def _parse(data: bytes) -> list[tuple[bytes, int, int]] | None:
+    if len(data) < _HEAD.size + _CRC.size:
+        return None
+    plain, (checksum,) = data[: -_CRC.size], _CRC.unpack(data[-_CRC.size :])
+    magic, version, count = _HEAD.unpack_from(plain)
+    sound = magic == _MAGIC and version == FORMAT_VERSION and zlib.crc32(plain) == checksum
+    if not sound or len(plain) != _HEAD.size + count * _ENTRY.size:
+        return None
+    return list(_ENTRY.iter_unpack(plain[_HEAD.size :]))

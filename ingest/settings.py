@@ -19,10 +19,33 @@ class IngestSettings(BaseModel):
     max_future: timedelta = Field(
         timedelta(minutes=10), description="how far ahead of this machine's clock a sample may be"
     )
+    max_age: timedelta | None = Field(
+        None,
+        gt=timedelta(0),
+        description="how old a sample or event may be that comes over the wire; unset = any, so "
+        "that history can be replayed. Each day in a flush costs a file: live fleets set P31D",
+    )
+    max_series_per_request: int = Field(
+        100_000,
+        gt=0,
+        description="series in one request; beyond it: 413. Senders put 2,000 to 10,000 into one",
+    )
+    max_metadata_per_request: int = Field(
+        10_000,
+        gt=0,
+        description="descriptions of metrics in one request; beyond it: 413. Prometheus sends "
+        "2,000",
+    )
+    max_series: int = Field(
+        2_000_000,
+        gt=0,
+        description="series known at a time, at about 1 kB each; beyond it requests with new ones "
+        "get 503, those of known ones are taken",
+    )
     max_buffered_samples: int = Field(
         4_000_000,
         gt=0,
-        description="acknowledged samples that may wait for the lake; beyond it: 503",
+        description="samples in flight, or acknowledged and waiting for the lake; beyond it: 503",
     )
     flush_samples: int = Field(
         500_000, gt=0, description="flush when this many samples wait, before the time is up"

@@ -10,8 +10,6 @@ from datetime import datetime
 class Statistics:
     """Counters; `count` is safe from any thread."""
 
-    requests: Counter[str] = field(default_factory=Counter)
-    """Answered requests by wire and outcome, e.g. `remote_write accepted`."""
     samples: Counter[str] = field(default_factory=Counter)
     """Samples logged, by cluster."""
     events: Counter[str] = field(default_factory=Counter)

@@ -1,15 +1,10 @@
 """The write-ahead log: what is acknowledged is on disk first.
 
-A log is a folder of segments, `<first position>.log`, each a run of records:
-
-    length u32 │ crc32 u32 │ position u64 │ time µs i64 │ kind u8
-    │ cluster length u16 │ cluster │ payload
-
-`length` counts the bytes after the checksum, which covers them; little-endian. Positions grow by
-one. One thread writes: it takes every record that waits, writes them together and calls fsync once
-for all of them (group commit). A torn record at the very end is what a crash leaves: it was never
-acknowledged, and is cut off at the next start. So is what a failed write left before a segment that
-goes on with the same positions. Damage before that is an error.
+A log is a folder of segments, `<first position>.log`, each a run of records (`ingest.segment`).
+Positions grow by one. One thread writes: it takes every record that waits, writes them together
+and calls fsync once for all of them (group commit). A torn group at the very end is what a crash
+leaves: it was never acknowledged, and is cut off at the next start. So is what a failed write left
+before a segment that goes on with the same positions. Damage before that is an error.
 """
 
 import contextlib
@@ -18,38 +13,24 @@ import io
 import itertools
 import os
 import queue
-import struct
 import threading
-import zlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ingest import segment as layout
 from ingest.errors import LogCorruptError, LogError, LogLockedError
+from ingest.segment import MAX_CLUSTER_BYTES, Record, first_position
 from lake.parquet import sync
 
-FORMAT_VERSION = 1
-
-_FRAME = struct.Struct("<II")
-_HEADER = struct.Struct("<QqBH")
 MAX_GROUP = 1024
 """Records in one fsync at most, so that the first of them need not wait for ever."""
 
-MAX_CLUSTER_BYTES = 0xFFFF
-"""Its length is a u16 in the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One acknowledged request. `kind` tells the reader how to decode `payload`."""
-
-    position: int
-    time_us: int
-    kind: int
-    cluster: str
-    payload: bytes
+FAILURE_SECONDS = 60.0
+"""How long a failed write counts: a receiver that is sent nothing because of it must recover."""
 
 
 @dataclass(slots=True)
@@ -74,6 +55,7 @@ class WriteAheadLog:
     Raises:
         LogLockedError: another process has it open.
         LogCorruptError: a segment is damaged before its end.
+        LogVersionError: a newer version wrote a segment.
     """
 
     def __init__(self, folder: Path, segment_bytes: int, first_position: int = 1) -> None:
@@ -88,7 +70,8 @@ class WriteAheadLog:
             raise
         self._next = max(last + 1, first_position)
         self._segment: io.FileIO | None = None
-        self._durable_bytes = 0
+        self._salt = self._durable_bytes = 0
+        self._failure: tuple[float, LogError] | None = None
         self._files = threading.Lock()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
@@ -135,14 +118,14 @@ class WriteAheadLog:
     def replay(self) -> Iterator[Record]:
         """Every record in the log, oldest first."""
         for path in self._segments():
-            yield from _read(path, None)[0]
+            yield from layout.read(path, None)[0]
 
     def truncate(self, position: int) -> None:
         """Drop segments that hold nothing after `position`."""
         with self._files:
             segments = self._segments()
             for path, following in itertools.pairwise(segments):
-                if _first_position(following) <= position + 1:
+                if first_position(following) <= position + 1:
                     path.unlink()
             if segments and self._next == position + 1:
                 if self._segment is not None:
@@ -158,6 +141,13 @@ class WriteAheadLog:
                 size += path.stat().st_size
         return size
 
+    def failure(self) -> LogError | None:
+        """Why the last write failed, unless that is a minute ago."""
+        failure = self._failure
+        if failure is None or time.monotonic() - failure[0] > FAILURE_SECONDS:
+            return None
+        return failure[1]
+
     def close(self) -> None:
         """Write what waits, stop the thread, give up the lock."""
         with self._closing:
@@ -169,16 +159,16 @@ class WriteAheadLog:
         self._lock_file.close()
 
     def _segments(self) -> list[Path]:
-        return sorted(self.folder.glob("*.log"), key=_first_position)
+        return sorted(self.folder.glob("*.log"), key=first_position)
 
     def _recover(self) -> int:
         """Check every segment, cut off what was never acknowledged, give the last position."""
         last = 0
         segments = self._segments()
         for path, following in itertools.zip_longest(segments, segments[1:]):
-            before = None if following is None else _first_position(following)
-            records, sound_bytes = _read(path, before)
-            last = records[-1].position if records else _first_position(path) - 1
+            before = None if following is None else first_position(following)
+            records, sound_bytes = layout.read(path, before)
+            last = records[-1].position if records else first_position(path) - 1
             if sound_bytes < path.stat().st_size:
                 if before is not None and last + 1 < before:
                     raise LogCorruptError(str(path), sound_bytes)
@@ -206,17 +196,16 @@ class WriteAheadLog:
         with self._files:
             try:
                 segment = self._open_segment()
-                data = memoryview(
-                    b"".join(_encode(first + i, item) for i, item in enumerate(group))
-                )
+                data = memoryview(self._encode(group))
                 while data:
                     data = data[segment.write(data) :]
                 os.fsync(segment.fileno())
                 self._durable_bytes = segment.tell()
                 self._next = first + len(group)
-                error = None
+                self._failure = error = None
             except (OSError, MemoryError) as problem:
                 error = LogError(f"cannot write the log in {self.folder}: {problem}")
+                self._failure = (time.monotonic(), error)
                 self._undo()
         for offset, item in enumerate(group):
             if error is not None:
@@ -243,7 +232,18 @@ class WriteAheadLog:
                 segment.close()
                 raise
             self._segment, self._durable_bytes = segment, 0
+            self._salt = layout.new_salt()
         return self._segment
+
+    def _encode(self, group: list[_Waiting]) -> bytes:
+        first = self._next
+        records = [
+            layout.encode(
+                self._salt, first + i, first, item.time_us, item.kind, item.cluster, item.payload
+            )
+            for i, item in enumerate(group)
+        ]
+        return b"".join(records if self._durable_bytes else [layout.head(self._salt), *records])
 
     def _undo(self) -> None:
         """After a failed write, forget what may be half on disk: it was not acknowledged."""
@@ -267,34 +267,3 @@ def _lock(folder: Path) -> BinaryIO:
         lock_file.close()
         raise LogLockedError(str(folder)) from error
     return lock_file
-
-
-def _first_position(path: Path) -> int:
-    return int(path.stem)
-
-
-def _encode(position: int, item: _Waiting) -> bytes:
-    header = _HEADER.pack(position, item.time_us, item.kind, len(item.cluster))
-    body = header + item.cluster + item.payload
-    return _FRAME.pack(len(body), zlib.crc32(body)) + body
-
-
-def _read(path: Path, before: int | None) -> tuple[list[Record], int]:
-    """The sound records of a segment up to a position, and how many bytes they take."""
-    data = path.read_bytes()
-    records: list[Record] = []
-    offset = 0
-    while offset + _FRAME.size <= len(data):
-        length, checksum = _FRAME.unpack_from(data, offset)
-        start = offset + _FRAME.size
-        body = data[start : start + length]
-        if length < _HEADER.size or len(body) < length or zlib.crc32(body) != checksum:
-            break
-        position, time_us, kind, cluster_length = _HEADER.unpack_from(body)
-        if before is not None and position >= before:
-            break
-        payload_at = _HEADER.size + cluster_length
-        cluster = body[_HEADER.size : payload_at].decode()
-        records.append(Record(position, time_us, kind, cluster, body[payload_at:]))
-        offset = start + length
-    return records, offset

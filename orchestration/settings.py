@@ -80,7 +80,7 @@ class DetectionSettings(BaseModel):
     least_history: timedelta = Field(
         timedelta(hours=6),
         ge=timedelta(0),
-        description="shorter history than this is not scored: warm-up",
+        description="series with shorter history than this are not scored: warm-up",
     )
     refit_every: timedelta = Field(
         timedelta(hours=6), gt=timedelta(0), description="age at which a model is refitted"

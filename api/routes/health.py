@@ -25,6 +25,8 @@ def healthz() -> dict[str, str]:
 def readyz(service: ServiceDep) -> JSONResponse:
     """Data is taken, flushed and scored; otherwise 503 with what is wrong."""
     errors = dict(service.worker.health.errors)
+    if (failure := service.receiver.log_failure()) is not None:
+        errors["log"] = f"{type(failure).__name__}: {failure}"
     return JSONResponse(
         {"status": "failing" if errors else "ready", "errors": errors},
         status_code=503 if errors else 200,
@@ -63,7 +65,11 @@ class ServiceCollector(Collector):
             ("exemplars_dropped", "Exemplars dropped.", stats.exemplars_dropped),
             ("flushes", "Flushes that reached the lake.", stats.flushes),
             ("flush_failures", "Flushes that failed and were kept.", stats.flush_failures),
-            ("samples_flushed", "Samples in the lake.", stats.flushed_samples),
+            (
+                "samples_flushed",
+                "Samples flushed since start.",
+                stats.flushed_samples,
+            ),
             ("replayed_records", "Log records replayed at start.", stats.replayed_records),
             ("ticks", "Detection ticks.", health.ticks),
             ("tick_failures", "Detection ticks that failed.", health.tick_failures),

@@ -1,6 +1,8 @@
 """From a request body to samples of known series."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ from ingest.remote_write import message
 from ingest.remote_write.message import Message, Metadata
 from ingest.samples import SampleBatch
 from ingest.series import Series, identify
+from lake.timerange import EPOCH
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this very NaN says that a series has ended. It is not a value."""
@@ -27,7 +30,25 @@ KINDS = {
 """Prometheus' `MetricMetadata.MetricType`, without 0 (unknown)."""
 
 MILLISECOND = timedelta(milliseconds=1)
-EPOCH_MS = 0
+MAX_LABELS = 256
+"""Of one series; Mimir allows 30, VictoriaMetrics 40."""
+
+MAX_CLUSTERS = 16
+"""For which descriptions are kept apart. A sender is of one; more come from a proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may hold: samples from `earliest` to `latest`, both included."""
+
+    earliest: datetime
+    latest: datetime
+    max_series: int = message.NO_LIMIT
+    max_metadata: int = message.NO_LIMIT
+
+
+EVERYTHING = Limits(EPOCH, datetime.max.replace(tzinfo=UTC))
+"""For replay: what was acknowledged goes in, whatever the settings have become since."""
 
 
 class SeriesCatalogue(Protocol):
@@ -41,8 +62,12 @@ class SeriesCatalogue(Protocol):
         """Number the series and remember that this key names it."""
         ...
 
-    def describe(self, metadata: tuple[Metadata, ...]) -> None:
-        """Take notice of what metric families are."""
+    def describe(self, metadata: Sequence[Metadata], clusters: Sequence[str | None]) -> None:
+        """Take notice of what metric families are in these clusters; None = who knows where."""
+        ...
+
+    def count_by_cluster(self, numbers: npt.NDArray[np.int32]) -> list[tuple[str, int]]:
+        """How many of these series numbers, repeats included, are of each cluster."""
         ...
 
     def name(self, number: int) -> str:
@@ -55,7 +80,8 @@ def decode(
     catalogue: SeriesCatalogue,
     *,
     default_cluster: str | None,
-    latest: datetime,
+    limits: Limits = EVERYTHING,
+    stated: bool = False,
 ) -> SampleBatch:
     """Decode an uncompressed request; refuse it whole if any part of it is wrong.
 
@@ -63,7 +89,8 @@ def decode(
         payload: the unpacked body.
         catalogue: where series get their numbers; new ones are added only if all are valid.
         default_cluster: cluster of series without a `cluster` label.
-        latest: samples after this are refused.
+        limits: what a request may hold.
+        stated: the request itself names the default cluster, so its descriptions are of it.
 
     Returns:
         The samples, stale markers left out and counted.
@@ -71,12 +98,16 @@ def decode(
     Raises:
         MalformedBodyError, UnsupportedSampleError: see `message.parse`.
         InvalidLabelsError, ClusterMissingError: a series that breaks the data model.
-        TimestampError: a sample from the future, or before 1970.
+        TimestampError: a sample from the future, or too far from the past.
+        TooManyEntriesError: more series or descriptions than allowed.
+        TooManySeriesError: new series where no more fit.
     """
-    request = message.parse(payload)
-    _check_times(request, latest)
+    request = message.parse(payload, limits.max_series, limits.max_metadata)
+    _check_times(request, limits)
     numbers = _resolve(request, catalogue, default_cluster)
-    catalogue.describe(request.metadata)
+    if request.metadata:
+        whose = [default_cluster] if stated else _clusters(catalogue, numbers)
+        catalogue.describe(request.metadata, whose)
     values = request.values
     series = np.repeat(numbers, request.counts)
     stale = values.view(np.uint64) == STALE_NAN_BITS
@@ -93,13 +124,30 @@ def _resolve(
     request: Message, catalogue: SeriesCatalogue, default_cluster: str | None
 ) -> npt.NDArray[np.int32]:
     found = catalogue.find(request.keys, default_cluster)
-    fresh = {i: _identify(request, i, default_cluster) for i, n in enumerate(found) if n is None}
-    for index, series in fresh.items():
-        found[index] = catalogue.add(request.keys[index], default_cluster, series)
+    if None not in found:
+        return np.array(found, dtype=np.int32)
+    # By key: a series that stands in the request many times is looked at once.
+    fresh = {request.keys[i]: i for i, number in enumerate(found) if number is None}
+    new = {key: _identify(request, i, default_cluster) for key, i in fresh.items()}
+    numbers = {key: catalogue.add(key, default_cluster, one) for key, one in new.items()}
+    for index, number in enumerate(found):
+        if number is None:
+            found[index] = numbers[request.keys[index]]
     return np.array(found, dtype=np.int32)
 
 
+def _clusters(catalogue: SeriesCatalogue, numbers: npt.NDArray[np.int32]) -> Sequence[str | None]:
+    """Whose descriptions come with these series; a request of descriptions alone has none."""
+    found = [cluster for cluster, _ in catalogue.count_by_cluster(numbers)]
+    return found if 0 < len(found) <= MAX_CLUSTERS else [None]
+
+
 def _identify(request: Message, index: int, default_cluster: str | None) -> Series:
+    n_labels = int(request.label_offsets[index + 1] - request.label_offsets[index])
+    if n_labels > MAX_LABELS:
+        raise InvalidLabelsError(
+            f"number {index}", f"has {n_labels} labels, at most {MAX_LABELS} are accepted"
+        )
     pairs = []
     for name, value in request.label_pairs(index):
         try:
@@ -111,13 +159,19 @@ def _identify(request: Message, index: int, default_cluster: str | None) -> Seri
     return identify(pairs, default_cluster)
 
 
-def _check_times(request: Message, latest: datetime) -> None:
+def _check_times(request: Message, limits: Limits) -> None:
     if len(request.time_ms) == 0:
         return
-    latest_ms = int(latest.timestamp() * 1000)
+    latest, earliest = limits.latest, limits.earliest
+    latest_ms, earliest_ms = (int(limit.timestamp() * 1000) for limit in (latest, earliest))
     for wrong, rule in (
         (request.time_ms > latest_ms, f"is later than {latest.isoformat()}, the latest accepted"),
-        (request.time_ms < EPOCH_MS, "is before 1970"),
+        (request.time_ms < 0, "is before 1970"),
+        (
+            request.time_ms < earliest_ms,
+            f"is earlier than {earliest.isoformat()}, the earliest accepted over the wire "
+            "(import older data from files)",
+        ),
     ):
         if wrong.any():
             first = int(np.argmax(wrong))

@@ -13,7 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from ptars import HandlerPool
 
-from ingest.errors import BodyTooLargeError, MalformedBodyError, UnsupportedSampleError
+from ingest.errors import (
+    BodyTooLargeError,
+    MalformedBodyError,
+    TooManyEntriesError,
+    UnsupportedSampleError,
+)
 from ingest.remote_write import remote_write_pb2 as schema
 
 _MESSAGES = schema.DESCRIPTOR.message_types_by_name
@@ -24,6 +29,9 @@ _ARROW = _REQUEST.list_to_record_batch([b""]).schema
 
 MAX_VARINT_BYTES = 5
 """A snappy block states its unpacked size in at most five bytes (32 bits)."""
+
+NO_LIMIT = 1 << 32
+"""More than the bytes of any body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def unpack(body: bytes, limit: int) -> bytes:
         MalformedBodyError: it is no snappy block.
         BodyTooLargeError: it would unpack to more; nothing was allocated.
     """
-    size = _stated_size(body)
+    size = stated_size(body)
     if size > limit:
         raise BodyTooLargeError(size, limit, "unpacked body")
     try:
@@ -92,7 +100,12 @@ def pack(payload: bytes) -> bytes:
     return bytes(cramjam.snappy.compress_raw(payload))
 
 
-def _stated_size(body: bytes) -> int:
+def stated_size(body: bytes) -> int:
+    """What a snappy block says that it unpacks to.
+
+    Raises:
+        MalformedBodyError: it says nothing.
+    """
     size = 0
     for index, byte in enumerate(body[:MAX_VARINT_BYTES]):
         size |= (byte & 0x7F) << (7 * index)
@@ -101,10 +114,11 @@ def _stated_size(body: bytes) -> int:
     raise MalformedBodyError("body is no snappy block: it does not begin with a length")
 
 
-def parse(payload: bytes) -> Message:
+def parse(payload: bytes, max_series: int = NO_LIMIT, max_metadata: int = NO_LIMIT) -> Message:
     """Decode an uncompressed `WriteRequest`.
 
     Raises:
+        TooManyEntriesError: it holds more than `max_series` series or `max_metadata` descriptions.
         MalformedBodyError: it is no such message.
         UnsupportedSampleError: it holds native histograms, which would be lost.
     """
@@ -112,7 +126,14 @@ def parse(payload: bytes) -> Message:
         batch = _REQUEST.list_to_record_batch([payload])
     except ValueError as error:
         raise MalformedBodyError(f"body is no prometheus.WriteRequest: {error}") from error
-    series = batch.column(0).values
+    series, metadata = batch.column(0).values, batch.column(1).values
+    # Two bytes make an entry: to be counted before anything is done for each.
+    for count, limit, what in (
+        (len(series), max_series, "series"),
+        (len(metadata), max_metadata, "descriptions of metrics"),
+    ):
+        if count > limit:
+            raise TooManyEntriesError(count, limit, what)
     labels, samples, exemplars, histograms = series.flatten()
     if len(histograms.values):
         raise UnsupportedSampleError(
@@ -128,7 +149,7 @@ def parse(payload: bytes) -> Message:
         counts=np.diff(np.asarray(samples.offsets)).astype(np.int64),
         time_ms=np.asarray(points.field(1)),
         values=np.asarray(points.field(0)),
-        metadata=_metadata(batch.column(1).values),
+        metadata=_metadata(metadata),
         exemplars=len(exemplars.values),
     )
 
@@ -147,15 +168,9 @@ def _keys(labels: pa.BinaryArray, offsets: npt.NDArray[np.int32]) -> list[bytes]
 
 
 def _metadata(entries: pa.StructArray) -> tuple[Metadata, ...]:
-    return tuple(
-        Metadata(
-            family=entry["metric_family_name"].decode(errors="replace"),
-            kind=entry["type"],
-            help=entry["help"].decode(errors="replace"),
-            unit=entry["unit"].decode(errors="replace"),
-        )
-        for entry in entries.to_pylist()
-    )
+    kinds, *texts = (column.to_pylist() for column in entries.flatten())
+    families, helps, units = ([t.decode(errors="replace") for t in column] for column in texts)
+    return tuple(map(Metadata, families, kinds, helps, units))
 
 
 def encode_labels(labels: Sequence[tuple[str, str]]) -> list[bytes]:

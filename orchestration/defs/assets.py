@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from lake import utc_now
-from orchestration.defs.resources import LakeResource
+from orchestration.defs.resources import LakeParam
 from orchestration.steps.detect import detect_day
 from orchestration.steps.inventory import Holding, holdings
 from orchestration.steps.pull import pull_sources
@@ -35,7 +35,7 @@ def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
         kinds={"deltalake", "prometheus"},
         description="Samples of a day: pulled where a source is configured, else as received.",
     )
-    def metrics(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def metrics(context: dg.AssetExecutionContext, lake: LakeParam) -> dg.MaterializeResult:  # type: ignore[type-arg]
         day = date.fromisoformat(context.partition_key)
         opened = lake.open()
         pulled = 0
@@ -51,7 +51,7 @@ def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
         kinds={"deltalake", "kubernetes"},
         description="Events of a day, as received.",
     )
-    def events(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def events(context: dg.AssetExecutionContext, lake: LakeParam) -> dg.MaterializeResult:  # type: ignore[type-arg]
         held = holdings(lake.open(), "events", date.fromisoformat(context.partition_key))
         return dg.MaterializeResult(metadata=_metadata(held))
 
@@ -63,7 +63,7 @@ def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
         description="Anomalies of a day, by models of the history before it; repeatable.",
     )
     def anomalies(
-        context: dg.AssetExecutionContext, config: AnomaliesConfig, lake: LakeResource
+        context: dg.AssetExecutionContext, config: AnomaliesConfig, lake: LakeParam
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         done = detect_day(
             lake.open(),

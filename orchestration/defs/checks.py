@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from lake import utc_now
-from orchestration.defs.resources import LakeResource
+from lake import TimeRange, utc_now
+from orchestration.defs.resources import LakeParam
 from orchestration.steps import browse
 from orchestration.steps.inventory import gaps
 
@@ -16,10 +16,21 @@ LONGEST_GAP = timedelta(minutes=10)
 SHOWN = 50
 
 
-@dg.asset_check(asset="metrics", description=f"Every cluster reported within {LATE}.")
-def metrics_fresh(lake: LakeResource) -> dg.AssetCheckResult:
-    """Fails with the clusters that are late."""
-    rows = browse.clusters(lake.open(), utc_now())
+RETIRED = timedelta(days=2)
+"""A cluster that has been silent for so long is no longer expected."""
+
+
+@dg.asset_check(
+    asset="metrics",
+    description=f"Every cluster seen in the last {RETIRED.days} days reported within {LATE}.",
+)
+def metrics_fresh(lake: LakeParam) -> dg.AssetCheckResult:
+    """Fails with the clusters that are late, and where there is none at all."""
+    rows = [
+        row
+        for row in browse.clusters(lake.open(), utc_now())
+        if row["freshness_seconds"] <= RETIRED.total_seconds()
+    ]
     late = {
         row["cluster"]: round(row["freshness_seconds"])
         for row in rows
@@ -32,15 +43,15 @@ def metrics_fresh(lake: LakeResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="metrics", description=f"No cluster was silent for over {LONGEST_GAP} today.")
-def metrics_whole(lake: LakeResource) -> dg.AssetCheckResult:
-    """Fails with the gaps of yesterday and today."""
-    opened, now = lake.open(), utc_now()
-    found = [
-        gap
-        for day in (now.date() - timedelta(days=1), now.date())
-        for gap in gaps(opened, day, now, LONGEST_GAP)
-    ]
+@dg.asset_check(
+    asset="metrics",
+    description=f"No cluster was silent for over {LONGEST_GAP} yesterday or today.",
+)
+def metrics_whole(lake: LakeParam) -> dg.AssetCheckResult:
+    """Fails with the gaps of yesterday and today, those across midnight as one."""
+    now = utc_now()
+    yesterday = TimeRange.of_day(now.date() - timedelta(days=1)).start
+    found = gaps(lake.open(), TimeRange(yesterday, now), LONGEST_GAP)
     shown = [
         f"{gap.cluster}: {gap.start.isoformat()} to {gap.end.isoformat()}" for gap in found[:SHOWN]
     ]

@@ -1,24 +1,27 @@
 """What assets are handed: the settings and the lake."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 
 from lake import Lake, utc_now
 from orchestration.settings import Settings
 
 
-class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+@dataclass(frozen=True)
+class LakeResource:
     """Opens the lake of the settings in the process that needs it.
 
-    Settings travel as JSON: Dagster hands resources to other processes.
+    A plain object, without Dagster configuration: that is stored and shown with every run, and the
+    settings hold secrets. Each process of Dagster loads the definitions, and so the settings, anew.
     """
 
-    settings_json: str
-
-    @property
-    def settings(self) -> Settings:
-        """The settings."""
-        return Settings.model_validate_json(self.settings_json)
+    settings: Settings
 
     def open(self) -> Lake:
         """The lake."""
         return Lake.open(self.settings.lake_dir, clock=utc_now)
+
+
+LakeParam = dg.ResourceParam[LakeResource]
+"""How an asset or check asks for it."""

@@ -1,8 +1,7 @@
-"""Intervals become rows of `anomalies`: identity, evidence, and the life of an open interval."""
+"""Intervals become rows of `anomalies`: identity and evidence."""
 
 import dataclasses
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,13 +12,20 @@ import pyarrow as pa
 import xxhash
 
 from detectors import Intervals, Panel, Scores
-from lake import Lake, TimeRange
+from lake import TimeRange
 from lake.schema import ANOMALIES, ENTITY_COLUMNS
 from lake.timerange import from_micros, to_micros
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.settings import DetectorSettings
 from orchestration.steps.panels import SeriesInfo
 
 Row = dict[str, Any]
+
+Thing = tuple[object, ...]
+"""What a row is about, and by which detector: rows of one thing can be one interval."""
+
+LONGEST_INTERVAL = timedelta(days=30)
+"""An interval is filed under the day it starts: whoever asks what goes on looks back this far. By
+default a model has learned a lasting change after a day, so few get older than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,6 @@ class Found:
     start: datetime
     end: datetime
     peak_time: datetime
-    open: bool
     score: float
     p_value: float
     actual: float | None
@@ -91,7 +96,6 @@ def found(
             start=from_micros(panel.start + int(intervals.start[index]) * panel.step),
             end=from_micros(panel.start + int(intervals.end[index]) * panel.step),
             peak_time=from_micros(panel.start + peak * panel.step),
-            open=bool(intervals.open[index]),
             score=float(intervals.score[index]),
             p_value=float(intervals.p_value[index]),
             actual=None if subject else _cell(panel.values, row, peak),
@@ -188,8 +192,28 @@ def label(chosen: DetectorSettings) -> str:
     return chosen.name if chosen.by is None else f"{chosen.name} by {chosen.by}"
 
 
-def model_version(chosen: DetectorSettings, trained: TimeRange, lake_version: int) -> str:
-    """Names a model by all that determines it: detector, parameters, data."""
+def thing(row: Row) -> Thing:
+    """What a row is about: its series, or its entity."""
+    if row.get("series_id") is not None:
+        return (row["cluster"], row["detector"], row["series_id"])
+    return (row["cluster"], row["detector"], *(row.get(name) for name in ENTITY_COLUMNS))
+
+
+def thing_of_subject(subject: Subject, detector: str) -> Thing:
+    """`thing` of the rows about a subject."""
+    entity = {"namespace": subject.namespace, subject.by: subject.name}
+    return thing({"cluster": subject.cluster, "detector": detector, **entity})
+
+
+def model_version(
+    chosen: DetectorSettings, trained: TimeRange, lake_version: int, left_out: str = ""
+) -> str:
+    """Names a model by all that determines it: detector, parameters, data, what of it was left out.
+
+    >>> trained = TimeRange(from_micros(0), from_micros(1))
+    >>> model_version(DetectorSettings(), trained, lake_version=1)
+    '6f7c9845bd1cdf21'
+    """
     text = json.dumps(
         [
             chosen.name,
@@ -198,6 +222,7 @@ def model_version(chosen: DetectorSettings, trained: TimeRange, lake_version: in
             trained.start.isoformat(),
             trained.end.isoformat(),
             lake_version,
+            left_out,
         ],
         sort_keys=True,
         default=str,
@@ -214,78 +239,3 @@ def table(own: list[Row]) -> pa.Table:
         },
         schema=ANOMALIES.schema,
     )
-
-
-RECENT = """
-SELECT * EXCLUDE (date) FROM anomalies
-WHERE date >= $first_day AND date <= $last_day AND ("end" >= $since OR state = 'interim')
-"""
-
-
-def carry_on(
-    lake: Lake,
-    fresh: list[Row],
-    between: TimeRange,
-    lake_version: int,
-    settings: DetectionSettings,
-) -> list[Row]:
-    """Merge fresh rows into the intervals that the lake holds; give the rows to write.
-
-    A fresh interval that overlaps or nearly follows a held one of the same thing and detector is
-    its continuation: it keeps id and start, and the higher peak. An open interval that nothing
-    continues, and that is too old for anything to, becomes final. What did not change is not
-    written again.
-    """
-    gap = settings.merge_gap * settings.step
-    reach = TimeRange(between.start - 2 * settings.history, between.end)
-    params = {
-        "first_day": reach.start.date(),
-        "last_day": reach.end.date(),
-        "since": between.start - gap,
-    }
-    held: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in lake.sql(RECENT, params, between=reach).to_pylist():
-        held[_thing(row)].append(row)
-    changed = []
-    for row in fresh:
-        own = held[_thing(row)]
-        before = next((one for one in own if _touches(one, row, gap)), None)
-        if before is None:
-            changed.append(row)
-            continue
-        own.remove(before)
-        merged = _merge(before, row)
-        if _differs(merged, before):
-            changed.append(merged)
-    changed += [
-        {**row, "state": "final", "lake_version": lake_version}
-        for own in held.values()
-        for row in own
-        if row["state"] == "interim" and row["end"] + gap < between.end
-    ]
-    return changed
-
-
-def _touches(before: Row, row: Row, gap: timedelta) -> bool:
-    return bool(row["start"] <= before["end"] + gap and row["end"] + gap >= before["start"])
-
-
-def _thing(row: Row) -> tuple[object, ...]:
-    entity = () if row.get("series_id") else tuple(row.get(name) for name in ENTITY_COLUMNS)
-    return (row["cluster"], row["detector"], row.get("series_id"), *entity)
-
-
-def _merge(before: Row, row: Row) -> Row:
-    peak = row if row["score"] >= before["score"] else before
-    return {
-        **peak,
-        "anomaly_id": before["anomaly_id"],
-        "start": before["start"],
-        "end": max(before["end"], row["end"]),
-        "state": row["state"],
-        "lake_version": row["lake_version"],
-    }
-
-
-def _differs(row: Row, before: Row) -> bool:
-    return any(row.get(name) != before.get(name) for name in ("end", "score", "state"))

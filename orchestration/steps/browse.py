@@ -16,6 +16,7 @@ import pyarrow as pa
 from lake import Lake, TimeRange
 from lake.timerange import from_micros, to_micros
 from orchestration.errors import FilterError, NotFoundError
+from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
 
 Row = dict[str, Any]
 MAX_PAGE = 1000
@@ -93,9 +94,6 @@ WHERE date >= $first_day AND date <= $last_day AND start < $end AND "end" > $sta
   AND ($after_time IS NULL OR (start, anomaly_id) < ($after_time, $after_id))
 ORDER BY start DESC, anomaly_id DESC LIMIT $rows
 """
-
-LONGEST_INTERVAL = timedelta(days=2)
-"""An interval is filed under the day it starts, so a listing looks back this far for it."""
 
 
 def anomalies(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None = None) -> Page:

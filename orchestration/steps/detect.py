@@ -10,10 +10,11 @@ from datetime import date, datetime
 from lake import Lake, TimeRange
 from lake.views import quote
 from orchestration.settings import DetectionSettings
-from orchestration.steps import anomaly_rows
+from orchestration.steps import anomaly_rows, carry_on
 from orchestration.steps.anomaly_rows import Row
-from orchestration.steps.models import Detected, fit, groups, score, warming_up
+from orchestration.steps.models import Detected, blocks, fit, groups, score, warming_up
 from orchestration.steps.panels import align, choose_series
+from orchestration.steps.training import flagged
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
@@ -60,28 +61,41 @@ def detect_range(
 
     All anomalies that *start* in the range, of these detectors and clusters, are replaced. Ranges
     from one day must not be scored by two callers at once.
+
+    An interval is one row although it goes on past the range's end. As far as there is data, so
+    much after the end is scored that it gets its true end if that is near. If it is later, the
+    next range finds the rest and moves the row's end; so days are to be scored in order, and where
+    the day before was not scored, its interval begins at midnight.
     """
-    lake_version = lake.samples.version()
-    reason = warming_up(lake, settings, between)
+    snapshot = lake.snapshot()
+    reason = warming_up(snapshot, settings, between)
     if reason is not None:
         return Detected(None, 0, 0, reason)
-    series = choose_series(lake, settings, between.start, clusters)
+    lake_version = snapshot.versions["samples"]
+    series = choose_series(snapshot, settings, between.start, clusters)
     gap = settings.merge_gap * settings.step
+    closed = align(now - settings.delay, settings.step)
+    ahead = between.end + settings.min_length * settings.step + gap
+    scored = TimeRange(between.start, max(between.end, min(ahead, closed)))
+    trained = TimeRange(between.start - settings.history, between.start)
     rows: list[Row] = []
     for index, chosen in enumerate(settings.detectors):
-        parts = list(groups(series, chosen, settings.block_series))
-        for done, group in enumerate(parts):
-            model = fit(lake, group, chosen, settings, between.start, lake_version)
-            if model is not None:
-                found = score(lake, group, model, between, settings)
-                rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
+        known = flagged(snapshot, chosen, trained)
+        parts = list(blocks(groups(series, chosen, settings.block_series), settings.block_series))
+        for done, block in enumerate(parts):
+            fitted = fit(snapshot, block, chosen, settings, between.start, known)
+            found = score(snapshot, fitted, scored, settings)
+            rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
             progress((index + (done + 1) / len(parts)) / len(settings.detectors))
+    rows = [row for row in rows if row["start"] < between.end]
+    rows, earlier = carry_on.across(snapshot, rows, between, scored.end, gap, now - gap)
+    lake.anomalies.append(anomaly_rows.table(earlier))
     for chosen in settings.detectors:
         own = [row for row in rows if row["detector"] == anomaly_rows.label(chosen)]
         lake.anomalies.replace(
             anomaly_rows.table(own), _predicate(between, anomaly_rows.label(chosen), clusters)
         )
-    return Detected(between, len(series), len(rows))
+    return Detected(between, len(series), len(rows) + len(earlier))
 
 
 def _predicate(between: TimeRange, detector: str, clusters: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, models
 from orchestration.steps.browse import Row
 from orchestration.steps.panels import SERIES_BY_ID, align, info, read_panel
+from orchestration.steps.training import flagged
 
 MARGIN = timedelta(hours=2)
 LONGEST = timedelta(hours=24)
@@ -57,13 +58,16 @@ def chart(
         (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)
     )
     group = models.Group(None, [series])
+    snapshot = lake.snapshot()
     try:
-        model = models.fit(lake, group, chosen, settings, start, anomaly["lake_version"])
+        known = flagged(snapshot, chosen, TimeRange(start - settings.history, start))
+        fitted = models.fit(snapshot, [group], chosen, settings, start, known)
+        model = fitted[0][1] if fitted else None
     except (DetectorsError, SettingsError):
         # The settings have changed since, and with them what the name means.
         model = None
     context = timedelta(0) if model is None else model.detector.context * settings.step
-    panel = read_panel(lake, [series], TimeRange(start - context, end), settings.step)
+    panel = read_panel(snapshot, [series], TimeRange(start - context, end), settings.step)
     if panel.n_series == 0:
         return None
     first = context // settings.step

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lake import Lake, TimeRange
-from lake.timerange import EPOCH, to_micros
+from lake.query import run
+from lake.timerange import DAY, EPOCH, MICROSECOND, to_micros
 
 MINUTE = timedelta(minutes=1)
 
@@ -47,30 +48,44 @@ def holdings(lake: Lake, table: str, day: date) -> list[Holding]:
 
 
 MINUTES = """
-SELECT DISTINCT cluster, epoch_us(time) // 60000000 AS minute
-FROM samples WHERE date = $day AND time >= $start AND time < $end ORDER BY cluster, minute
+SELECT cluster, list(DISTINCT epoch_us(time) // 60000000 ORDER BY epoch_us(time) // 60000000) AS at
+FROM samples WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
+GROUP BY cluster
+"""
+
+KNOWN = """
+SELECT cluster, min(first_seen) AS first_seen FROM series
+GROUP BY cluster HAVING max(last_seen) >= $since ORDER BY cluster
 """
 
 
-def gaps(lake: Lake, day: date, now: datetime, longest: timedelta) -> list[Gap]:
-    """Stretches of the day, up to now, that are longer than `longest` and hold no sample.
+def gaps(lake: Lake, between: TimeRange, longest: timedelta) -> list[Gap]:
+    """Stretches of the range that are longer than `longest` and hold no sample of a cluster.
 
-    A cluster's day begins with its first sample there, so that a new cluster has no gap; a
-    cluster that fell silent has one that lasts until the day's end or now.
+    A cluster that is new in the range begins with its first sample, so that it has no gap before;
+    one that was seen in the day before the range or in it and fell silent has one until the end.
     """
-    whole = TimeRange.of_day(day)
-    end = min(whole.end, now)
-    if end <= whole.start:
-        return []
-    between = TimeRange(whole.start, end)
-    params = {"day": day, "start": between.start, "end": between.end}
-    minutes: dict[str, list[int]] = {}
-    for row in lake.sql(MINUTES, params, between=between).to_pylist():
-        minutes.setdefault(row["cluster"], []).append(row["minute"])
-    last = to_micros(end) // (MINUTE // timedelta(microseconds=1))
+    snapshot = lake.snapshot()
+    params = {
+        "first_day": between.start.date(),
+        "last_day": between.end.date(),
+        "start": between.start,
+        "end": between.end,
+    }
+    rows = run(snapshot, MINUTES, params, between).rows.to_pylist()
+    minutes = {row["cluster"]: row["at"] for row in rows}
+    first, last = (
+        to_micros(moment) // (MINUTE // MICROSECOND) for moment in (between.start, between.end)
+    )
+    # `last_seen` is exact to the day.
+    known = run(snapshot, KNOWN, {"since": between.start - DAY}).rows.to_pylist()
     found = []
-    for cluster, seen in minutes.items():
-        for before, after in zip(seen, [*seen[1:], last], strict=True):
+    for cluster, first_seen in ((row["cluster"], row["first_seen"]) for row in known):
+        seen = minutes.get(cluster, [])
+        if first_seen < between.start:
+            seen = [first - 1, *seen]
+        ends = [*seen[1:], last] if seen else []
+        for before, after in zip(seen, ends, strict=True):
             if (after - before - 1) * MINUTE > longest:
                 found.append(Gap(cluster, EPOCH + (before + 1) * MINUTE, EPOCH + after * MINUTE))
     return found

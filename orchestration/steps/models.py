@@ -2,19 +2,23 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from detectors import Detector, Panel, build, find_intervals
 from detectors.catalogue import PYOD_PREFIX
 from detectors.errors import NoTrainingDataError
-from lake import Lake, TimeRange
+from lake import TimeRange
+from lake.snapshot import Snapshot
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Subject
 from orchestration.steps.panels import SeriesInfo, read_panel
+from orchestration.steps.training import Flagged, learnable
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,9 @@ class Model:
     fitted_at: datetime
 
 
+Fitted = tuple[Group, Model]
+
+
 def unfitted(chosen: DetectorSettings) -> Detector:
     """The detector of the settings.
 
@@ -68,30 +75,63 @@ def unfitted(chosen: DetectorSettings) -> Detector:
 
 
 def fit(
-    lake: Lake,
-    group: Group,
+    snapshot: Snapshot,
+    block: Sequence[Group],
     chosen: DetectorSettings,
     settings: DetectionSettings,
     until: datetime,
-    lake_version: int,
-) -> Model | None:
-    """Fit a detector on the history before `until`; None where there is too little of it.
+    known: Flagged,
+) -> list[Fitted]:
+    """Fit a detector for each group of a block on the history before `until`, by one query.
+
+    Groups with too little history are left out; of `known`, what no model should learn.
 
     Raises:
         DetectorsError, SettingsError: see `unfitted`.
     """
-    detector = unfitted(chosen)
     between = TimeRange(until - settings.history, until)
-    panel = read_panel(lake, group.series, between, settings.step)
-    if panel.n_series == 0:
-        return None
-    try:
-        detector.fit(panel)
-    except NoTrainingDataError as error:
-        logger.info("not fitted", extra={"subject": str(group.subject), "why": str(error)})
-        return None
-    version = anomaly_rows.model_version(chosen, between, lake_version)
-    return Model(detector, version, until)
+    whole = read_panel(snapshot, _series(block), between, settings.step)
+    lake_version = snapshot.versions["samples"]
+    version = anomaly_rows.model_version(chosen, between, lake_version, known.digest)
+    fitted = []
+    for group in block:
+        detector = unfitted(chosen)
+        panel = _of(whole, group)
+        if panel.n_series == 0:
+            continue
+        things = _things(panel, group, anomaly_rows.label(chosen))
+        try:
+            detector.fit(learnable(panel, things, known, settings.least_history))
+        except NoTrainingDataError as error:
+            logger.info("not fitted", extra={"subject": str(group.subject), "why": str(error)})
+            continue
+        fitted.append((group, Model(detector, version, until)))
+    return fitted
+
+
+def _series(block: Iterable[Group]) -> list[SeriesInfo]:
+    return list({one.series_id: one for group in block for one in group.series}.values())
+
+
+def _of(panel: Panel, group: Group) -> Panel:
+    """The group's rows of a block's panel."""
+    wanted = np.array([one.series_id for one in group.series], np.int64)
+    rows = np.flatnonzero(np.isin(panel.series_id, wanted))
+    if len(rows) == panel.n_series:
+        return panel
+    return Panel(panel.values[rows], panel.start, panel.step, panel.series_id[rows])
+
+
+def _things(panel: Panel, group: Group, label: str) -> list[anomaly_rows.Thing]:
+    """What the anomalies of each row are filed under."""
+    if group.subject is not None:
+        return [anomaly_rows.thing_of_subject(group.subject, label)] * panel.n_series
+    clusters = {one.series_id: one.cluster for one in group.series}
+    ids = panel.series_id.tolist()
+    return [
+        anomaly_rows.thing({"cluster": clusters[one], "detector": label, "series_id": one})
+        for one in ids
+    ]
 
 
 def groups(series: Sequence[SeriesInfo], chosen: DetectorSettings, block: int) -> Iterator[Group]:
@@ -110,37 +150,54 @@ def groups(series: Sequence[SeriesInfo], chosen: DetectorSettings, block: int) -
         yield Group(Subject(cluster, chosen.by, name, namespace), own)
 
 
+def blocks(parts: Iterable[Group], size: int) -> Iterator[list[Group]]:
+    """Groups that are read by one query: together about as many series as fit into memory."""
+    block: list[Group] = []
+    held = 0
+    for group in parts:
+        if block and held + len(group.series) > size:
+            yield block
+            block, held = [], 0
+        block.append(group)
+        held += len(group.series)
+    if block:
+        yield block
+
+
 def score(
-    lake: Lake, group: Group, model: Model, between: TimeRange, settings: DetectionSettings
+    snapshot: Snapshot, block: Sequence[Fitted], between: TimeRange, settings: DetectionSettings
 ) -> Iterator[anomaly_rows.Found]:
-    """The intervals of a group that lie in the range, by a fitted model."""
-    context = model.detector.context * settings.step
-    panel = read_panel(
-        lake, group.series, TimeRange(between.start - context, between.end), settings.step
-    )
-    if panel.n_series == 0:
-        return
-    scores = model.detector.score(panel)
-    first = (between.start - (between.start - context)) // settings.step
-    scores = anomaly_rows.from_column(scores, first)
-    panel = Panel(
-        panel.values[:, first:], panel.start + first * panel.step, panel.step, panel.series_id
-    )
-    intervals = find_intervals(scores, settings.min_length, settings.merge_gap)
-    by_id = {one.series_id: one for one in group.series}
-    yield from anomaly_rows.found(panel, scores, intervals, by_id, group.subject, model.version)
+    """The intervals of a block's groups that lie in the range, by fitted models and one query."""
+    columns = max((model.detector.context for _, model in block), default=0)
+    reach = TimeRange(between.start - columns * settings.step, between.end)
+    whole = read_panel(snapshot, _series(group for group, _ in block), reach, settings.step)
+    for group, model in block:
+        panel = _from_column(_of(whole, group), columns - model.detector.context)
+        if panel.n_series == 0:
+            continue
+        scores = anomaly_rows.from_column(model.detector.score(panel), model.detector.context)
+        panel = _from_column(panel, model.detector.context)
+        intervals = find_intervals(scores, settings.min_length, settings.merge_gap)
+        by_id = {one.series_id: one for one in group.series}
+        yield from anomaly_rows.found(panel, scores, intervals, by_id, group.subject, model.version)
 
 
-def warming_up(lake: Lake, settings: DetectionSettings, between: TimeRange) -> str | None:
-    """Why a range cannot be scored yet; None = there is history enough."""
+def _from_column(panel: Panel, first: int) -> Panel:
+    start = panel.start + first * panel.step
+    return Panel(panel.values[:, first:], start, panel.step, panel.series_id)
+
+
+def warming_up(snapshot: Snapshot, settings: DetectionSettings, between: TimeRange) -> str | None:
+    """Why a range cannot be scored yet; None = there is history enough of some series."""
     first = min(
-        (file.first for file in lake.snapshot().tables["samples"].files if file.first),
+        (file.first for file in snapshot.tables["samples"].files if file.first),
         default=None,
     )
     if first is None:
         return "the lake holds no samples yet"
     history = between.start - first
     if history < settings.least_history:
-        held = max(history, timedelta(0))
+        minutes = max(history, timedelta(0)) // timedelta(minutes=1)
+        held = timedelta(minutes=minutes)
         return f"warming up: {held} of history, {settings.least_history} needed"
     return None

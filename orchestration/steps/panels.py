@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from detectors import Panel
-from lake import Lake, TimeRange
+from lake import TimeRange
+from lake.query import run
 from lake.schema import ENTITY_COLUMNS
+from lake.snapshot import Snapshot
 from lake.timerange import EPOCH, MICROSECOND, to_micros
 from orchestration.adapters import to_panel
 from orchestration.settings import DetectionSettings
@@ -30,10 +32,11 @@ class SeriesInfo:
     metric: str
     counter: bool
     entity: dict[str, str | None]
+    first_seen: datetime | None = None
 
 
 SERIES = f"""
-SELECT series_id, cluster, metric, kind, {", ".join(ENTITY_COLUMNS)}
+SELECT series_id, cluster, metric, kind, first_seen, {", ".join(ENTITY_COLUMNS)}
 FROM series
 WHERE last_seen >= $since AND regexp_full_match(metric, $include)
   AND NOT regexp_full_match(metric, $exclude)
@@ -44,7 +47,7 @@ ORDER BY metric, cluster, series_id
 
 
 def choose_series(
-    lake: Lake,
+    snapshot: Snapshot,
     settings: DetectionSettings,
     since: datetime,
     clusters: Sequence[str] = (),
@@ -53,7 +56,7 @@ def choose_series(
     """The series to score: metrics that the settings choose, seen since a time, by metric.
 
     Args:
-        lake: where they are.
+        snapshot: where they are.
         settings: which metrics.
         since: series that ended before this day are left out.
         clusters: only these; empty = all.
@@ -67,11 +70,11 @@ def choose_series(
         "clusters": list(clusters),
         "but_not": list(but_not),
     }
-    return [info(row) for row in lake.sql(SERIES, params).to_pylist()]
+    return [info(row) for row in run(snapshot, SERIES, params).rows.to_pylist()]
 
 
 SERIES_BY_ID = f"""
-SELECT series_id, cluster, metric, kind, {", ".join(ENTITY_COLUMNS)}
+SELECT series_id, cluster, metric, kind, first_seen, {", ".join(ENTITY_COLUMNS)}
 FROM series WHERE series_id = $id
 """  # noqa: S608 - column names are ours
 
@@ -84,6 +87,7 @@ def info(row: dict[str, Any]) -> SeriesInfo:
         row["metric"],
         row["kind"] == "counter",
         {name: row[name] for name in ENTITY_COLUMNS},
+        row["first_seen"],
     )
 
 
@@ -112,7 +116,7 @@ FROM points WHERE time >= $start GROUP BY ALL
 
 
 def read_panel(
-    lake: Lake, series: Sequence[SeriesInfo], between: TimeRange, step: timedelta
+    snapshot: Snapshot, series: Sequence[SeriesInfo], between: TimeRange, step: timedelta
 ) -> Panel:
     """One panel of these series over the range; series without data there have no row.
 
@@ -134,7 +138,7 @@ def read_panel(
         "counters": [one.counter for one in series],
         "gap": LONGEST_GAP.total_seconds(),
     }
-    cells = lake.sql(CELLS, params, between=reach)
+    cells = run(snapshot, CELLS, params, reach).rows
     return to_panel(cells, to_micros(between.start), step_us, n_times)
 
 

@@ -1,26 +1,47 @@
 """Detection of what is fresh, minute by minute, for the resident worker.
 
 An interval keeps its id and start while it grows, is `interim` while it may, and `final` after.
+How far was scored is kept in the lake: after a restart the ticker goes on from there.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from lake import Lake, TimeRange
+from lake import CommitKey, Lake, TimeRange
+from lake.snapshot import Snapshot
+from lake.timerange import EPOCH
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows
-from orchestration.steps.anomaly_rows import Row
+from orchestration.steps.anomaly_rows import Row, Subject
+from orchestration.steps.carry_on import carry_on
 from orchestration.steps.models import (
     Detected,
-    Group,
-    Model,
+    Fitted,
+    blocks,
     fit,
     groups,
     score,
     unfitted,
     warming_up,
 )
-from orchestration.steps.panels import align, choose_series
+from orchestration.steps.panels import LONGEST_GAP, align, choose_series
+from orchestration.steps.training import flagged
+
+STREAM = "ticker"
+SECOND = timedelta(seconds=1)
+
+REMEMBER_EVERY = timedelta(minutes=15)
+"""How far was scored goes with the rows; without rows it is a commit of its own, so only now and
+then. What is scored again after a restart changes nothing."""
+
+LONGEST_STEP = timedelta(hours=1)
+"""Of what was missed, so much at a time: the worker flushes and reports between two steps."""
+
+NEW_EVERY = timedelta(minutes=15)
+"""Between two looks for series that have come of age since the last fit."""
+
+Models = tuple[DetectorSettings, list[Fitted]]
+"""A block of models of one detector, that score by one query."""
 
 
 class Ticker:
@@ -43,25 +64,41 @@ class Ticker:
         self.lake = lake
         self.settings = settings
         self._but_not = tuple(but_not)
-        self._models: list[tuple[DetectorSettings, Group, Model]] = []
+        self._models: list[Models] = []
         self._fitted_at: datetime | None = None
-        self._scored_to: datetime | None = None
+        self._looked_for_new_at: datetime | None = None
+        self._grown: set[int] = set()
+        self._scored_to = self._remembered()
         self._looked_to: datetime | None = None
+        self._open_since: datetime | None = None
 
     def due(self, now: datetime) -> bool:
-        """Whether a column has closed since the last tick."""
+        """Whether a column has closed that no tick has looked at."""
         return self._looked_to is None or self._closed(now) > self._looked_to
 
     def _closed(self, now: datetime) -> datetime:
         return align(now - self.settings.delay, self.settings.step)
 
+    def _remembered(self) -> datetime | None:
+        seconds = self.lake.anomalies.committed_position(STREAM)
+        return None if seconds is None else align(EPOCH + seconds * SECOND, self.settings.step)
+
     def tick(self, now: datetime) -> Detected:
-        """Score every column that has closed since the last tick."""
+        """Score every column that has closed since the last tick.
+
+        After a pause, at most `history` back and `LONGEST_STEP` at a time: `due` stays true until
+        all is scored.
+        """
         if not self.due(now):
             return Detected(None, 0, 0, "no column has closed since the last tick")
-        end = self._closed(now)
+        end = closed = self._closed(now)
+        if self._scored_to is not None:
+            # A clock that was ahead once may have left a time to come.
+            since = min(max(self._scored_to, closed - self.settings.history), closed)
+            end = min(closed, since + max(LONGEST_STEP, self.settings.step))
+            self._scored_to = since
         done = self._tick(end)
-        self._looked_to = end
+        self._looked_to = end if done.reason is None else closed
         return done
 
     def _tick(self, end: datetime) -> Detected:
@@ -70,30 +107,73 @@ class Ticker:
         reach = (settings.min_length + settings.merge_gap) * settings.step
         start = (self._scored_to or end) - reach
         between = TimeRange(start, end)
-        reason = warming_up(self.lake, settings, between)
+        snapshot = self.lake.snapshot()
+        reason = warming_up(snapshot, settings, between)
         if reason is not None:
             return Detected(None, 0, 0, reason)
         if self._fitted_at is None or end - self._fitted_at >= settings.refit_every:
-            self._refit(start, end)
+            self._models, self._grown, self._fitted_at = [], set(), None
+            self._fit_new(snapshot, start, end)
+            self._fitted_at = end
+        elif self._looked_for_new_at is None or end - self._looked_for_new_at >= NEW_EVERY:
+            self._fit_new(snapshot, start, end)
         rows: list[Row] = []
-        lake_version = self.lake.samples.version()
-        for chosen, group, model in self._models:
-            found = score(self.lake, group, model, between, settings)
-            rows += anomaly_rows.rows(
-                found, chosen, lake_version, end - settings.merge_gap * settings.step
-            )
-        changed = anomaly_rows.carry_on(self.lake, rows, between, lake_version, settings)
-        self.lake.anomalies.append(anomaly_rows.table(changed))
+        lake_version = snapshot.versions["samples"]
+        final_before = end - settings.merge_gap * settings.step
+        for chosen, block in self._models:
+            found = score(snapshot, block, between, settings)
+            rows += anomaly_rows.rows(found, chosen, lake_version, final_before)
+        carried = carry_on(snapshot, rows, between, lake_version, settings, self._open_since)
+        self._write(carried.rows, end)
         self._scored_to = end
-        return Detected(between, sum(len(g.series) for _, g, _ in self._models), len(rows))
+        self._open_since = carried.open_since or start
+        scored = {
+            one.series_id for _, block in self._models for group, _ in block for one in group.series
+        }
+        return Detected(between, len(scored), len(rows))
 
-    def _refit(self, until: datetime, now: datetime) -> None:
-        series = choose_series(self.lake, self.settings, until, but_not=self._but_not)
-        version = self.lake.samples.version()
-        self._models = []
-        for chosen in self.settings.detectors:
-            for group in groups(series, chosen, self.settings.block_series):
-                model = fit(self.lake, group, chosen, self.settings, until, version)
-                if model is not None:
-                    self._models.append((chosen, group, model))
-        self._fitted_at = now
+    def _write(self, rows: list[Row], end: datetime) -> None:
+        committed = self.lake.anomalies.committed_position(STREAM)
+        position = (end - EPOCH) // SECOND
+        key = None
+        # A key that is not after the last would make the append do nothing.
+        if committed is None or position > committed:
+            recent = committed is not None and (position - committed) * SECOND < REMEMBER_EVERY
+            if not rows and recent:
+                return
+            key = CommitKey(STREAM, position)
+        self.lake.anomalies.append(anomaly_rows.table(rows), key)
+
+    def _fit_new(self, snapshot: Snapshot, until: datetime, now: datetime) -> None:
+        """Fit what has come of age since the last fit, and the entities that it belongs to."""
+        settings = self.settings
+        series = choose_series(snapshot, settings, until, but_not=self._but_not)
+        born_before = until - settings.least_history + 2 * LONGEST_GAP
+        grown = {
+            one.series_id for one in series if one.first_seen and one.first_seen <= born_before
+        }
+        new = grown - self._grown
+        models = self._models
+        for chosen in settings.detectors if new else ():
+            known = flagged(snapshot, chosen, TimeRange(until - settings.history, until))
+            own = [one for one in series if chosen.by or one.series_id in new]
+            parts = [
+                group
+                for group in groups(own, chosen, settings.block_series)
+                if any(one.series_id in new for one in group.series)
+            ]
+            models = _without({group.subject for group in parts} - {None}, chosen, models)
+            for block in blocks(parts, settings.block_series):
+                models.append((chosen, fit(snapshot, block, chosen, settings, until, known)))
+        self._models = [(chosen, block) for chosen, block in models if block]
+        self._grown |= new
+        self._looked_for_new_at = now
+
+
+def _without(
+    subjects: set[Subject | None], chosen: DetectorSettings, models: list[Models]
+) -> list[Models]:
+    return [
+        (of, [one for one in block if of != chosen or one[0].subject not in subjects])
+        for of, block in models
+    ]

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from detectors.errors import InvalidParameterError
-from detectors.thresholds import calibrate
+from detectors.thresholds import (
+    BODY_POINTS,
+    TAIL_FRACTION,
+    TAIL_SHAPE,
+    Calibration,
+    calibrate,
+)
 
 
 def test_the_rate_holds_on_fresh_scores_of_the_same_law():
@@ -60,3 +66,41 @@ def test_refuses_rates(bad):
 def test_refuses_margin():
     with pytest.raises(InvalidParameterError, match="margin"):
         calibrate(np.zeros((1, 50), dtype="f4"), 1e-3, margin=0.0)
+
+
+def one_by_one(fit, scores):
+    """P-values as their definition reads, a row at a time."""
+    out = np.full(scores.shape, np.nan, np.float32)
+    survival = np.linspace(1.0, TAIL_FRACTION, BODY_POINTS)
+    for row, values in enumerate(scores.astype(np.float64)):
+        body = fit.body[row]
+        if np.isnan(body[0]):
+            continue
+        first = np.flatnonzero(np.diff(body, prepend=-np.inf) > 0.0)
+        inside = np.interp(values, body[first], survival[first])
+        excess = np.maximum(values - body[-1], 0.0) / max(fit.spread[row], 1e-12)
+        tail = TAIL_FRACTION * (1.0 + TAIL_SHAPE * excess) ** (-1.0 / TAIL_SHAPE)
+        out[row] = np.where(values > body[-1], tail, inside)
+        out[row, np.isnan(values)] = np.nan
+    return out
+
+
+def test_p_values_of_many_rows_are_those_of_each_alone():
+    rng = np.random.default_rng(4)
+    scores = rng.exponential(size=(1500, 120)).astype("f4")
+    scores[::3] = np.round(scores[::3])  # ties in the body
+    scores[1::50] = 0.5
+    scores[2::50] = np.nan
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    fit = calibrate(scores, 1e-3)
+    for factor in (1.0, 0.9, 5.0, -1.0):
+        fresh = np.float32(factor) * np.roll(scores, 7, axis=0)
+        expected = one_by_one(fit, fresh)
+        assert np.isnan(expected).any()
+        np.testing.assert_array_equal(fit.p_values(fresh), expected)
+    np.testing.assert_array_equal(fit.p_values(fit.body.astype("f4"))[2::50], np.nan)
+
+
+def test_p_values_of_no_rows():
+    none = Calibration(np.empty((0, BODY_POINTS)), np.empty(0), np.empty(0, "f4"))
+    assert none.p_values(np.empty((0, 5), "f4")).shape == (0, 5)

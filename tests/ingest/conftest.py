@@ -1,6 +1,7 @@
 """A receiver, and what the lake holds after it."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ def open_receiver(lake, tmp_path: Path, noon) -> Iterator[Callable[..., Receiver
     opened = []
 
     def open_one(to=None, **settings) -> Receiver:
-        one = Receiver(to or lake, tmp_path / "receiver", IngestSettings(**settings), lambda: noon)
+        given = IngestSettings(**{"max_age": timedelta(days=31), **settings})
+        one = Receiver(to or lake, tmp_path / "receiver", given, lambda: noon)
         opened.append(one)
         return one
 

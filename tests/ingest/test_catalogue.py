@@ -4,8 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ingest import catalogue as catalogue_module
 from ingest.buffer import Buffer, sort
 from ingest.catalogue import Catalogue
+from ingest.errors import TooManySeriesError
 from ingest.remote_write.message import Metadata
 from ingest.samples import SampleBatch
 from ingest.series import identify
@@ -42,6 +44,55 @@ def test_keys_are_known_per_default_cluster(catalogue):
     catalogue.add(b"key", "a", series(cluster="a"))
     assert catalogue.find([b"key", b"other"], "a") == [0, None]
     assert catalogue.find([b"key"], "b") == [None]
+
+
+def test_beyond_the_limit_new_series_are_refused_and_known_ones_go_on():
+    catalogue = Catalogue(max_series=2)
+    for x in ("a", "b"):
+        catalogue.add(x.encode(), "c", series(x=x))
+    with pytest.raises(TooManySeriesError, match=r"2 series are known.*ingest\.max_series"):
+        catalogue.add(b"c", "c", series(x="c"))
+    assert catalogue.find([b"a", b"b", b"c"], "c") == [0, 1, None]
+
+
+def test_keys_are_bounded_and_their_series_still_found():
+    """A sender that names another default cluster each time, of series that have their own."""
+    catalogue = Catalogue(max_series=2)
+    assert [catalogue.add(b"key", str(i), series()) for i in range(100)] == [0] * 100
+    assert catalogue.find([b"key"], "nobody ever sent this") == [None]
+    assert sum(len(keys) for keys in catalogue._by_key.values()) == 4
+    assert len(catalogue._by_key) == 4
+
+
+def test_clusters_are_described_apart(catalogue):
+    """And the word of one has nothing of another written again."""
+    a, b, c = (ints(catalogue.number(series("x", cluster))) for cluster in "abc")
+    for _ in range(2):
+        catalogue.describe((Metadata("x", 1, "Of a.", ""),), ["a"])
+        catalogue.describe((Metadata("x", 2, "Of b.", ""),), ["b"])
+    assert catalogue.described() == 2
+    rows = [catalogue.rows(number, ints(1), ints(2)).to_pylist()[0] for number in (a, b, c)]
+    assert [(row["kind"], row["help"]) for row in rows] == [
+        ("counter", "Of a."), ("gauge", "Of b."), ("gauge", None),
+    ]  # fmt: skip
+
+
+def test_a_description_of_no_cluster_stands_in_and_stays(catalogue):
+    a, b = (ints(catalogue.number(series("x", cluster))) for cluster in "ab")
+    catalogue.describe((Metadata("x", 1, "Of all.", ""),))
+    catalogue.describe((Metadata("x", 2, "Of others.", ""),))
+    catalogue.describe((Metadata("x", 2, "Of b.", ""),), ["b"])
+    rows = [catalogue.rows(number, ints(1), ints(2)).to_pylist()[0] for number in (a, b)]
+    assert [(row["kind"], row["help"]) for row in rows] == [
+        ("counter", "Of all."), ("gauge", "Of b."),
+    ]  # fmt: skip
+    assert catalogue.described() == 2
+
+
+def test_descriptions_are_bounded(catalogue, monkeypatch):
+    monkeypatch.setattr(catalogue_module, "MAX_FAMILIES", 3)
+    catalogue.describe([Metadata(str(i), 2, "x" * 5000, "") for i in range(9)], ["a"])
+    assert [len(one.help) for one in catalogue._families.values()] == [1024] * 3
 
 
 def test_growth_keeps_clusters_apart(catalogue):

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,11 +16,14 @@ from ingest.errors import (
     InvalidLabelsError,
     MalformedBodyError,
     TimestampError,
+    TooManyEntriesError,
     UnsupportedSampleError,
 )
 from ingest.receiver import Receiver
+from ingest.remote_write import decode as decode_module
 from ingest.remote_write.decode import decode
 from ingest.remote_write.message import pack
+from ingest.series import identify
 from ingest.settings import IngestSettings
 from lake import Lake
 
@@ -28,6 +32,7 @@ STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 UP = [("__name__", "up"), ("cluster", "eu")]
 GOOD = (UP, [(NOON_MS, 1.0)])
 TEN_MINUTES = 600_000
+MONTH = 31 * 86_400_000
 
 
 def bad(labels, at=NOON_MS):
@@ -80,6 +85,16 @@ WRONG = [
         id="future",
     ),
     pytest.param(bad(UP, 2**63 - 1), TimestampError, "is later than", id="end of time"),
+    pytest.param(
+        bad(UP, NOON_MS - MONTH - 1), TimestampError, "is earlier than 2026-01-29T12", id="past"
+    ),
+    pytest.param(bad(UP, 0), TimestampError, "import older data from files", id="1970"),
+    pytest.param(
+        bad([*UP, *((f"l{i}", "x") for i in range(255))]),
+        InvalidLabelsError,
+        "has 257 labels, at most 256",
+        id="labels",
+    ),
     pytest.param(bad(UP, -1), TimestampError, "timestamp -1 ms is before 1970", id="before 1970"),
     pytest.param(bad(UP, -(2**63)), TimestampError, "is before 1970", id="start of time"),
     pytest.param(
@@ -175,7 +190,9 @@ def test_time_errors_name_the_series(refusing, body):
     assert refusal.value.milliseconds == 2**60
 
 
-@pytest.mark.parametrize("at", [0, NOON_MS, NOON_MS + TEN_MINUTES], ids=["1970", "now", "latest"])
+@pytest.mark.parametrize(
+    "at", [NOON_MS - MONTH, NOON_MS, NOON_MS + TEN_MINUTES], ids=["earliest", "now", "latest"]
+)
 def test_the_bounds_of_time_are_accepted(receiver, body, stored, at):
     assert receiver.write_samples(body(bad(UP, at))).result() == 1
     receiver.flush()
@@ -208,9 +225,8 @@ def test_exemplars_are_counted(receiver, body):
 def test_a_default_cluster_stands_in_and_is_part_of_the_key(payload):
     catalogue = Catalogue()
     request = payload(bad([("__name__", "up")]), bad([("__name__", "up"), ("cluster", "own")]))
-    latest = datetime(2026, 3, 2, tzinfo=UTC)
-    a = decode(request, catalogue, default_cluster="a", latest=latest)
-    b = decode(request, catalogue, default_cluster="b", latest=latest)
+    a = decode(request, catalogue, default_cluster="a")
+    b = decode(request, catalogue, default_cluster="b")
     names = [catalogue.name(int(n)) for n in (*a.series, *b.series)]
     assert names == ['up{cluster="a"}', 'up{cluster="own"}', 'up{cluster="b"}', 'up{cluster="own"}']
     assert len(catalogue) == 3
@@ -219,9 +235,7 @@ def test_a_default_cluster_stands_in_and_is_part_of_the_key(payload):
 def test_a_series_twice_in_a_request_is_one_series(payload):
     catalogue = Catalogue()
     request = payload(GOOD, (UP[::-1], [(NOON_MS + 1, 2.0)]), GOOD)
-    batch = decode(
-        request, catalogue, default_cluster=None, latest=datetime(2026, 3, 2, tzinfo=UTC)
-    )
+    batch = decode(request, catalogue, default_cluster=None)
     assert batch.series.tolist() == [0, 0, 0]
     assert len(catalogue) == 1
 
@@ -231,3 +245,54 @@ def test_settings_move_the_latest_time(open_receiver, body):
     receiver.write_samples(body(GOOD)).result()
     with pytest.raises(TimestampError):
         receiver.write_samples(body(bad(UP, NOON_MS + 1)))
+
+
+def test_any_age_is_taken_by_default(open_receiver, body, stored):
+    receiver = open_receiver(max_age=None)
+    receiver.write_samples(body(bad(UP, NOON_MS - 19_000 * 86_400_000))).result()
+    receiver.flush()
+    assert stored() == [1.0]
+
+
+def test_entries_are_counted_before_they_are_looked_at(refusing):
+    """Two bytes an entry: a body of 200 kB would become two million of them."""
+    for entry, limit, what in (
+        (b"\x1a\x00", 10_000, "descriptions"),
+        (b"\x0a\x00", 100_000, "series"),
+    ):
+        bomb = pack(entry * 2_000_000)
+        wide = IngestSettings(max_body_bytes=8 << 20)
+        settings, refusing.settings = refusing.settings, wide
+        started = time.process_time()
+        with pytest.raises(
+            TooManyEntriesError, match=f"2000000 {what}.*at most {limit}"
+        ) as refusal:
+            refusing.write_samples(bomb)
+        refusing.settings = settings
+        assert refusal.value.limit == limit
+        assert time.process_time() - started < 1.0
+
+
+def test_a_new_series_that_stands_many_times_is_identified_once(payload, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        decode_module, "identify", lambda *args: calls.append(args) or identify(*args)
+    )
+    batch = decode(payload(*[GOOD] * 50), Catalogue(), default_cluster=None)
+    assert (batch.series.tolist(), len(calls)) == ([0] * 50, 1)
+
+
+def test_descriptions_are_of_the_stated_cluster_or_of_the_series_in_the_request(payload):
+    def described(stated, default, *series):
+        seen = []
+        catalogue = Catalogue()
+        catalogue.describe = lambda metadata, clusters: seen.extend(clusters)
+        request = payload(*series, metadata=[("up", 2, "Text.", "")])
+        decode(request, catalogue, default_cluster=default, stated=stated)
+        return seen
+
+    assert described(True, "a", GOOD) == ["a"]
+    assert described(False, "a", GOOD) == ["eu"]
+    assert described(False, "a") == [None]
+    many = [bad([("__name__", "up"), ("cluster", str(i))]) for i in range(20)]
+    assert described(False, None, *many) == [None]

@@ -15,7 +15,10 @@ from ingest.events import parse
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLAIN = {"source": "opa", "reason": "Denied", "time": "2026-03-01T11:00:00+01:00", "cluster": "eu"}
 CORE = {"kind": "Event", "reason": "Pulled", "lastTimestamp": "2026-03-01T10:00:00Z"}
-DUMP = Path("/work/shared/data/exposition/insights-operator__openshift-machine-api.json")
+DUMP = (
+    Path(__file__).parents[3]
+    / "shared/data/exposition/insights-operator__openshift-machine-api.json"
+)
 
 
 def rows(document, cluster=None, latest=NOON):
@@ -160,7 +163,7 @@ def test_latest_itself_is_accepted():
 
 @pytest.mark.skipif(not DUMP.is_file(), reason="real data is not part of the repository")
 def test_a_real_dump(open_receiver, lake):
-    receiver = open_receiver(default_cluster="lrqft")
+    receiver = open_receiver(default_cluster="lrqft", max_age=timedelta(days=2000))
     assert receiver.write_events(DUMP.read_bytes()).result(10) == 2
     receiver.flush()
     found = lake.sql("SELECT source, type, reason, namespace, time FROM events ORDER BY time")
@@ -170,3 +173,9 @@ def test_a_real_dump(open_receiver, lake):
     assert [first[k] for k in ("source", "type", "reason", "namespace")] == [
         "kubernetes", "Warning", "FailedUpdate", "openshift-machine-api",
     ]  # fmt: skip
+
+
+def test_events_too_old_for_the_wire_are_refused(open_receiver):
+    old = json.dumps(PLAIN | {"time": "2026-01-29T11:59:59Z"}).encode()
+    with pytest.raises(InvalidEventError, match="earlier than 2026-01-29T12:00:00"):
+        open_receiver().write_events(old)

@@ -166,8 +166,75 @@ def test_a_closed_day_is_replaced(puller, lake, prometheus, make_samples):
         ("eu", midnight.date(), 12, 1.0),
         ("us", DAY, 1, 7.0),
     ]
-    assert before == 21
+    assert before == 37, "the closed day whole, half of the running one, and the other cluster"
     assert one.watermark() == NOON
+
+
+def once(lake):
+    found = times(lake)
+    assert len(found) == len(set(found))
+    return found
+
+
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
+HALF_PAST = MIDNIGHT + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["day first", "day last"])
+def test_a_closed_day_and_a_look_back_into_it_do_not_double(puller, lake, first):
+    one = puller(step=timedelta(minutes=1))
+    if first:
+        one.pull_day(DAY)
+    pulled = one.pull_new(HALF_PAST)
+    if not first:
+        one.pull_day(DAY)
+    found = once(lake)
+    assert (found[0], found[-1]) == (MIDNIGHT - timedelta(days=1), HALF_PAST - timedelta(minutes=1))
+    assert len(found) == 1440 + 30
+    assert pulled.samples == 1440 + 30
+    assert one.watermark() == HALF_PAST
+
+
+def test_days_that_closed_since_the_watermark_are_pulled_whole(puller, lake):
+    one = puller(step=timedelta(hours=1), lookback=timedelta(hours=3))
+    one.pull_new(NOON - timedelta(days=3))
+    one.pull_new(NOON)
+    found = once(lake)
+    assert {after - before for before, after in pairwise(found)} == {timedelta(hours=1)}
+    assert (found[0], found[-1]) == (MIDNIGHT - timedelta(days=3), NOON - timedelta(hours=1))
+
+
+def test_a_closed_day_that_the_source_has_forgotten_is_left(puller, lake, prometheus):
+    one = puller(step=timedelta(hours=1), lookback=timedelta(hours=3))
+    one.pull_new(NOON - timedelta(days=2))
+    prometheus.series = []
+    one.pull_new(NOON)
+    assert len(once(lake)) == 3
+    assert one.watermark() == NOON
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 20, 40])
+def test_around_midnight_with_a_step_that_does_not_divide_the_day(puller, lake, seconds):
+    one = puller(step=timedelta(seconds=7), lookback=timedelta(minutes=5))
+    for minutes in (-1, 0, 1):
+        one.pull_new(MIDNIGHT + timedelta(minutes=minutes, seconds=seconds))
+    once(lake)
+
+
+def test_a_pull_that_failed_after_a_closed_day_is_repeated(puller, lake, prometheus, monkeypatch):
+    one = puller(step=timedelta(minutes=1))
+    append = lake.samples.append
+
+    def fail(*args, **kwargs):
+        monkeypatch.setattr(lake.samples, "append", append)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(lake.samples, "append", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        one.pull_new(HALF_PAST)
+    assert one.watermark() is None
+    one.pull_new(HALF_PAST)
+    assert len(once(lake)) == 1440 + 30
 
 
 def test_a_closed_day_without_samples_is_emptied(puller, lake, prometheus):

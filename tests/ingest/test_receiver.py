@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from ingest.errors import (
     LogError,
     LogLockedError,
     OverloadedError,
+    TooManyEntriesError,
+    TooManySeriesError,
 )
 from ingest.receiver_id import receiver_id
 from lake import Lake
@@ -161,6 +164,70 @@ def test_events_count_towards_the_ceiling(open_receiver, send_event):
         send_event(receiver, uid="too much")
     receiver.flush()
     send_event(receiver, uid="again")
+
+
+def test_what_is_in_flight_counts_towards_the_ceiling(
+    open_receiver, send, monkeypatch, body, now_ms
+):
+    """The log's disk is slow: what waits for it is in memory too."""
+    receiver, gate, fsync = open_receiver(max_buffered_samples=10), threading.Event(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: gate.wait(10) and fsync(descriptor))
+    points = [(now_ms + i, 1.0) for i in range(20)]
+    waiting = receiver.write_samples(body((UP, points)))
+    with pytest.raises(OverloadedError, match=r"2\d samples wait"):
+        receiver.check_load()
+    gate.set()
+    assert waiting.result(10) == 20
+    receiver.flush()
+    receiver.check_load()
+    assert receiver._load.samples() == 0
+
+
+def test_a_refused_body_leaves_no_load(open_receiver, body, now_ms):
+    receiver = open_receiver()
+    with pytest.raises(InvalidLabelsError):
+        receiver.write_samples(body(([("cluster", "eu")], [(now_ms, 1.0)])))
+    assert receiver._load.samples() == 0
+
+
+def test_too_many_series(open_receiver, abandon, send, body, now_ms):
+    """Known ones go on, new ones are refused whole; replay takes what was acknowledged."""
+    receiver = open_receiver(max_series=2)
+    for x in "ab":
+        send(receiver, 1.0, labels=[*UP, ("x", x)])
+    with pytest.raises(TooManySeriesError, match="2 series are known"):
+        receiver.write_samples(body((UP, [(now_ms, 1.0)]), ([*UP, ("x", "a")], [(now_ms, 2.0)])))
+    assert receiver.waiting_samples() == 2
+    send(receiver, 3.0, labels=[*UP, ("x", "a")])
+    abandon(receiver)
+    receiver = open_receiver(max_series=1)
+    assert receiver.waiting_samples() == 3
+    send(receiver, 4.0, labels=[*UP, ("x", "b")])
+
+
+@pytest.mark.parametrize("setting", ["max_series_per_request", "max_metadata_per_request"])
+def test_entries_of_a_request_are_limited(open_receiver, body, now_ms, setting):
+    receiver = open_receiver(**{setting: 1})
+    series = [([*UP, ("x", x)], [(now_ms, 1.0)]) for x in "ab"]
+    metadata = [(name, 2, "", "") for name in "ab"]
+    one = {"series": series[:1], "metadata": metadata[:1]}
+    assert receiver.write_samples(body(*one["series"], metadata=one["metadata"])).result(10) == 1
+    two = one | ({"series": series} if "series" in setting else {"metadata": metadata})
+    with pytest.raises(TooManyEntriesError, match=r"request has 2 .* at most 1"):
+        receiver.write_samples(body(*two["series"], metadata=two["metadata"]))
+
+
+def test_descriptions_of_two_clusters(open_receiver, body, lake, now_ms):
+    receiver = open_receiver()
+    for cluster, kind in (("a", 1), ("b", 2)):
+        receiver.write_samples(body(([("__name__", "x")], [(now_ms, 1.0)])), cluster).result(10)
+        metadata = [("x", kind, f"Of {cluster}.", "")]
+        receiver.write_samples(body(metadata=metadata), cluster).result(10)
+    receiver.flush()
+    rows = lake.sql("SELECT cluster, kind, help FROM series ORDER BY cluster").to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("a", "counter", "Of a."), ("b", "gauge", "Of b."),
+    ]  # fmt: skip
 
 
 def test_metadata_reaches_the_series(open_receiver, send, body, lake):

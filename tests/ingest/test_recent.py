@@ -1,18 +1,21 @@
 """A request that is sent again is stored once, also over a crash; a failed one is tried again."""
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from ingest.outcome import settled
+from ingest.errors import MalformedBodyError
 from ingest.receiver import Receiver
 from ingest.recent import RecentRequests, key_of
 from ingest.remote_write import message
 from ingest.settings import IngestSettings
 from lake import Lake
 
-NOW_MS = 1_750_000_000_000
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW_MS = int(NOON.timestamp() * 1000)
+SECOND = 1_000_000
 
 
 def body(value: float) -> bytes:
@@ -32,8 +35,18 @@ def lake(tmp_path):
     return Lake.open(tmp_path / "lake")
 
 
-def test_the_same_bytes_are_stored_once(lake, tmp_path):
-    receiver = Receiver(lake, tmp_path / "receiver", IngestSettings())
+@pytest.fixture
+def now():
+    return [NOON]
+
+
+@pytest.fixture
+def start(lake, tmp_path, now):
+    return lambda: Receiver(lake, tmp_path / "receiver", IngestSettings(), lambda: now[0])
+
+
+def test_the_same_bytes_are_stored_once(lake, start):
+    receiver = start()
     outcomes = [receiver.write_samples(body(1.0)) for _ in range(3)]
     assert [outcome.result(10) for outcome in outcomes] == [1, 1, 1]
     assert receiver.write_samples(body(2.0)).result(10) == 1
@@ -42,14 +55,58 @@ def test_the_same_bytes_are_stored_once(lake, tmp_path):
     assert receiver.statistics.repeated_requests == 2
 
 
-def test_sent_again_to_a_restarted_receiver(lake, tmp_path):
-    crashed = Receiver(lake, tmp_path / "receiver", IngestSettings())
+def test_the_same_bytes_at_the_same_time_are_stored_once(lake, start):
+    """Decoded by several threads, as the server does."""
+    receiver, raw = start(), body(1.0)
+    with ThreadPoolExecutor(8) as senders:
+        outcomes = list(senders.map(lambda _: receiver.write_samples(raw), range(64)))
+    assert [outcome.result(10) for outcome in outcomes] == [1] * 64
+    receiver.close()
+    assert stored(lake) == [1.0]
+
+
+@pytest.mark.parametrize("flushed", [False, True], ids=["in the log", "in the lake"])
+def test_sent_again_to_a_restarted_receiver(lake, start, flushed, abandon):
+    crashed = start()
     crashed.write_samples(body(1.0)).result(10)
-    crashed._log.close()
-    receiver = Receiver(lake, tmp_path / "receiver", IngestSettings())
+    if flushed:
+        crashed.flush()
+        assert crashed.log_bytes() == 0
+    abandon(crashed)
+    receiver = start()
     assert receiver.write_samples(body(1.0)).result(10) == 1
     receiver.close()
     assert stored(lake) == [1.0]
+
+
+def test_committed_and_still_in_the_log_is_answered_with_its_number(
+    lake, start, abandon, monkeypatch
+):
+    """The process died between the commit and the cut of the log."""
+    crashed = start()
+    crashed.write_samples(body(1.0)).result(10)
+    monkeypatch.setattr(crashed, "_recent", RecentRequests())
+    monkeypatch.setattr(crashed._log, "truncate", lambda position: None)
+    crashed.flush()
+    abandon(crashed)
+    receiver = start()
+    assert receiver.statistics.replayed_records == 0
+    assert receiver.write_samples(body(1.0)).result(10) == 1
+    receiver.close()
+    assert stored(lake) == [1.0]
+
+
+def test_after_five_minutes_it_is_another_request(lake, start, now):
+    receiver = start()
+    receiver.write_samples(body(1.0)).result(10)
+    receiver.flush()
+    now[0] += timedelta(minutes=5)
+    receiver.write_samples(body(1.0)).result(10)
+    assert receiver.statistics.repeated_requests == 1
+    now[0] += timedelta(seconds=1)
+    receiver.write_samples(body(1.0)).result(10)
+    receiver.close()
+    assert stored(lake) == [1.0, 1.0]
 
 
 def test_another_cluster_or_kind_is_another_request():
@@ -60,15 +117,62 @@ def test_another_cluster_or_kind_is_another_request():
 def test_a_failed_request_is_forgotten():
     recent = RecentRequests()
     outcome: Future[int] = Future()
-    recent.remember(b"k", outcome)
-    assert recent.find(b"k") is outcome
+    assert recent.find_or_begin(b"k", outcome, 0) is None
+    assert recent.find_or_begin(b"k", Future(), 0) is outcome
     outcome.set_exception(OSError("disk"))
-    assert recent.find(b"k") is None
+    assert not recent.knows(b"k")
+
+
+def test_a_refused_body_is_refused_again(start):
+    receiver = start()
+    for _ in range(2):
+        with pytest.raises(MalformedBodyError):
+            receiver.write_samples(b"\x05hello")
+    receiver.close()
+    assert receiver.statistics.repeated_requests == 0
 
 
 def test_memory_is_bounded():
     recent = RecentRequests(capacity=2)
     for key in (b"a", b"b", b"c"):
-        recent.remember(key, settled(1))
-    assert recent.find(b"a") is None
-    assert recent.find(b"c") is not None
+        recent.settle(key, 1, 0)
+    assert [recent.knows(key) for key in (b"a", b"b", b"c")] == [False, True, True]
+    recent.settle(b"d", 1, 301 * SECOND)
+    assert [recent.knows(key) for key in (b"b", b"c", b"d")] == [False, False, True]
+
+
+KEYS = [bytes([i]) * 16 for i in range(3)]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    recent = RecentRequests()
+    recent.settle(KEYS[0], 7, 0)
+    recent.settle(KEYS[1], 8, 200 * SECOND)
+    recent.find_or_begin(KEYS[2], Future(), 200 * SECOND)
+    recent.save(tmp_path / "recent")
+    return tmp_path / "recent"
+
+
+def loaded(path, now_us):
+    recent = RecentRequests()
+    recent.load(path, now_us)
+    return recent
+
+
+def test_what_is_durable_and_recent_comes_back(saved):
+    assert [loaded(saved, 200 * SECOND).knows(key) for key in KEYS] == [True, True, False]
+    later = loaded(saved, 400 * SECOND)
+    assert [later.knows(key) for key in KEYS] == [False, True, False]
+    assert later.find_or_begin(KEYS[1], Future(), 400 * SECOND).result(0) == 8
+    assert not loaded(saved.with_name("none"), 0).knows(KEYS[0])
+
+
+def test_a_file_that_cannot_be_read_is_as_none(saved, caplog):
+    data = saved.read_bytes()
+    damaged = [data[:n] for n in range(len(data))]
+    damaged += [data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :] for i in range(len(data))]
+    for bad in damaged:
+        saved.write_bytes(bad)
+        assert not loaded(saved, 0).knows(KEYS[0])
+    assert len(caplog.records) == len(damaged)

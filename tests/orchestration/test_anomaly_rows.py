@@ -1,4 +1,4 @@
-"""Merging fresh intervals into held ones, by table, and what names a row."""
+"""What a row says of an interval, and what names it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,190 +8,19 @@ import pytest
 from detectors import Panel, Scores, find_intervals
 from lake import TimeRange
 from lake.timerange import to_micros
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.settings import DetectorSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Subject
 from orchestration.steps.panels import SeriesInfo
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-SETTINGS = DetectionSettings()  # intervals up to 30 minutes apart are one
 CHOSEN = DetectorSettings()
 NAMES = ("namespace", "workload", "pod", "container", "node", "service", "job", "instance")
 
 
 def minute(number):
     return START + number * MINUTE
-
-
-def row(start, end, **changes):
-    plain = {
-        "cluster": "c1",
-        "anomaly_id": f"id-{start}",
-        "series_id": 1,
-        "metric": "up",
-        "start": minute(start),
-        "end": minute(end),
-        "peak_time": minute(start),
-        "score": 2.0,
-        "p_value": 0.01,
-        "detector": "window_memory",
-        "model_version": "m1",
-        "lake_version": 1,
-        "state": "interim",
-    }
-    return plain | changes
-
-
-def carried(lake, held, fresh, until, since=0):
-    if held:
-        lake.anomalies.append(anomaly_rows.table(held))
-    between = TimeRange(minute(since), minute(until))
-    out = anomaly_rows.carry_on(lake, fresh, between, 9, SETTINGS)
-    return [
-        (
-            o["anomaly_id"],
-            (o["start"] - START) // MINUTE,
-            (o["end"] - START) // MINUTE,
-            o["score"],
-            o["state"],
-        )
-        for o in out
-    ]
-
-
-MERGES = {
-    "nothing": ([], [], 20, []),
-    "a new one": ([], [row(5, 10)], 20, [("id-5", 5, 10, 2.0, "interim")]),
-    "a new one that is over": (
-        [],
-        [row(5, 10, state="final")],
-        50,
-        [("id-5", 5, 10, 2.0, "final")],
-    ),
-    "grows under its id": (
-        [row(5, 10)],
-        [row(8, 15, anomaly_id="x")],
-        20,
-        [("id-5", 5, 15, 2.0, "interim")],
-    ),
-    "the higher peak counts": (
-        [row(5, 10)],
-        [row(8, 15, anomaly_id="x", score=3.0)],
-        20,
-        [("id-5", 5, 15, 3.0, "interim")],
-    ),
-    "the end never moves back": (
-        [row(5, 10)],
-        [row(5, 8, anomaly_id="x", score=3.0)],
-        20,
-        [("id-5", 5, 10, 3.0, "interim")],
-    ),
-    "nor does the start": (
-        [row(5, 10)],
-        [row(2, 15, anomaly_id="x")],
-        20,
-        [("id-5", 5, 15, 2.0, "interim")],
-    ),
-    "unchanged is not written": ([row(5, 10)], [row(5, 10)], 20, []),
-    "lower within is not written": ([row(5, 10)], [row(6, 9, anomaly_id="x", score=1.1)], 20, []),
-    "a gap of half an hour is bridged": (
-        [row(5, 10)],
-        [row(40, 45, anomaly_id="x")],
-        50,
-        [("id-5", 5, 45, 2.0, "interim")],
-    ),
-    "a longer one is not": (
-        [row(5, 10)],
-        [row(41, 45)],
-        50,
-        [("id-41", 41, 45, 2.0, "interim"), ("id-5", 5, 10, 2.0, "final")],
-    ),
-    "what nothing continues becomes final": (
-        [row(5, 10)],
-        [],
-        41,
-        [("id-5", 5, 10, 2.0, "final")],
-    ),
-    "but not before nothing can": ([row(5, 10)], [], 40, []),
-    "what is final stays": ([row(5, 10, state="final")], [], 90, []),
-    "its last columns seen again do not open it": (
-        [row(5, 10, state="final")],
-        [row(5, 10, anomaly_id="x", state="final")],
-        60,
-        [],
-    ),
-    "another series": (
-        [row(5, 10)],
-        [row(8, 15, series_id=2)],
-        20,
-        [("id-8", 8, 15, 2.0, "interim")],
-    ),
-    "another detector": (
-        [row(5, 10)],
-        [row(8, 15, detector="pyod.ECOD")],
-        20,
-        [("id-8", 8, 15, 2.0, "interim")],
-    ),
-    "another cluster": (
-        [row(5, 10)],
-        [row(8, 15, cluster="c2")],
-        20,
-        [("id-8", 8, 15, 2.0, "interim")],
-    ),
-    "the same entity": (
-        [row(5, 10, series_id=None, node="n1", metric="a")],
-        [row(8, 15, series_id=None, node="n1", metric="b", anomaly_id="x")],
-        20,
-        [("id-5", 5, 15, 2.0, "interim")],
-    ),
-    "another entity": (
-        [row(5, 10, series_id=None, node="n1")],
-        [row(8, 15, series_id=None, node="n2")],
-        20,
-        [("id-8", 8, 15, 2.0, "interim")],
-    ),
-    "an entity is none of its series": (
-        [row(5, 10, node="n1")],
-        [row(8, 15, series_id=None, node="n1")],
-        20,
-        [("id-8", 8, 15, 2.0, "interim")],
-    ),
-    "two of one series each go on": (
-        [row(0, 2), row(60, 65)],
-        [row(1, 4, anomaly_id="x", state="final"), row(62, 70, anomaly_id="y")],
-        70,
-        [("id-0", 0, 4, 2.0, "final"), ("id-60", 60, 70, 2.0, "interim")],
-    ),
-}
-
-
-@pytest.mark.parametrize(("held", "fresh", "until", "expected"), MERGES.values(), ids=MERGES)
-def test_carry_on(lake, held, fresh, until, expected):
-    assert carried(lake, held, fresh, until) == expected
-
-
-def test_an_interval_from_before_midnight_goes_on(lake):
-    held = [row(700, 719, anomaly_id="old")]
-    fresh = [row(710, 730, anomaly_id="x")]
-    (one,) = carried(lake, held, fresh, 735, since=710)
-    assert one == ("old", 700, 730, 2.0, "interim")
-
-
-def test_a_model_with_a_higher_peak_explains_it(lake):
-    lake.anomalies.append(anomaly_rows.table([row(5, 10, actual=1.0)]))
-    fresh = row(8, 15, score=5.0, actual=7.0, model_version="m2", lake_version=9)
-    (one,) = anomaly_rows.carry_on(lake, [fresh], TimeRange(minute(0), minute(20)), 9, SETTINGS)
-    assert (one["actual"], one["model_version"], one["peak_time"]) == (7.0, "m2", minute(8))
-    assert one["lake_version"] == 9
-
-
-def test_a_row_made_final_without_a_new_sample_is_the_one_seen(lake):
-    for state in ("interim", "final"):
-        for number in range(20):
-            one = row(5, 10, anomaly_id=str(number), series_id=number, state=state)
-            lake.anomalies.append(anomaly_rows.table([one]))
-    assert set(lake.sql("SELECT state FROM anomalies")["state"].to_pylist()) == {"final"}
 
 
 def series(number, **entity):
@@ -212,7 +41,7 @@ def test_found_gives_times_and_the_values_at_the_peak():
     (one,) = anomaly_rows.found(panel, scores, intervals, known, None, "m")
     assert (one.start, one.end, one.peak_time) == (minute(1), minute(3), minute(2))
     assert (one.actual, one.expected, one.lower, one.upper) == (9.0, 2.0, 1.0, 3.0)
-    assert (one.score, one.open) == (3.0, False)
+    assert one.score == 3.0
     (made,) = anomaly_rows.rows([one], CHOSEN, 4, minute(3))
     assert (made["state"], made["direction"], made["pod"]) == ("interim", "above", "p")
     (made,) = anomaly_rows.rows([one], CHOSEN, 4, minute(3) + timedelta(microseconds=1))
@@ -257,6 +86,7 @@ VERSIONS = [
     {"chosen": DetectorSettings(name="entity_memory", by="node")},
     {"trained": TimeRange(START, minute(9))},
     {"lake_version": 2},
+    {"left_out": "x"},
 ]
 
 

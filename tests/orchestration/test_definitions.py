@@ -12,6 +12,7 @@ import pytest
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
     import dagster as dg
+    from dagster._core.remote_representation.external_data import RepositorySnap
 
 from ingest import events as event_wire
 from lake import Lake
@@ -22,6 +23,7 @@ from orchestration.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster")
 
+RUNNING = dg.DefaultScheduleStatus.RUNNING
 SOURCE = {"cluster": "pulled", "url": "http://127.0.0.1:9"}
 
 
@@ -86,34 +88,63 @@ def test_the_graph():
         assert keys == ["2026-11-01", "2026-11-02", "2026-11-03"]
         assert graph.get(key).description
     jobs = {job.name for job in definitions.jobs}
-    assert jobs == {"pull", "daily"}
+    assert jobs == {"pull", "daily", "check"}
     crons = {one.name: one.cron_schedule for one in definitions.schedules}
-    assert crons == {"pull_today": "7,22,37,52 * * * *", "daily_yesterday": "23 0 * * *"}
+    assert crons == {
+        "pull_today": "7,22,37,52 * * * *",
+        "daily_yesterday": "23 0 * * *",
+        "check_metrics": "41 * * * *",
+    }
 
 
 @pytest.mark.parametrize(("sources", "running"), [((), False), ((SOURCE,), True)])
 def test_schedules_run_by_themselves_only_where_something_is_pulled(sources, running):
     definitions = build(Settings(sources=sources))
-    status = {one.default_status for one in definitions.schedules}
-    assert status == {
-        dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    }
+    status = {one.name for one in definitions.schedules if one.default_status is RUNNING}
+    assert status == {"check_metrics"} | ({"pull_today", "daily_yesterday"} if running else set())
+
+
+def evaluated(settings, name):
+    definitions = build(settings)
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 11, 23, 0, 23, tzinfo=UTC),
+        repository_def=definitions.get_repository_def(),
+    )
+    return definitions.resolve_schedule_def(name).evaluate_tick(context)
+
+
+@pytest.mark.parametrize("name", ["pull_today", "daily_yesterday"])
+def test_a_schedule_started_by_hand_with_nothing_to_pull_leaves_the_workers_clusters_alone(name):
+    done = evaluated(Settings(), name)
+    assert done.run_requests == []
+    assert done.skip_message == "no source is configured: nothing is pulled"
 
 
 def test_schedules_ask_for_today_and_for_yesterday_of_what_is_pulled():
-    definitions = build(Settings(sources=(SOURCE,)))
-    moment = datetime(2026, 11, 23, 0, 23, tzinfo=UTC)
     requests = {}
     for name in ("pull_today", "daily_yesterday"):
-        schedule = definitions.resolve_schedule_def(name)
-        context = dg.build_schedule_context(
-            scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
-        )
-        (requests[name],) = schedule.evaluate_tick(context).run_requests
+        (requests[name],) = evaluated(Settings(sources=(SOURCE,)), name).run_requests
     assert requests["pull_today"].partition_key == "2026-11-23"
     assert requests["daily_yesterday"].partition_key == "2026-11-22"
     config = requests["daily_yesterday"].run_config
     assert config["ops"]["anomalies"]["config"]["clusters"] == ["pulled"]
+
+
+def test_no_secret_is_handed_to_dagster():
+    source = SOURCE | {"bearer_token": "a-secret-token"}
+    repository = build(Settings(sources=(source,))).get_repository_def()
+    told = dg.serialize_value(RepositorySnap.from_def(repository))
+    assert "lake" in told
+    assert "a-secret-token" not in told
+
+
+def test_the_checks_have_a_job_of_their_own(settings, history, at):
+    at(history.simulation.end)
+    with dg.instance_for_test() as instance:
+        job = build(settings).resolve_job_def("check")
+        result = job.execute_in_process(instance=instance)
+    passed = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
+    assert passed == {"metrics_fresh": True, "metrics_whole": True}
 
 
 def run(settings, job, day, **config):
@@ -198,6 +229,18 @@ def test_metrics_are_fresh_or_not(settings, history, at, after, passed):
     assert told["seconds_late"].keys() == (set() if passed else {"ap-3", "eu-1", "us-2"})
 
 
+def test_a_retired_cluster_is_not_late_for_ever(tmp_path, fill, at):
+    lake = Lake.open(tmp_path / "lake")
+    now = datetime(2026, 11, 23, 6, tzinfo=UTC)
+    labels = [{"__name__": "up", "cluster": name} for name in ("old", "late", "new")]
+    ages = (timedelta(days=3), timedelta(hours=30), timedelta(minutes=1))
+    times = [[round((now - age).timestamp() * 1000)] for age in ages]
+    fill(lake, labels, times, [[1.0]] * 3)
+    at(now)
+    passed, told = check(Settings(data_dir=tmp_path), "metrics_fresh")
+    assert (passed, told["clusters"], told["seconds_late"]) == (False, 2, {"late": 30 * 3600})
+
+
 def test_an_empty_lake_is_not_fresh(tmp_path, at, history):
     at(history.simulation.end)
     assert check(Settings(data_dir=tmp_path), "metrics_fresh")[0] is False
@@ -221,3 +264,13 @@ def test_a_gap_in_the_middle_is_named(tmp_path, fill, at):
     found, told = check(Settings(data_dir=tmp_path), "metrics_whole")
     assert not found
     assert told["first"] == ["c1: 2026-11-23T06:21:00+00:00 to 2026-11-23T06:40:00+00:00"]
+
+
+def test_a_cluster_that_is_silent_all_day_is_not_whole(tmp_path, fill, at):
+    lake = Lake.open(tmp_path / "lake")
+    start = datetime(2026, 11, 21, 20, tzinfo=UTC)
+    fill(lake, [{"__name__": "up"}], [[round(start.timestamp() * 1000)]], [[1.0]])
+    at(datetime(2026, 11, 23, 6, tzinfo=UTC))
+    found, told = check(Settings(data_dir=tmp_path), "metrics_whole")
+    assert not found
+    assert told["first"] == ["c1: 2026-11-22T00:00:00+00:00 to 2026-11-23T06:00:00+00:00"]

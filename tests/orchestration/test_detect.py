@@ -9,10 +9,10 @@ from detectors import DetectorsError
 from lake import Lake, TimeRange
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps import browse, demo
+from orchestration.steps import browse, demo, detect, models
 from orchestration.steps.detect import detect_day, detect_range
-from orchestration.steps.models import groups
-from orchestration.steps.panels import SeriesInfo
+from orchestration.steps.models import Group, blocks, groups
+from orchestration.steps.panels import SeriesInfo, choose_series
 from orchestration.steps.tick import Ticker
 
 MINUTE = timedelta(minutes=1)
@@ -143,7 +143,7 @@ def test_a_young_lake_is_warming_up(filled, detection, history, day, lake):
     strict = narrowed(detection, least_history=timedelta(hours=6), history=timedelta(hours=6))
     done = detect_day(filled, strict, day, now=now)
     assert (done.scored, done.anomalies) == (None, 0)
-    assert done.reason.startswith("warming up: 4:59:5")
+    assert done.reason.startswith("warming up: 4:59:00 of history")
     assert "6:00:00 needed" in done.reason
     assert detect_day(lake, detection, day, now=now).reason == "the lake holds no samples yet"
     assert "has not begun" in detect_day(filled, detection, date(2026, 11, 24), now=now).reason
@@ -280,3 +280,49 @@ def test_what_was_found_is_listed(whole_day, history, detection):
 
 def test_settings_come_with_a_detector():
     assert [one.name for one in DetectionSettings().detectors] == ["window_memory"]
+
+
+BY_NODE = (DetectorSettings(name="entity_memory", by="node"),)
+QUERIES = {
+    # Each block is read to fit and to score.
+    "one block": ({}, 2),
+    "entities in one block": ({"detectors": BY_NODE}, 2),
+    "blocks of a series each": ({"block_series": 1}, 6),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), QUERIES.values(), ids=QUERIES)
+def test_a_run_reads_one_version_and_each_block_twice(
+    filled, detection, history, monkeypatch, changes, expected
+):
+    nodes = sorted({one["node"] for one in history.simulation.series if "node" in one})[:3]
+    snapshots, read = [], []
+    real = models.read_panel
+
+    def read_panel(snapshot, *rest):
+        read.append(snapshot)
+        return real(snapshot, *rest)
+
+    def choose(snapshot, *_):
+        snapshots.append(snapshot)
+        series = choose_series(snapshot, *_)
+        return [one for one in series if one.entity["node"] in nodes]
+
+    monkeypatch.setattr(models, "read_panel", read_panel)
+    monkeypatch.setattr(detect, "choose_series", choose)
+    settings = narrowed(detection, include="node_load1", **changes)
+    between = TimeRange(history.simulation.end - 10 * MINUTE, history.simulation.end)
+    done = detect_range(filled, settings, between, now=between.end)
+    assert done.series == len(nodes)
+    assert len(read) == expected
+    assert all(one is snapshots[0] for one in read)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(1, [1, 2, 1]), (2, [1, 2, 1]), (3, [3, 1]), (9, [4])]
+)
+def test_blocks_hold_whole_groups(size, expected):
+    parts = [Group(None, [info(1)]), Group(None, [info(2), info(3)]), Group(None, [info(4)])]
+    found = list(blocks(parts, size))
+    assert [sum(len(group.series) for group in block) for block in found] == expected
+    assert [group for block in found for group in block] == parts

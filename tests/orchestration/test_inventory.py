@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ingest import events as event_wire
+from lake import TimeRange
 from orchestration.steps.inventory import Gap, Holding, gaps, holdings
 
 DAY = date(2026, 11, 23)
@@ -28,14 +29,17 @@ def reported(lake, fill):
     return put
 
 
-def found(lake, now=NEVER, day=DAY):
+WHOLE = TimeRange.of_day(DAY)
+
+
+def found(lake, now=NEVER, start=START):
     return [
         (
             gap.cluster,
             (gap.start - START) / timedelta(minutes=1),
             (gap.end - START) / timedelta(minutes=1),
         )
-        for gap in gaps(lake, day, now, LONGEST)
+        for gap in gaps(lake, TimeRange(start, min(now, WHOLE.end)), LONGEST)
     ]
 
 
@@ -59,7 +63,10 @@ GAPS = {
         [("a", 101, 130), ("a", 201, 230)],
     ),
     "a day without samples": ([], NEVER, []),
-    "a day to come": (FULL, START - timedelta(hours=1), []),
+    "silent all day": ([-700], NEVER, [("a", 0, 1440)]),
+    "silent since before, then back": ([-700, *range(90, 1440)], NEVER, [("a", 0, 90)]),
+    "silent for two days and retired": ([-1500], NEVER, []),
+    "not yet seen": ([1500], NEVER, []),
 }
 
 
@@ -68,10 +75,16 @@ def test_gaps(reported, minutes, now, expected):
     assert found(reported(a=list(minutes)), now) == expected
 
 
+def test_days_are_one_axis(reported):
+    lake = reported(a=[m for m in range(-1440, 1440) if not -6 < m < 6])
+    assert found(lake) == []
+    assert found(lake, start=START - timedelta(days=1)) == [("a", -5, 6)]
+
+
 def test_gaps_are_a_clusters_own(reported):
     lake = reported(a=range(1440), b=[*range(100), *range(200, 1440)])
     assert found(lake) == [("b", 100, 200)]
-    gap = gaps(lake, DAY, NEVER, LONGEST)[0]
+    gap = gaps(lake, WHOLE, LONGEST)[0]
     assert gap == Gap("b", START + timedelta(minutes=100), START + timedelta(minutes=200))
 
 

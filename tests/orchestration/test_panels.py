@@ -25,8 +25,10 @@ def panel(lake, fill):
 
     def read(metric, points, minutes=4, step=MINUTE, start=START):
         fill(lake, [{"__name__": metric}], [[at(s) for s, _ in points]], [[v for _, v in points]])
-        series = choose_series(lake, DetectionSettings(), START)
-        found = read_panel(lake, series, TimeRange(start, start + minutes * MINUTE), step)
+        series = choose_series(lake.snapshot(), DetectionSettings(), START)
+        found = read_panel(
+            lake.snapshot(), series, TimeRange(start, start + minutes * MINUTE), step
+        )
         assert found.start == to_micros(start)
         return found.values.tolist()
 
@@ -118,25 +120,25 @@ def test_a_range_across_midnight(panel):
 
 def test_a_range_without_samples_has_no_rows(lake, fill):
     fill(lake, [{"__name__": "temperature"}], [[at(0)]], [[1.0]])
-    series = choose_series(lake, DetectionSettings(), START)
+    series = choose_series(lake.snapshot(), DetectionSettings(), START)
     later = TimeRange(START + timedelta(hours=5), START + timedelta(hours=6))
-    panel = read_panel(lake, series, later, MINUTE)
+    panel = read_panel(lake.snapshot(), series, later, MINUTE)
     assert (panel.n_series, panel.n_times) == (0, 60)
 
 
 def test_no_series_is_an_empty_panel(lake, fill):
     fill(lake, [{"__name__": "temperature"}], [[at(0)]], [[1.0]])
-    panel = read_panel(lake, [], TimeRange(START, START + MINUTE), MINUTE)
+    panel = read_panel(lake.snapshot(), [], TimeRange(START, START + MINUTE), MINUTE)
     assert (panel.n_series, panel.n_times) == (0, 1)
 
 
 def test_only_the_given_series_by_ascending_id(lake, fill):
     names = [{"__name__": "temperature", "room": room} for room in "abcdef"]
     fill(lake, names, [[at(0)]] * 6, [[float(i)] for i in range(6)])
-    series = choose_series(lake, DetectionSettings(), START)
+    series = choose_series(lake.snapshot(), DetectionSettings(), START)
     assert len(series) == 6
     wanted = [series[4], series[1]]
-    panel = read_panel(lake, wanted, TimeRange(START, START + MINUTE), MINUTE)
+    panel = read_panel(lake.snapshot(), wanted, TimeRange(START, START + MINUTE), MINUTE)
     assert panel.series_id.tolist() == sorted(one.series_id for one in wanted)
     held = lake.sql("SELECT series_id, value FROM samples").to_pylist()
     value = {row["series_id"]: row["value"] for row in held}
@@ -158,21 +160,21 @@ CHOICES = {
 def test_which_series_are_chosen(lake, fill, settings, given, expected):
     names = ["up", "http_total", "go_threads", "kube_pod_info", "http_seconds_bucket"]
     fill(lake, [{"__name__": name} for name in names], [[at(0)]] * 5, [[1.0]] * 5)
-    series = choose_series(lake, DetectionSettings(**settings), START, **given)
+    series = choose_series(lake.snapshot(), DetectionSettings(**settings), START, **given)
     assert {one.metric for one in series} == expected
 
 
 def test_series_that_ended_before_are_left_out(lake, fill):
     old = at(0) - 3 * 86_400_000
     fill(lake, [{"__name__": "old"}, {"__name__": "new"}], [[old], [at(0)]], [[1.0], [1.0]])
-    series = choose_series(lake, DetectionSettings(), START)
+    series = choose_series(lake.snapshot(), DetectionSettings(), START)
     assert [one.metric for one in series] == ["new"]
 
 
 def test_kind_and_entity_are_known(lake, fill):
     labels = {"__name__": "http_total", "namespace": "shop", "pod": "cart-0", "node": "n1"}
     fill(lake, [labels], [[at(0)]], [[1.0]])
-    (one,) = choose_series(lake, DetectionSettings(), START)
+    (one,) = choose_series(lake.snapshot(), DetectionSettings(), START)
     assert (one.cluster, one.counter) == ("c1", True)
     assert one.entity["workload"] == "cart"
     assert one.entity["service"] is None

@@ -4,9 +4,11 @@ import itertools
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from lake import Lake, TimeRange
+from lake import CommitKey, Lake, TimeRange
+from orchestration.settings import DetectorSettings
 from orchestration.steps.detect import detect_range
 from orchestration.steps.tick import Ticker
 
@@ -104,8 +106,12 @@ def test_an_interval_becomes_final_and_stays_so(night, settings):
 
 
 def test_intervals_of_one_series_lie_apart(night, settings):
+    lie_apart(night.states[-1], settings)
+
+
+def lie_apart(state, settings):
     of_series = defaultdict(list)
-    for row in night.states[-1].values():
+    for row in state.values():
         of_series[row["series_id"]].append((row["start"], row["end"]))
     for spans in of_series.values():
         spans.sort()
@@ -151,7 +157,7 @@ def test_a_restart_loses_and_doubles_nothing(tmp_path, history, settings):
     for key, row in held.items():
         assert after[key]["start"] == row["start"]
         assert after[key]["end"] >= row["end"]
-    test_intervals_of_one_series_lie_apart(night, settings)
+    lie_apart(seen(night.lake), settings)
 
 
 def test_without_a_new_column_nothing_is_done(tmp_path, history, settings):
@@ -211,3 +217,95 @@ def test_a_young_lake_is_warming_up_and_an_empty_one_too(lake, history, settings
     history.put(lake, end=now)
     assert Ticker(lake, settings).tick(now).reason.startswith("warming up")
     assert stored(lake) == []
+
+
+HOUR = timedelta(hours=1)
+
+
+def ends(lake):
+    return sorted((row["series_id"], row["start"], row["end"]) for row in seen(lake).values())
+
+
+def test_what_was_missed_is_scored_after_a_restart(tmp_path, history, settings):
+    night = Night(Lake.open(tmp_path / "lake"), history, settings)
+    night.run(START + HOUR)
+    before = seen(night.lake)
+    down_to = night.now + timedelta(hours=3)
+    history.put(night.lake, night.now, down_to)
+    night.restart()
+    scored = []
+    while night.ticker.due(down_to + DELAY):
+        scored.append(night.ticker.tick(down_to + DELAY).scored)
+    # An hour at a time, each overlapping the one before by what an interval needs to go on.
+    assert [one.end for one in scored] == [night.now + hours * HOUR for hours in (1, 2, 3)]
+    missed = [row for row in seen(night.lake).values() if night.now < row["start"] < down_to - HOUR]
+    assert missed
+    assert before.keys() <= seen(night.lake).keys()
+    lie_apart(seen(night.lake), settings)
+    known = ends(night.lake)
+    assert Ticker(night.lake, settings).tick(down_to + DELAY).scored is not None
+    assert ends(night.lake) == known
+
+
+def test_no_more_than_the_history_is_caught_up(tmp_path, history, settings):
+    night = Night(Lake.open(tmp_path / "lake"), history, settings)
+    night.run(START + 2 * BEAT)
+    history.put(night.lake, night.now)
+    late = night.now + timedelta(days=9)
+    ticker = Ticker(night.lake, settings)
+    done = ticker.tick(late + DELAY)
+    assert done.scored.end == late - settings.history + HOUR
+
+
+def test_a_time_to_come_that_was_remembered_is_no_hindrance(tmp_path, history, settings):
+    lake = Lake.open(tmp_path / "lake")
+    history.put(lake)
+    ahead = history.simulation.end + timedelta(days=3)
+    key = CommitKey("ticker", round(ahead.timestamp()))
+    lake.anomalies.append(lake.anomalies.spec.schema.empty_table(), key)
+    now = history.simulation.end
+    assert Ticker(lake, settings).tick(now + DELAY).scored.end == now
+    assert stored(lake)
+
+
+def test_how_far_was_scored_is_kept_with_rows_or_now_and_then(lake, history, settings):
+    quiet = settings.model_copy(update={"include": "no_such_metric"})
+    history.put(lake)
+    ticker = Ticker(lake, quiet)
+    versions = []
+    for minutes in range(31):
+        ticker.tick(START + timedelta(minutes=minutes) + DELAY)
+        versions.append(lake.anomalies.version())
+    assert versions[-1] - versions[0] == 2
+    assert lake.anomalies.committed_position("ticker") == round(START.timestamp()) + 1800
+
+
+def grows_up(fill, lake, settings):
+    """Two series of one pod, the second from four hours on, both odd near ten hours."""
+    rng = np.random.default_rng(3)
+    for name, since in (("old", 0), ("new", 240)):
+        minutes = np.arange(since, 600)
+        values = 10 + 0.2 * rng.normal(size=minutes.size) + 9.0 * (minutes >= 585)
+        times = round((START - 10 * HOUR).timestamp() * 1000) + minutes * 60_000
+        fill(lake, [{"__name__": name, "pod": "p"}], [times], [values])
+    ticker = Ticker(lake, settings.model_copy(update={"include": ".*", "refit_every": 9 * HOUR}))
+    scored = [
+        ticker.tick(START - 10 * HOUR + timedelta(minutes=minutes)).series
+        for minutes in range(460, 610, 10)
+    ]
+    return ticker, scored
+
+
+def test_a_series_that_comes_of_age_is_scored_before_the_next_refit(lake, fill, settings):
+    _, scored = grows_up(fill, lake, settings)
+    assert (scored[0], scored[-1]) == (1, 2)
+    assert len({row["metric"] for row in seen(lake).values()}) == 2
+
+
+def test_an_entity_is_fitted_again_when_a_series_of_it_comes_of_age(lake, fill, settings):
+    by_pod = (DetectorSettings(name="entity_memory", by="pod"),)
+    ticker, _ = grows_up(fill, lake, settings.model_copy(update={"detectors": by_pod}))
+    ((_, block),) = ticker._models
+    assert len(block) == 1
+    (row,) = seen(lake).values()
+    assert row["pod"] == "p"
