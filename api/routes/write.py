@@ -5,11 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
-from starlette.requests import ClientDisconnect
+from fastapi import APIRouter, Query, Request, Response
 
+from api.body import read_body
 from api.dependencies import ServiceDep
-from ingest.errors import BodyTooLargeError
 from ingest.remote_write import headers
 from ingest.wires import REMOTE_WRITE, unpacked_bytes
 from orchestration.service import Service
@@ -19,9 +18,6 @@ router = APIRouter(tags=["ingest"])
 INLINE_BYTES = 16 << 10
 """Larger bodies, unpacked, are decoded beside the event loop: this much holds 1,000 new series at
 most, which take 30 ms."""
-
-CLIENT_CLOSED_REQUEST = 499
-"""No standard status: nobody is there to see it, but for the access log."""
 
 # Decoding needs the interpreter, so more threads gain nothing; two, so that a heavy body does not
 # hold up all others. What they hold at a time is bounded by them too.
@@ -85,17 +81,4 @@ async def _body(request: Request, service: Service) -> bytes:
     """The body, refused as soon as it is known to be too large or not to fit."""
     # Asked before anything is read; what is read waits for a thread that decodes it.
     service.receiver.check_load(service.receiver.queued.samples())
-    limit = service.settings.ingest.max_body_bytes
-    stated = request.headers.get("content-length", "")
-    if stated.isdigit() and int(stated) > limit:
-        raise BodyTooLargeError(int(stated), limit)
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise BodyTooLargeError(size, limit)
-            parts.append(part)
-    except ClientDisconnect:
-        raise HTTPException(CLIENT_CLOSED_REQUEST, "client hung up within its body") from None
-    return b"".join(parts)
+    return await read_body(request, service.settings.ingest.max_body_bytes)

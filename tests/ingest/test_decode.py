@@ -118,7 +118,7 @@ def receiver(open_receiver):
 def refusing(tmp_path_factory, noon):
     """A receiver that is to refuse all it gets, so that many tests may share it."""
     folder = tmp_path_factory.mktemp("refusing")
-    settings = IngestSettings(max_body_bytes=100_000)
+    settings = IngestSettings(max_body_bytes=100_000, max_age=timedelta(days=31))
     one = Receiver(Lake.open(folder / "lake"), folder / "receiver", settings, lambda: noon)
     yield one
     one.close()
