@@ -5,8 +5,7 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import to_json
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from api.body import read_body
 from api.dependencies import ServiceDep
@@ -15,6 +14,8 @@ from lake import Lake, Limits
 from orchestration.settings import ApiSettings
 
 MIB = 1 << 20
+
+_JSON = TypeAdapter(dict[str, Any])
 
 MAX_QUERY_BYTES = MIB
 """No query that a person or a dashboard writes is longer."""
@@ -79,7 +80,7 @@ def _answer(lake: Lake, query: str, limits: Limits) -> bytes:
     """The answer as JSON, made in the query's own thread: no other request waits for it."""
     result = lake.query_guarded(query, limits)
     columns = [plain(column) for column in result.rows.columns]
-    return to_json(
+    return _JSON.dump_json(
         {
             "columns": result.rows.column_names,
             "rows": list(zip(*columns, strict=True)),
