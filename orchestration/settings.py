@@ -20,8 +20,6 @@ from ingest.pull import PrometheusSource
 from ingest.settings import IngestSettings
 from orchestration.errors import SettingsError
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 class ApiSettings(BaseModel):
     """Where the server listens, and what one SQL query from outside may use."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +29,6 @@ KINDS = {
 }
 """Prometheus' `MetricMetadata.MetricType`, without 0 (unknown)."""
 
-MILLISECOND = timedelta(milliseconds=1)
 MAX_LABELS = 256
 """Of one series; Mimir allows 30, VictoriaMetrics 40."""
 
