@@ -17,10 +17,12 @@ from detectors import DetectorsError
 from ingest.errors import (
     BadRequestError,
     BodyTooLargeError,
+    ClusterForbiddenError,
     IngestError,
     LogError,
     OverloadedError,
     SourceError,
+    UnauthorizedError,
     UnsupportedProtocolError,
 )
 from lake.errors import (
@@ -48,6 +50,8 @@ class ServerError(ApiError):
 RETRY_AFTER_SECONDS = 5
 
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
+    ClusterForbiddenError: (403, "cluster not allowed"),
+    UnauthorizedError: (401, "unauthorized"),
     BadRequestError: (400, "bad request"),
     UnsupportedProtocolError: (415, "unsupported protocol"),
     BodyTooLargeError: (413, "body too large"),

@@ -5,9 +5,11 @@
     * MalformedBodyError         not snappy, not the announced message, not JSON
     * InvalidLabelsError         a label set without a metric name, with duplicates, not UTF-8 …
     * ClusterMissingError        nothing says which cluster the data is of
+    * ClusterForbiddenError      a cluster that the sender's token does not allow (403)
     * TimestampError             beyond the configured future or past
     * UnsupportedSampleError     a known part of the message that is not stored (native histograms)
     * InvalidEventError          an event without the fields that identify it
+  * UnauthorizedError          no token that is known (401)
   * UnsupportedProtocolError   a content type or encoding that is not understood (415)
   * BodyTooLargeError          the body, packed or unpacked, is over the limit (413)
     * TooManyEntriesError        it holds more series or descriptions than one request may
@@ -49,6 +51,27 @@ class ClusterMissingError(BadRequestError):
         super().__init__(
             f"{what} names no cluster: set `external_labels: {{cluster: …}}` in the sender, "
             "or add `?cluster=…` to the address"
+        )
+
+
+class ClusterForbiddenError(BadRequestError):
+    """The sender's token does not allow this cluster."""
+
+    def __init__(self, cluster: str, allowed: list[str]) -> None:
+        self.cluster = cluster
+        self.allowed = allowed
+        super().__init__(
+            f"cluster {cluster!r} is not one that this token allows ({', '.join(allowed)}): "
+            "send with that cluster's token, or allow it in `ingest.tokens`"
+        )
+
+
+class UnauthorizedError(IngestError):
+    """The request has no token that is known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no known token: send `Authorization: Bearer …` with one of `ingest.tokens`"
         )
 
 

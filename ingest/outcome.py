@@ -1,28 +1,67 @@
-"""Outcomes of requests: futures that resolve when a request is durable."""
+"""What became of a request, and futures of it that resolve when it is durable."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
 
 
-def settled(result: int) -> "Future[int]":
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The part of a request that was not stored, for a reason that sending again cannot mend.
+
+    Attributes:
+        count: samples (or events) refused.
+        status: HTTP status that tells the sender so: 400, or 429 for a limit.
+        message: the rule that the first of them broke.
+    """
+
+    count: int
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What of a request is durable.
+
+    Attributes:
+        samples: samples stored; stale markers, which are heeded, and samples that are dropped on
+            purpose (relabelling, the other replica's) count as stored.
+        histograms: native histograms stored, each as the samples of its buckets.
+        events: events stored.
+        refusal: what of it was not.
+    """
+
+    samples: int = 0
+    histograms: int = 0
+    events: int = 0
+    refusal: Refusal | None = None
+
+
+Outcome: TypeAlias = Future[Written]
+"""Resolves when the request is on disk; raises `LogError` if it could not be."""
+
+
+def settled(written: Written) -> Outcome:
     """An outcome that is known already."""
-    outcome: Future[int] = Future()
-    outcome.set_result(result)
+    outcome: Outcome = Future()
+    outcome.set_result(written)
     return outcome
 
 
-def pending() -> "Future[int]":
+def pending() -> Outcome:
     """An outcome that is still to come, and that nobody can cancel.
 
     A sender that hangs up cancels nothing: the record is on its way to disk.
     """
-    outcome: Future[int] = Future()
+    outcome: Outcome = Future()
     outcome.set_running_or_notify_cancel()
     return outcome
 
 
 def follow(
-    done: "Future[int]", outcome: "Future[int]", result: int, before: Callable[[], None]
+    done: "Future[int]", outcome: Outcome, result: Written, before: Callable[[], None]
 ) -> None:
     """Settle `outcome` as `done` is, but with `result` as its value, after calling `before`."""
 

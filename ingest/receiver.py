@@ -9,7 +9,6 @@ twice. Files in the log are dropped only after the commits they led to are on di
 
 import logging
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,11 +21,12 @@ from ingest.buffer import Buffer, Drained, sort
 from ingest.catalogue import Catalogue
 from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
 from ingest.load import SAMPLE_BYTES, Load
-from ingest.outcome import follow, pending
+from ingest.outcome import Outcome, follow, pending
 from ingest.receiver_id import receiver_id
 from ingest.recent import RecentRequests, key_of
 from ingest.remote_write.decode import Limits
 from ingest.segment import MAX_CLUSTER_BYTES, Record
+from ingest.sender import ANYONE, Sender
 from ingest.settings import IngestSettings
 from ingest.statistics import Statistics
 from ingest.wal import WriteAheadLog
@@ -99,8 +99,16 @@ class Receiver:
             raise
         self.catalogue.max_series = settings.max_series
 
-    def write_samples(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
-        """Take a remote-write body; the future resolves to its sample count once it is durable.
+    def write_samples(
+        self, body: bytes, sender: Sender = ANYONE, *, origin: bytes | None = None
+    ) -> Outcome:
+        """Take a remote-write body; the future resolves once it is durable.
+
+        Args:
+            body: snappy-compressed protobuf, as it goes into the log.
+            sender: whose it is.
+            origin: what the sender really sent, where the body was made from it: by this it is
+                known when it is sent again.
 
         Safe from any thread. Decoding takes the caller's time: seconds for the largest bodies.
 
@@ -108,24 +116,26 @@ class Receiver:
             BodyTooLargeError, BadRequestError: see `wires.take`; nothing was taken.
             OverloadedError: too much waits for the lake, or no more series fit; nothing was taken.
         """
-        return self._write(REMOTE_WRITE, body, default_cluster)
+        return self._write(REMOTE_WRITE, body, sender, origin)
 
-    def write_events(self, body: bytes, default_cluster: str | None = None) -> "Future[int]":
-        """Take events as JSON; the future resolves to their number once they are durable.
+    def write_events(
+        self, body: bytes, sender: Sender = ANYONE, *, origin: bytes | None = None
+    ) -> Outcome:
+        """Take events as JSON (`ingest.events`); arguments and outcome as `write_samples`.
 
         Raises:
             BodyTooLargeError, BadRequestError, OverloadedError: as `write_samples`.
         """
-        return self._write(EVENTS, body, default_cluster)
+        return self._write(EVENTS, body, sender, origin)
 
-    def _write(self, kind: int, body: bytes, default_cluster: str | None) -> "Future[int]":
+    def _write(self, kind: int, body: bytes, sender: Sender, origin: bytes | None) -> Outcome:
         if len(body) > self.settings.max_body_bytes:
             raise BodyTooLargeError(len(body), self.settings.max_body_bytes)
         self.check_load()
         now = self._clock()
-        cluster = default_cluster or self.settings.default_cluster or ""
+        cluster = sender.cluster or self.settings.default_cluster or ""
         _check_cluster(cluster)
-        key, outcome = key_of(kind, cluster, body), pending()
+        key, outcome = key_of(kind, cluster, origin or body), pending()
         earlier = self._recent.find_or_begin(key, outcome, to_micros(now))
         if earlier is not None:
             self.statistics.repeated_requests += 1
@@ -140,7 +150,7 @@ class Receiver:
         self._load.add(weight)
         stored = partial(self._stored, taken, key, to_micros(now))
         done = self._log.append(kind, cluster, body, to_micros(now), stored)
-        follow(done, outcome, taken.count, partial(self._load.add, -weight))
+        follow(done, outcome, taken.written, partial(self._load.add, -weight))
         return outcome
 
     def _wire(self, cluster: str, now: datetime) -> Wire:
@@ -233,7 +243,7 @@ class Receiver:
     def _stored(self, taken: Taken, key: bytes, time_us: int, position: int) -> None:
         """Take what is durable into the buffer; called in the order of the log."""
         # First, so that a flush never drops from the log what is not known from elsewhere.
-        self._recent.settle(key, taken.count, time_us)
+        self._recent.settle(key, taken.written, time_us)
         stats = self.statistics
         if taken.events is not None:
             self._buffer.add_events(position, taken.events)
@@ -270,7 +280,7 @@ class Receiver:
                 self._stored(taken, key, record.time_us, record.position)
                 self.statistics.replayed_records += 1
             elif not self._recent.knows(key):
-                self._recent.settle(key, self._take_again(record).count, record.time_us)
+                self._recent.settle(key, self._take_again(record).written, record.time_us)
         if self.statistics.replayed_records:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 

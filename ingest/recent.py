@@ -14,12 +14,11 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from concurrent.futures import Future
 from pathlib import Path
 
 import xxhash
 
-from ingest.outcome import settled
+from ingest.outcome import Outcome, Refusal, Written, settled
 from lake.parquet import sync
 
 logger = logging.getLogger(__name__)
@@ -31,10 +30,11 @@ CAPACITY = 65_536
 """Over five minutes, 200 requests a second, which is 400,000 samples a second as Prometheus sends
 them (2,000 each). In memory about 16 MB, in the file 2 MB."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _HEAD = struct.Struct("<6sHI")
 _CRC = struct.Struct("<I")
-_ENTRY = struct.Struct("<16sqI")
+_ENTRY = struct.Struct("<16sqIIIIH")
+"""Key, time, samples, histograms, events, and what was refused: how many, with which status."""
 _MAGIC = b"FLSEEN"
 
 
@@ -44,11 +44,9 @@ class RecentRequests:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, tuple[int, Future[int] | int]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[int, Outcome | Written]] = OrderedDict()
 
-    def find_or_begin(
-        self, key: bytes, outcome: "Future[int]", now_us: int
-    ) -> "Future[int] | None":
+    def find_or_begin(self, key: bytes, outcome: Outcome, now_us: int) -> Outcome | None:
         """The outcome of the same request, which may be still to come.
 
         None = the request is new, and `outcome` is from now on what its repeats get. If it fails
@@ -57,18 +55,18 @@ class RecentRequests:
         with self._lock:
             known = self._entries.get(key)
             if known is not None and now_us - known[0] <= RETAIN_US:
-                return settled(known[1]) if isinstance(known[1], int) else known[1]
+                return settled(known[1]) if isinstance(known[1], Written) else known[1]
             self._put(key, now_us, outcome)
         outcome.add_done_callback(lambda done: self._forget_failed(key, done))
         return None
 
-    def settle(self, key: bytes, count: int, now_us: int) -> None:
+    def settle(self, key: bytes, written: Written, now_us: int) -> None:
         """Note that a request received at `now_us` is durable, with its answer."""
         with self._lock:
             if key in self._entries:
-                self._entries[key] = (self._entries[key][0], count)
+                self._entries[key] = (self._entries[key][0], written)
             else:
-                self._put(key, now_us, count)
+                self._put(key, now_us, written)
 
     def knows(self, key: bytes) -> bool:
         """Whether the request is among them."""
@@ -79,9 +77,9 @@ class RecentRequests:
         """Put what is durable into a file, for good; the file before it is replaced at once."""
         with self._lock:
             packed = [
-                _ENTRY.pack(key, time_us, outcome)
+                _pack(key, time_us, outcome)
                 for key, (time_us, outcome) in self._entries.items()
-                if isinstance(outcome, int)
+                if isinstance(outcome, Written)
             ]
         data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
         new = path.with_suffix(".new")
@@ -103,11 +101,11 @@ class RecentRequests:
             logger.warning("recent requests not read", extra={"path": str(path)})
             return
         with self._lock:
-            for key, time_us, count in entries:
+            for key, time_us, written in entries:
                 if now_us - time_us <= RETAIN_US:
-                    self._put(key, time_us, count)
+                    self._put(key, time_us, written)
 
-    def _put(self, key: bytes, time_us: int, outcome: "Future[int] | int") -> None:
+    def _put(self, key: bytes, time_us: int, outcome: Outcome | Written) -> None:
         self._entries.pop(key, None)
         self._entries[key] = (time_us, outcome)
         while len(self._entries) > self._capacity or self._oldest() < time_us - RETAIN_US:
@@ -116,7 +114,7 @@ class RecentRequests:
     def _oldest(self) -> int:
         return next(iter(self._entries.values()))[0]
 
-    def _forget_failed(self, key: bytes, outcome: "Future[int]") -> None:
+    def _forget_failed(self, key: bytes, outcome: Outcome) -> None:
         if outcome.exception() is not None:
             with self._lock:
                 if key in self._entries and self._entries[key][1] is outcome:
@@ -130,7 +128,28 @@ def key_of(kind: int, cluster: str, body: bytes) -> bytes:
     return digest.digest()
 
 
-def _parse(data: bytes) -> list[tuple[bytes, int, int]] | None:
+def _pack(key: bytes, time_us: int, written: Written) -> bytes:
+    refusal = written.refusal or Refusal(0, 0, "")
+    return _ENTRY.pack(
+        key,
+        time_us,
+        written.samples,
+        written.histograms,
+        written.events,
+        refusal.count,
+        refusal.status,
+    )
+
+
+def _unpack(
+    key: bytes, time_us: int, samples: int, histograms: int, events: int, refused: int, status: int
+) -> tuple[bytes, int, Written]:
+    # The rule is not kept: whoever sent it was told once.
+    refusal = Refusal(refused, status, "as answered before") if status else None
+    return key, time_us, Written(samples, histograms, events, refusal)
+
+
+def _parse(data: bytes) -> list[tuple[bytes, int, Written]] | None:
     if len(data) < _HEAD.size + _CRC.size:
         return None
     plain, (checksum,) = data[: -_CRC.size], _CRC.unpack(data[-_CRC.size :])
@@ -138,4 +157,4 @@ def _parse(data: bytes) -> list[tuple[bytes, int, int]] | None:
     sound = magic == _MAGIC and version == FORMAT_VERSION and zlib.crc32(plain) == checksum
     if not sound or len(plain) != _HEAD.size + count * _ENTRY.size:
         return None
-    return list(_ENTRY.iter_unpack(plain[_HEAD.size :]))
+    return [_unpack(*entry) for entry in _ENTRY.iter_unpack(plain[_HEAD.size :])]

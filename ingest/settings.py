@@ -1,8 +1,24 @@
 """What a receiver may hold and accept."""
 
+import hmac
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from ingest.errors import UnauthorizedError
+from ingest.sender import Sender
+
+
+class Token(BaseModel):
+    """A bearer token, and the clusters that its holder may send data of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: SecretStr = Field(min_length=16, description="sent as `Authorization: Bearer …`")
+    clusters: tuple[str, ...] = Field(
+        min_length=1,
+        description="clusters it may name; if one, that of data that names none",
+    )
 
 
 class IngestSettings(BaseModel):
@@ -12,6 +28,9 @@ class IngestSettings(BaseModel):
 
     default_cluster: str | None = Field(
         None, description="cluster of data that names none; without it such data is refused"
+    )
+    tokens: tuple[Token, ...] = Field(
+        (), description="who may send, and of which clusters; unset = anyone, of any"
     )
     max_body_bytes: int = Field(
         32 << 20, gt=0, description="largest request body, as sent and after decompression each"
@@ -57,3 +76,27 @@ class IngestSettings(BaseModel):
     log_segment_bytes: int = Field(
         64 << 20, gt=0, description="size at which a write-ahead log segment is closed"
     )
+
+    def sender(self, authorization: str | None, cluster: str | None) -> Sender:
+        """Who sends, by the `Authorization` header and the cluster that the request names.
+
+        Raises:
+            UnauthorizedError: tokens are set, and this is none of them.
+            ClusterForbiddenError: the token does not allow the cluster.
+        """
+        if not self.tokens:
+            return Sender(cluster)
+        scheme, _, given = (authorization or "").partition(" ")
+        # All are compared, in constant time each: how long it takes tells nothing.
+        known = [
+            one
+            for one in self.tokens
+            if hmac.compare_digest(one.token.get_secret_value().encode(), given.strip().encode())
+        ]
+        if scheme.lower() != "bearer" or not known:
+            raise UnauthorizedError
+        allowed = known[0].clusters
+        sender = Sender(cluster or (allowed[0] if len(allowed) == 1 else None), frozenset(allowed))
+        if sender.cluster is not None:
+            sender.check(sender.cluster)
+        return sender

@@ -8,6 +8,7 @@ from ingest import events
 from ingest.catalogue import Catalogue
 from ingest.errors import LogError
 from ingest.load import SAMPLE_BYTES
+from ingest.outcome import Written
 from ingest.remote_write import decode, message
 from ingest.remote_write.decode import EVERYTHING, Limits
 from ingest.samples import SampleBatch
@@ -37,9 +38,9 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A decoded request: samples or rows of `events`, and the number that its sender is told."""
+    """A decoded request: samples or rows of `events`, and what its sender is told."""
 
-    count: int
+    written: Written
     weight: int
     samples: SampleBatch | None = None
     events: pa.Table | None = None
@@ -69,13 +70,13 @@ def take(kind: int, body: bytes, catalogue: Catalogue, wire: Wire) -> Taken:
             stated=wire.stated,
             limits=wire.limits,
         )
-        return Taken(len(batch) + batch.stale, len(batch), samples=batch)
+        return Taken(Written(samples=len(batch) + batch.stale), len(batch), samples=batch)
     if kind == EVENTS:
         limits = wire.limits
         rows = events.parse(
             body, wire.default_cluster, latest=limits.latest, earliest=limits.earliest
         )
-        return Taken(rows.num_rows, rows.nbytes // SAMPLE_BYTES, events=rows)
+        return Taken(Written(events=rows.num_rows), rows.nbytes // SAMPLE_BYTES, events=rows)
     raise LogError(
         f"log record is of kind {kind}: it was written by a newer version, start that one"
     )

@@ -194,7 +194,7 @@ def test_time_errors_name_the_series(refusing, body):
     "at", [NOON_MS - MONTH, NOON_MS, NOON_MS + TEN_MINUTES], ids=["earliest", "now", "latest"]
 )
 def test_the_bounds_of_time_are_accepted(receiver, body, stored, at):
-    assert receiver.write_samples(body(bad(UP, at))).result() == 1
+    assert receiver.write_samples(body(bad(UP, at))).result().samples == 1
     receiver.flush()
     assert stored() == [1.0]
 

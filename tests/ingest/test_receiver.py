@@ -24,7 +24,7 @@ UP = [("__name__", "up"), ("cluster", "eu")]
 def send(body, now_ms):
     def send_one(receiver, *values, labels=UP, **parts):
         points = [(now_ms + i, value) for i, value in enumerate(values)]
-        return receiver.write_samples(body((labels, points), **parts)).result(10)
+        return receiver.write_samples(body((labels, points), **parts)).result(10).samples
 
     return send_one
 
@@ -33,7 +33,9 @@ def send(body, now_ms):
 def send_event(noon):
     def send_one(receiver, uid="u", **more):
         event = {"source": "log", "reason": "r", "time": noon.isoformat(), "uid": uid}
-        return receiver.write_events(json.dumps(event | more).encode(), "eu").result(10)
+        return (
+            receiver.write_events(json.dumps(event | more).encode(), Sender("eu")).result(10).events
+        )
 
     return send_one
 
@@ -177,7 +179,7 @@ def test_what_is_in_flight_counts_towards_the_ceiling(
     with pytest.raises(OverloadedError, match=r"2\d samples wait"):
         receiver.check_load()
     gate.set()
-    assert waiting.result(10) == 20
+    assert waiting.result(10).samples == 20
     receiver.flush()
     receiver.check_load()
     assert receiver._load.samples() == 0
@@ -211,7 +213,10 @@ def test_entries_of_a_request_are_limited(open_receiver, body, now_ms, setting):
     series = [([*UP, ("x", x)], [(now_ms, 1.0)]) for x in "ab"]
     metadata = [(name, 2, "", "") for name in "ab"]
     one = {"series": series[:1], "metadata": metadata[:1]}
-    assert receiver.write_samples(body(*one["series"], metadata=one["metadata"])).result(10) == 1
+    assert (
+        receiver.write_samples(body(*one["series"], metadata=one["metadata"])).result(10).samples
+        == 1
+    )
     two = one | ({"series": series} if "series" in setting else {"metadata": metadata})
     with pytest.raises(TooManyEntriesError, match=r"request has 2 .* at most 1"):
         receiver.write_samples(body(*two["series"], metadata=two["metadata"]))
@@ -220,9 +225,11 @@ def test_entries_of_a_request_are_limited(open_receiver, body, now_ms, setting):
 def test_descriptions_of_two_clusters(open_receiver, body, lake, now_ms):
     receiver = open_receiver()
     for cluster, kind in (("a", 1), ("b", 2)):
-        receiver.write_samples(body(([("__name__", "x")], [(now_ms, 1.0)])), cluster).result(10)
+        receiver.write_samples(
+            body(([("__name__", "x")], [(now_ms, 1.0)])), Sender(cluster)
+        ).result(10)
         metadata = [("x", kind, f"Of {cluster}.", "")]
-        receiver.write_samples(body(metadata=metadata), cluster).result(10)
+        receiver.write_samples(body(metadata=metadata), Sender(cluster)).result(10)
     receiver.flush()
     rows = lake.sql("SELECT cluster, kind, help FROM series ORDER BY cluster").to_pylist()
     assert [tuple(row.values()) for row in rows] == [
@@ -263,8 +270,8 @@ def test_the_cluster_of_the_address_stands_in(open_receiver, body, lake, now_ms)
     receiver = open_receiver(default_cluster="settings")
     up = ([("__name__", "up")], [(now_ms, 1.0)])
     receiver.write_samples(body(up)).result(10)
-    receiver.write_samples(body(up), "address").result(10)
-    receiver.write_samples(body((UP, [(now_ms, 1.0)])), "address").result(10)
+    receiver.write_samples(body(up), Sender("address")).result(10)
+    receiver.write_samples(body((UP, [(now_ms, 1.0)])), Sender("address")).result(10)
     receiver.flush()
     found = lake.sql("SELECT cluster FROM samples ORDER BY 1").column("cluster").to_pylist()
     assert found == ["address", "eu", "settings"]
@@ -273,7 +280,9 @@ def test_the_cluster_of_the_address_stands_in(open_receiver, body, lake, now_ms)
 
 def test_replay_keeps_the_cluster_of_the_address(open_receiver, abandon, body, now_ms, lake):
     receiver = open_receiver()
-    receiver.write_samples(body(([("__name__", "up")], [(now_ms, 1.0)])), "address").result(10)
+    receiver.write_samples(body(([("__name__", "up")], [(now_ms, 1.0)])), Sender("address")).result(
+        10
+    )
     abandon(receiver)
     open_receiver(default_cluster="other").flush()
     assert lake.sql("SELECT cluster FROM samples").to_pylist() == [{"cluster": "address"}]
@@ -319,7 +328,7 @@ def test_a_sender_that_hangs_up_cancels_nothing(open_receiver, body, now_ms, sto
     receiver = open_receiver()
     futures = [receiver.write_samples(body((UP, [(now_ms + i, float(i))]))) for i in range(20)]
     assert not any(future.cancel() for future in futures)
-    assert [future.result(10) for future in futures] == [1] * 20
+    assert [future.result(10).samples for future in futures] == [1] * 20
     receiver.flush()
     assert len(stored()) == 20
 
@@ -355,7 +364,10 @@ def test_senders_and_flushes_at_once(open_receiver, body, now_ms, stored):
         for i in range(40):
             value = float(number * 1000 + i)
             labels = [*UP, ("x", f"{number}-{i % 7}")]
-            assert receiver.write_samples(body((labels, [(now_ms + i, value)]))).result(10) == 1
+            assert (
+                receiver.write_samples(body((labels, [(now_ms + i, value)]))).result(10).samples
+                == 1
+            )
             acknowledged.append(value)
 
     def flush():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import MalformedBodyError
+from ingest.outcome import Written
 from ingest.receiver import Receiver
 from ingest.recent import RecentRequests, key_of
 from ingest.remote_write import message
@@ -48,8 +49,8 @@ def start(lake, tmp_path, now):
 def test_the_same_bytes_are_stored_once(lake, start):
     receiver = start()
     outcomes = [receiver.write_samples(body(1.0)) for _ in range(3)]
-    assert [outcome.result(10) for outcome in outcomes] == [1, 1, 1]
-    assert receiver.write_samples(body(2.0)).result(10) == 1
+    assert [outcome.result(10).samples for outcome in outcomes] == [1, 1, 1]
+    assert receiver.write_samples(body(2.0)).result(10).samples == 1
     receiver.close()
     assert sorted(stored(lake)) == [1.0, 2.0]
     assert receiver.statistics.repeated_requests == 2
@@ -60,7 +61,7 @@ def test_the_same_bytes_at_the_same_time_are_stored_once(lake, start):
     receiver, raw = start(), body(1.0)
     with ThreadPoolExecutor(8) as senders:
         outcomes = list(senders.map(lambda _: receiver.write_samples(raw), range(64)))
-    assert [outcome.result(10) for outcome in outcomes] == [1] * 64
+    assert [outcome.result(10).samples for outcome in outcomes] == [1] * 64
     receiver.close()
     assert stored(lake) == [1.0]
 
@@ -74,7 +75,7 @@ def test_sent_again_to_a_restarted_receiver(lake, start, flushed, abandon):
         assert crashed.log_bytes() == 0
     abandon(crashed)
     receiver = start()
-    assert receiver.write_samples(body(1.0)).result(10) == 1
+    assert receiver.write_samples(body(1.0)).result(10).samples == 1
     receiver.close()
     assert stored(lake) == [1.0]
 
@@ -91,7 +92,7 @@ def test_committed_and_still_in_the_log_is_answered_with_its_number(
     abandon(crashed)
     receiver = start()
     assert receiver.statistics.replayed_records == 0
-    assert receiver.write_samples(body(1.0)).result(10) == 1
+    assert receiver.write_samples(body(1.0)).result(10).samples == 1
     receiver.close()
     assert stored(lake) == [1.0]
 
@@ -116,7 +117,7 @@ def test_another_cluster_or_kind_is_another_request():
 
 def test_a_failed_request_is_forgotten():
     recent = RecentRequests()
-    outcome: Future[int] = Future()
+    outcome: Future[Written] = Future()
     assert recent.find_or_begin(b"k", outcome, 0) is None
     assert recent.find_or_begin(b"k", Future(), 0) is outcome
     outcome.set_exception(OSError("disk"))
@@ -135,9 +136,9 @@ def test_a_refused_body_is_refused_again(start):
 def test_memory_is_bounded():
     recent = RecentRequests(capacity=2)
     for key in (b"a", b"b", b"c"):
-        recent.settle(key, 1, 0)
+        recent.settle(key, Written(1), 0)
     assert [recent.knows(key) for key in (b"a", b"b", b"c")] == [False, True, True]
-    recent.settle(b"d", 1, 301 * SECOND)
+    recent.settle(b"d", Written(1), 301 * SECOND)
     assert [recent.knows(key) for key in (b"b", b"c", b"d")] == [False, False, True]
 
 
@@ -147,8 +148,8 @@ KEYS = [bytes([i]) * 16 for i in range(3)]
 @pytest.fixture
 def saved(tmp_path):
     recent = RecentRequests()
-    recent.settle(KEYS[0], 7, 0)
-    recent.settle(KEYS[1], 8, 200 * SECOND)
+    recent.settle(KEYS[0], Written(7), 0)
+    recent.settle(KEYS[1], Written(8), 200 * SECOND)
     recent.find_or_begin(KEYS[2], Future(), 200 * SECOND)
     recent.save(tmp_path / "recent")
     return tmp_path / "recent"
@@ -164,7 +165,7 @@ def test_what_is_durable_and_recent_comes_back(saved):
     assert [loaded(saved, 200 * SECOND).knows(key) for key in KEYS] == [True, True, False]
     later = loaded(saved, 400 * SECOND)
     assert [later.knows(key) for key in KEYS] == [False, True, False]
-    assert later.find_or_begin(KEYS[1], Future(), 400 * SECOND).result(0) == 8
+    assert later.find_or_begin(KEYS[1], Future(), 400 * SECOND).result(0).samples == 8
     assert not loaded(saved.with_name("none"), 0).knows(KEYS[0])
 
 

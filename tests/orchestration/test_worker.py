@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.receiver import Receiver
+from ingest.sender import Sender
 from ingest.settings import IngestSettings
 from orchestration import worker as worker_module
 from orchestration.service import Service
@@ -61,7 +62,7 @@ def send(body):
     def write(receiver, samples=1, name="up"):
         at = round(NOW.timestamp() * 1000)
         points = [(at - i, 1.0) for i in range(samples)]
-        receiver.write_samples(body(([("__name__", name)], points)), "c1").result(PATIENCE)
+        receiver.write_samples(body(([("__name__", name)], points)), Sender("c1")).result(PATIENCE)
 
     return write
 
@@ -160,7 +161,9 @@ def test_a_stopped_service_has_flushed(tmp_path, body, clock):
     service = Service.build(Settings(data_dir=tmp_path / "data"), clock)
     service.start()
     points = [(round(NOW.timestamp() * 1000), 1.0)]
-    service.receiver.write_samples(body(([("__name__", "up")], points)), "c1").result(PATIENCE)
+    service.receiver.write_samples(body(([("__name__", "up")], points)), Sender("c1")).result(
+        PATIENCE
+    )
     service.stop()
     assert count(service.lake) == 1
     again = Service.build(Settings(data_dir=tmp_path / "data"), clock)

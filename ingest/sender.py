@@ -1,0 +1,35 @@
+"""Who sends: what a request says, and may say, of the cluster its data is of."""
+
+from dataclasses import dataclass
+
+from ingest.errors import ClusterForbiddenError
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The source of one request.
+
+    Attributes:
+        cluster: cluster of data that names none; None = such data is refused.
+        allowed: clusters that its data may name, as its token says; None = any.
+    """
+
+    cluster: str | None = None
+    allowed: frozenset[str] | None = None
+
+    def check(self, cluster: str) -> None:
+        """Whether the sender may bring data of this cluster.
+
+        >>> Sender("eu-1", frozenset({"eu-1"})).check("us-2")
+        Traceback (most recent call last):
+        ingest.errors.ClusterForbiddenError: cluster 'us-2' is not one ...
+
+        Raises:
+            ClusterForbiddenError: its token says otherwise.
+        """
+        if self.allowed is not None and cluster not in self.allowed:
+            raise ClusterForbiddenError(cluster, sorted(self.allowed))
+
+
+ANYONE = Sender()
+"""Names its cluster in the data, and may name any."""
