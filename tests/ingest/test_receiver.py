@@ -15,6 +15,7 @@ from ingest.errors import (
     TooManySeriesError,
 )
 from ingest.receiver_id import receiver_id
+from ingest.sender import Sender
 from lake import Lake
 
 UP = [("__name__", "up"), ("cluster", "eu")]
@@ -315,7 +316,7 @@ def test_a_cluster_name_that_no_record_can_hold_is_refused(open_receiver, send, 
     receiver = open_receiver()
     raw = body(([("__name__", "up")], [(now_ms, 1.0)])) if wire == "write_samples" else b"[]"
     with pytest.raises(InvalidLabelsError, match="70000 bytes, at most 65535"):
-        getattr(receiver, wire)(raw, "x" * 70_000)
+        getattr(receiver, wire)(raw, Sender("x" * 70_000))
     assert send(receiver, 1.0) == 1
 
 
