@@ -21,6 +21,7 @@ from ingest.errors import (
     IngestError,
     LogError,
     OverloadedError,
+    SeriesLimitError,
     SourceError,
     UnauthorizedError,
     UnsupportedProtocolError,
@@ -51,6 +52,7 @@ RETRY_AFTER_SECONDS = 5
 
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
     ClusterForbiddenError: (403, "cluster not allowed"),
+    SeriesLimitError: (429, "too many series"),
     UnauthorizedError: (401, "unauthorized"),
     BadRequestError: (400, "bad request"),
     UnsupportedProtocolError: (415, "unsupported protocol"),
@@ -88,9 +90,11 @@ def status_of(error: Exception) -> tuple[int, str]:
     return 500, "internal error"
 
 
-def problem(status: int, title: str, detail: str) -> JSONResponse:
+def problem(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """A problem document. The title is stable and names the kind; the detail is for people."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
     return JSONResponse(
         {
             "type": f"urn:fleetlake:{title.replace(' ', '-')}",
@@ -99,7 +103,7 @@ def problem(status: int, title: str, detail: str) -> JSONResponse:
             "detail": detail,
         },
         status_code=status,
-        headers=headers,
+        headers={**(headers or {}), **retry},
         media_type="application/problem+json",
     )
 

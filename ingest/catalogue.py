@@ -1,53 +1,60 @@
-"""The series a receiver knows: numbered, ordered as the lake sorts them, described once.
+"""The series a receiver knows: numbered, so that a sample is three numbers until it is written.
 
-A number is a place in a few flat arrays, so that a flush of millions of samples touches no Python
-object per sample. Numbers live as long as the process; the lake knows series by `series_id`.
+A number is a place in a few flat arrays; nothing here is an object per sample, and per series only
+the bytes of its labels are (about 400 bytes a series in all). Numbers live as long as the process
+and the series: one that is idle is forgotten, and its number given to another once nothing in
+flight can mean the old one. The lake knows series by `series_id`.
 """
 
 import threading
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ingest.errors import TooManySeriesError
-from ingest.remote_write.decode import KINDS
-from ingest.remote_write.message import Metadata
-from ingest.series import Series, kind_by_name
-from lake.schema import ENTITY_COLUMNS, SERIES
+from ingest.errors import InvalidLabelsError, TooManySeriesError
+from ingest.families import Families, Metadata, members
+from ingest.keys import ABSENT, KeyTable, Numbers
+from ingest.ledger import Ledger
+from ingest.names import Names
+from ingest.naming import Named
+from ingest.series import Series, pairs_of
+from ingest.series_rows import series_rows
 
 Ints = npt.NDArray[np.int64]
-NEVER = np.iinfo(np.int64).max
-
-
-PART_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
-"""What a series' name has beyond its family's."""
 
 KEYS_A_SERIES = 2
-"""A sender names a series by the same bytes each time; two of a pair of replicas may differ. Keys
+"""A sender names a series by the same bytes each time; two of a pair of replicas differ. Keys
 beyond that are not remembered: their series are then identified anew with each request."""
 
-MAX_FAMILIES, MAX_HELP = 100_000, 1024
-"""Descriptions kept, and characters of each help text: 100 MB at the very worst."""
-
-UNBOUNDED = 1 << 31
+UNBOUNDED = (1 << 31) - 1
 """Numbers of series are 32 bits."""
+
+MAX_REPLICAS = 10_000
+"""Names of replicas kept; a pair has two."""
+
+DROPPED, OVER_LIMIT = -2, -3
+"""In place of a number: left out by a relabelling rule; refused, the cluster has too many."""
+
+_FIRST_ROOM = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Per series number, what `samples` rows of it hold; `rank` is its place in the sort order."""
+    """Per series number, what `samples` rows of it hold; the names of clusters and metrics by code.
+
+    `cluster_rank` and `metric_rank` give the place of a code's name in the order of names.
+    """
 
     clusters: pa.Array
-    cluster_code: Ints
+    cluster_code: Numbers
+    cluster_rank: Ints
     metrics: pa.Array
-    metric_code: Ints
+    metric_code: Numbers
+    metric_rank: Ints
     series_id: Ints
-    rank: Ints
 
 
 class Catalogue:
@@ -55,214 +62,241 @@ class Catalogue:
 
     Args:
         max_series: series beyond this are refused; it may be set later.
+        max_of_cluster: series of one cluster beyond this are not numbered; it may be set later.
     """
 
-    def __init__(self, max_series: int = UNBOUNDED) -> None:
+    def __init__(self, max_series: int = UNBOUNDED, max_of_cluster: int = UNBOUNDED) -> None:
         self.max_series = max_series
+        self.max_of_cluster = max_of_cluster
+        self.keys = KeyTable()
         self._lock = threading.RLock()
-        self._by_key: dict[str | None, dict[bytes, int]] = {}
-        self._n_keys = 0
-        self._by_id: dict[int, int] = {}
-        self._series: list[Series] = []
-        self._by_metric: dict[str, list[int]] = defaultdict(list)
-        self._cluster_names: dict[str, int] = {}
-        self._cluster_codes = np.zeros(1024, np.int32)
-        self._families: dict[tuple[str | None, str], Metadata] = {}
-        self._columns: Columns | None = None
-        self._described = 0
-        self._redescribed: dict[int, int] = {}
-        self._first_written = np.empty(0, np.int64)
-        self._last_written = np.empty(0, np.int64)
+        self._by_id = KeyTable()
+        self._labels: list[bytes] = []
+        self._clusters, self._metrics = Names(), Names()
+        self._replicas = Names()
+        self._id = np.empty(_FIRST_ROOM, np.int64)
+        self._cluster = np.zeros(_FIRST_ROOM, np.int32)
+        self._metric = np.zeros(_FIRST_ROOM, np.int32)
+        self._active_at = np.zeros(_FIRST_ROOM, np.int64)
+        self._started_ms = np.zeros(_FIRST_ROOM, np.int64)
+        self._alive = np.zeros(_FIRST_ROOM, np.bool_)
+        self._n_alive = 0
+        self._of_cluster: dict[int, int] = {}
+        self._free: list[int] = []
+        self._resting: list[tuple[int, Ints]] = []
+        self._families = Families()
+        self.ledger = Ledger()
 
     def __len__(self) -> int:
-        return len(self._series)
+        return self._n_alive
 
-    def find(self, keys: list[bytes], default_cluster: str | None) -> list[int | None]:
-        """The number of each key as sent, None where it was never seen."""
-        known = self._by_key.get(default_cluster, {})
-        return list(map(known.get, keys))
-
-    def add(self, key: bytes, default_cluster: str | None, series: Series) -> int:
-        """Number the series and remember the bytes by which its sender names it.
+    def number(self, series: Series) -> int:
+        """The series' number; a new one if need be.
 
         Raises:
             TooManySeriesError: it is new, and no more fit.
         """
-        with self._lock:
-            number = self.number(series)
-            if self._n_keys < KEYS_A_SERIES * self.max_series:
-                keys = self._by_key.setdefault(default_cluster, {})
-                self._n_keys += key not in keys
-                keys[key] = number
-            return number
+        return int(self.number_all(Named.of([series]), 0)[0])
 
-    def number(self, series: Series) -> int:
-        """The series' number; a new one if need be."""
+    def number_all(self, named: Named, now_us: int) -> Numbers:
+        """The numbers of series; `OVER_LIMIT` for new ones of a cluster that has too many.
+
+        Raises:
+            TooManySeriesError: some are new, and no more fit; none was added.
+        """
+        keys = np.zeros((len(named.ids), 2), np.uint64)
+        keys[:, 0] = named.ids.view(np.uint64)
         with self._lock:
-            number = self._by_id.get(series.series_id)
-            if number is None:
-                number = len(self._series)
-                if number >= self.max_series:
-                    raise TooManySeriesError(self.max_series)
-                self._series.append(series)
-                self._by_metric[series.metric].append(number)
-                if number == len(self._cluster_codes):
-                    self._cluster_codes = np.resize(self._cluster_codes, 2 * number)
-                code = self._cluster_names.setdefault(series.cluster, len(self._cluster_names))
-                self._cluster_codes[number] = code
-                self._by_id[series.series_id] = number
-                self._columns = None
-            return number
+            numbers, _, missing = self._by_id.find(keys)
+            if not missing:
+                return numbers
+            # One id may be among the new ones twice.
+            _, first = np.unique(named.ids, return_index=True)
+            new = first[numbers[first] == ABSENT]
+            if self._n_alive + len(new) > self.max_series:
+                raise TooManySeriesError(self.max_series)
+            added = np.fromiter(
+                (self._add(named, place, now_us) for place in new.tolist()), np.int32, len(new)
+            )
+            kept = added >= 0
+            self._by_id.add(keys[new[kept]], added[kept], np.zeros(int(kept.sum()), np.int32))
+            numbers, _, missing = self._by_id.find(keys)
+        if missing:
+            numbers[numbers == ABSENT] = OVER_LIMIT
+        return numbers
+
+    def remember(self, keys: npt.NDArray[np.uint64], numbers: Numbers, tags: Numbers) -> None:
+        """Remember the keys by which a sender names these series, as far as there is room."""
+        with self._lock:
+            # A series may have been forgotten since it was numbered: its key must not be known.
+            kept = (numbers < 0) | self._alive[numbers]
+            if len(self.keys) + len(keys) <= KEYS_A_SERIES * self.max_series:
+                self.keys.add(keys[kept], numbers[kept], tags[kept])
+
+    def _add(self, named: Named, place: int, now_us: int) -> int:
+        cluster = self._clusters.code(named.clusters[place])
+        of_cluster = self._of_cluster.get(cluster, 0)
+        if of_cluster >= self.max_of_cluster:
+            return OVER_LIMIT
+        if self._free:
+            number = self._free.pop()
+            self._labels[number] = named.labels[place]
+        else:
+            number = len(self._labels)
+            self._labels.append(named.labels[place])
+            if number == len(self._id):
+                self._grow()
+        self._id[number] = named.ids[place]
+        self._cluster[number] = cluster
+        self._metric[number] = self._metrics.code(named.metrics[place])
+        self.ledger.begin(number)
+        self._active_at[number], self._started_ms[number] = now_us, 0
+        self._alive[number] = True
+        self._n_alive += 1
+        self._of_cluster[cluster] = of_cluster + 1
+        return number
+
+    def _grow(self) -> None:
+        """Twice the room. Arrays that others hold stay right for the numbers that they know."""
+        for name in (
+            "_id", "_cluster", "_metric", "_active_at", "_started_ms", "_alive",
+        ):  # fmt: skip
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate([old, np.zeros(len(old), old.dtype)]))
 
     def describe(
         self, metadata: Sequence[Metadata], clusters: Sequence[str | None] = (None,)
     ) -> None:
-        """Take notice of what metric families are in these clusters; changed ones are written.
-
-        What is told of no cluster (None) stands in where a cluster has no word of its own. The
-        first one stays: senders that differ would have each other's series written at every turn.
-        """
+        """Take notice of what metric families are in these clusters; changed ones are written."""
         with self._lock:
-            changed = [
-                (cluster, one.family)
-                for cluster in clusters
-                for one in metadata
-                if self._learn(cluster, one)
-            ]
+            changed = self._families.learn(metadata, clusters)
             if not changed:
                 return
-            self._described += 1
+            chosen = np.zeros(len(self._alive), np.bool_)
             for cluster, family in changed:
-                for suffix in ("", *PART_SUFFIXES):
-                    for number in self._by_metric.get(family + suffix, ()):
-                        if cluster in (None, self._series[number].cluster):
-                            self._redescribed[number] = self._described
+                whose = None if cluster is None else self._clusters.find(cluster.encode())
+                for metric in members(family):
+                    chosen |= self._of(self._metrics.find(metric.encode()), cluster is None, whose)
+            self.ledger.redescribe(np.flatnonzero(chosen & self._alive))
 
-    def _learn(self, cluster: str | None, metadata: Metadata) -> bool:
-        """Keep a description; whether it is worth writing its series again.
+    def _of(
+        self, metric: int | None, everywhere: bool, cluster: int | None
+    ) -> npt.NDArray[np.bool_]:
+        """Which series are of a metric, in one cluster or in all."""
+        if metric is None or (cluster is None and not everywhere):
+            return np.zeros(len(self._alive), np.bool_)
+        of_metric: npt.NDArray[np.bool_] = self._metric == metric
+        return of_metric if everywhere else of_metric & (self._cluster == cluster)
 
-        Another help text alone is not.
+    def replica_tag(self, replica: str) -> int:
+        """A number above 0 for the name of a replica.
+
+        Raises:
+            InvalidLabelsError: it is new, and there are too many already.
         """
-        key = (cluster, metadata.family)
-        known = self._families.get(key)
-        if known == metadata or (known is not None and cluster is None):
-            return False
-        if known is None and len(self._families) >= MAX_FAMILIES:
-            return False
-        self._families[key] = replace(metadata, help=metadata.help[:MAX_HELP])
-        return known is None or (known.kind, known.unit) != (metadata.kind, metadata.unit)
+        with self._lock:
+            name = replica.encode()
+            if self._replicas.find(name) is None and len(self._replicas) >= MAX_REPLICAS:
+                raise InvalidLabelsError(
+                    f"of replica {replica[:80]!r}", f"more than {MAX_REPLICAS} replicas are known"
+                )
+            return self._replicas.code(name) + 1
+
+    def senders(self, numbers: Numbers, tags: Numbers) -> dict[tuple[int, int], tuple[str, str]]:
+        """By (code of the cluster, tag), the cluster and replica of these series."""
+        pairs = np.unique(np.stack([self._cluster[numbers], tags]), axis=1).T.tolist()
+        return {(code, tag): (self._clusters[code], self._replicas[tag - 1]) for code, tag in pairs}
+
+    def cluster_codes(self, numbers: Numbers) -> Numbers:
+        """A number for the cluster of each series."""
+        return self._cluster[numbers]
+
+    def cluster_of(self, number: int) -> str:
+        """The cluster of a series."""
+        return self._clusters[int(self._cluster[number])]
+
+    def metric_of(self, number: int) -> str:
+        """The metric of a series."""
+        return self._metrics[int(self._metric[number])]
 
     def name(self, number: int) -> str:
         """The series as a person would write it."""
-        return str(self._series[number])
+        pairs = dict(pairs_of(self._labels[number]))
+        metric = pairs.pop("__name__")
+        return metric + "{" + ", ".join(f'{k}="{v}"' for k, v in pairs.items()) + "}"
 
-    def count_by_cluster(self, numbers: npt.NDArray[np.int32]) -> list[tuple[str, int]]:
+    def count_by_cluster(self, numbers: Numbers) -> list[tuple[str, int]]:
         """How many of these series numbers, repeats included, are of each cluster."""
+        counts = np.bincount(self._cluster[numbers]) if len(numbers) else np.zeros(0, int)
+        present = np.flatnonzero(counts).tolist()
+        return [(self._clusters[code], int(counts[code])) for code in present]
+
+    def active_by_cluster(self) -> dict[str, int]:
+        """How many series each cluster has."""
         with self._lock:
-            names, counts = list(self._cluster_names), np.bincount(self._cluster_codes[numbers])
-        return [(names[code], int(counts[code])) for code in np.flatnonzero(counts)]
+            return {self._clusters[code]: count for code, count in self._of_cluster.items()}
 
     def columns(self) -> Columns:
         """The arrays of all series, as of now."""
         with self._lock:
-            if self._columns is None:
-                self._columns = _columns(self._series)
-                grown = len(self._series) - len(self._last_written)
-                self._first_written = np.append(self._first_written, np.full(grown, NEVER))
-                self._last_written = np.append(self._last_written, np.full(grown, -1))
-            return self._columns
-
-    def due(self, numbers: Ints, first_us: Ints, last_us: Ints) -> npt.NDArray[np.bool_]:
-        """Which of these series need a row in `series`.
-
-        A series is written when it is new, seen on a later day than written, earlier than written,
-        or described differently: `last_seen` in the lake is exact to the day, at one row a day.
-        """
-        day = 86_400_000_000
-        with self._lock:
-            due = last_us // day > self._last_written[numbers] // day
-            due |= first_us < self._first_written[numbers]
-            if self._redescribed:
-                due |= np.isin(numbers, np.fromiter(self._redescribed, np.int64))
-            return due
-
-    def described(self) -> int:
-        """How often descriptions have changed: ask before `rows`, for `mark_written` after it."""
-        return self._described
-
-    def mark_written(self, numbers: Ints, first_us: Ints, last_us: Ints, described: int) -> None:
-        """Remember that rows for these series, made after `described`, are in the lake."""
-        with self._lock:
-            for number in numbers.tolist() if self._redescribed else ():
-                # A description that came while the rows were written is still to be written.
-                if self._redescribed.get(number, described + 1) <= described:
-                    del self._redescribed[number]
-            self._first_written[numbers] = np.minimum(self._first_written[numbers], first_us)
-            self._last_written[numbers] = np.maximum(self._last_written[numbers], last_us)
+            clusters, cluster_rank = self._clusters.ordered()
+            metrics, metric_rank = self._metrics.ordered()
+            return Columns(
+                clusters, self._cluster, cluster_rank, metrics, self._metric, metric_rank, self._id
+            )
 
     def rows(self, numbers: Ints, first_us: Ints, last_us: Ints) -> pa.Table:
         """Rows of the table `series`."""
         with self._lock:
-            chosen = [self._series[number] for number in numbers]
-            about = [self._about(series.cluster, series.metric) for series in chosen]
-        columns = {
-            "cluster": [series.cluster for series in chosen],
-            "metric": [series.metric for series in chosen],
-            "series_id": [series.series_id for series in chosen],
-            "labels": [list(series.labels) for series in chosen],
-            "kind": [kind for kind, _, _ in about],
-            "unit": [unit for _, unit, _ in about],
-            "help": [text for _, _, text in about],
-            "first_seen": first_us,
-            "last_seen": last_us,
-        }
-        for name in ENTITY_COLUMNS:
-            columns[name] = [series.entity.get(name) for series in chosen]
-        return pa.table(
-            [pa.array(columns[field.name], field.type) for field in SERIES.schema],
-            schema=SERIES.schema,
-        )
+            chosen = numbers.tolist()
+            labels = [self._labels[number] for number in chosen]
+            clusters = [self._clusters[code] for code in self._cluster[numbers].tolist()]
+            metrics = [self._metrics[code] for code in self._metric[numbers].tolist()]
+            named = list(zip(clusters, metrics, strict=True))
+            described = {one: self._families.describe(*one) for one in set(named)}
+            about = [described[one] for one in named]
+        return series_rows(self._id[numbers], labels, clusters, metrics, about, first_us, last_us)
 
-    def _about(self, cluster: str, metric: str) -> tuple[str, str | None, str | None]:
-        names = (metric, *_family_names(metric))
-        for key in [(whose, name) for whose in (cluster, None) for name in names]:
-            family = self._families.get(key)
-            if family is not None and family.kind in KINDS:
-                kind = KINDS[family.kind]
-                # A histogram's and a summary's parts are counters, whatever the family is called.
-                if kind in {"histogram", "summary"}:
-                    kind = kind_by_name(metric)
-                return kind, family.unit or None, family.help or None
-        return kind_by_name(metric), None, None
+    def mark_active(self, numbers: Ints, now_us: int) -> None:
+        """Note that these series have sent something by now."""
+        with self._lock:
+            self._active_at[numbers] = now_us
 
+    def note_starts(self, numbers: Ints, starts_ms: Ints) -> npt.NDArray[np.bool_]:
+        """Which of these counters began anew, for all that was said before; from now on it was."""
+        with self._lock:
+            news: npt.NDArray[np.bool_] = self._started_ms[numbers] != starts_ms
+            self._started_ms[numbers] = starts_ms
+            return news
 
-def _family_names(metric: str) -> set[str]:
-    names = {metric}
-    for suffix in PART_SUFFIXES:
-        names.add(metric.removesuffix(suffix))
-    return names
+    def forget(self, before_us: int, ticket: int) -> int:
+        """Forget series that have sent nothing since; how many.
 
+        Args:
+            before_us: the receiver's clock.
+            ticket: requests that began before this one may still bring samples of them; their
+                numbers rest until `release` is told that those are through.
+        """
+        with self._lock:
+            gone = self._alive & (self._active_at < before_us)
+            numbers = np.flatnonzero(gone)
+            if not len(numbers):
+                return 0
+            self._alive[numbers] = False
+            self._n_alive -= len(numbers)
+            for code, count in enumerate(np.bincount(self._cluster[numbers]).tolist()):
+                if count:
+                    self._of_cluster[code] -= count
+            self._by_id.remove(gone)
+            self.keys.remove(gone)
+            self._resting.append((ticket, numbers))
+            return len(numbers)
 
-def _columns(series: list[Series]) -> Columns:
-    clusters, cluster_code = _codes([s.cluster for s in series])
-    metrics, metric_code = _codes([s.metric for s in series])
-    series_id = np.fromiter((s.series_id for s in series), np.int64, len(series))
-    rank = np.empty(len(series), np.int64)
-    rank[np.lexsort((series_id, metric_code, cluster_code))] = np.arange(len(series))
-    return Columns(
-        clusters=clusters,
-        cluster_code=cluster_code,
-        metrics=metrics,
-        metric_code=metric_code,
-        series_id=series_id,
-        rank=rank,
-    )
-
-
-def _codes(names: list[str]) -> tuple[pa.Array, Ints]:
-    """The distinct names in order, and the place of each name among them."""
-    encoded = pa.array(names, pa.string()).dictionary_encode()
-    order = np.asarray(pc.sort_indices(encoded.dictionary))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return encoded.dictionary.take(pa.array(order)), place[np.asarray(encoded.indices)]
+    def release(self, ticket: int) -> None:
+        """Give numbers away again that were forgotten by `ticket`: nothing in flight means them."""
+        with self._lock:
+            while self._resting and self._resting[0][0] <= ticket:
+                numbers = self._resting.pop(0)[1].tolist()
+                self._free.extend(numbers)
+                for number in numbers:
+                    self._labels[number] = b""

@@ -3,28 +3,37 @@
 * IngestError
   * BadRequestError            the sender must not send this again as it is (400)
     * MalformedBodyError         not snappy, not the announced message, not JSON
+      * ExpositionError            a line that is no text or OpenMetrics exposition
     * InvalidLabelsError         a label set without a metric name, with duplicates, not UTF-8 …
     * ClusterMissingError        nothing says which cluster the data is of
     * ClusterForbiddenError      a cluster that the sender's token does not allow (403)
     * TimestampError             beyond the configured future or past
-    * UnsupportedSampleError     a known part of the message that is not stored (native histograms)
+    * UnsupportedSampleError     a known part of the message that is not stored
+    * InvalidHistogramError      a native histogram that contradicts itself, or is too large
     * InvalidEventError          an event without the fields that identify it
+  * SeriesLimitError           a cluster has as many series as it may (429)
   * UnauthorizedError          no token that is known (401)
   * UnsupportedProtocolError   a content type or encoding that is not understood (415)
   * BodyTooLargeError          the body, packed or unpacked, is over the limit (413)
     * TooManyEntriesError        it holds more series or descriptions than one request may
   * OverloadedError            memory is at its ceiling, try again later (503)
     * TooManySeriesError         no more series fit; known ones are still taken
+    * TooManyClustersError       no more clusters with replicas fit; known ones are still taken
   * LogError                   the write-ahead log cannot be written (503)
     * LogCorruptError            a log segment is damaged before its end
     * LogLockedError             another receiver uses this log
     * LogVersionError            a newer version wrote this log
-  * SourceError                a Prometheus that is pulled from did not answer as it should
+  * SourceError                a server that is fetched from did not answer as it should
+    * AnswerTooLargeError        it has more to say than it, or we, can take at once
+    * ApiServerError             a Kubernetes API server refused, with its status
 """
 
 
 class IngestError(Exception):
     """Base of all errors of this package."""
+
+    reason = "other"
+    """Short name of the rule that was broken, for counters."""
 
 
 class BadRequestError(IngestError):
@@ -34,9 +43,23 @@ class BadRequestError(IngestError):
 class MalformedBodyError(BadRequestError):
     """The body is not what its headers announce."""
 
+    reason = "malformed"
+
+
+class ExpositionError(MalformedBodyError):
+    """A line that is no text or OpenMetrics exposition."""
+
+    def __init__(self, line: int, text: bytes, rule: str) -> None:
+        self.line = line
+        self.rule = rule
+        shown = text[:120].decode(errors="replace")
+        super().__init__(f"line {line} {shown!r}: {rule}")
+
 
 class InvalidLabelsError(BadRequestError):
     """A series whose labels break a rule of the data model."""
+
+    reason = "labels"
 
     def __init__(self, labels: object, rule: str) -> None:
         self.labels = labels
@@ -46,6 +69,8 @@ class InvalidLabelsError(BadRequestError):
 
 class ClusterMissingError(BadRequestError):
     """A series or event that belongs to no cluster."""
+
+    reason = "cluster missing"
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -57,6 +82,8 @@ class ClusterMissingError(BadRequestError):
 class ClusterForbiddenError(BadRequestError):
     """The sender's token does not allow this cluster."""
 
+    reason = "cluster not allowed"
+
     def __init__(self, cluster: str, allowed: list[str]) -> None:
         self.cluster = cluster
         self.allowed = allowed
@@ -66,8 +93,24 @@ class ClusterForbiddenError(BadRequestError):
         )
 
 
+class SeriesLimitError(IngestError):
+    """A cluster has as many series as it may; those that it has are still taken."""
+
+    reason = "too many series"
+
+    def __init__(self, cluster: str, limit: int) -> None:
+        self.cluster = cluster
+        self.limit = limit
+        super().__init__(
+            f"cluster {cluster!r} has {limit} active series and may have no more "
+            "(`ingest.max_series_per_cluster`): drop labels that vary, or raise it"
+        )
+
+
 class UnauthorizedError(IngestError):
     """The request has no token that is known."""
+
+    reason = "unauthorized"
 
     def __init__(self) -> None:
         super().__init__(
@@ -78,22 +121,41 @@ class UnauthorizedError(IngestError):
 class TimestampError(BadRequestError):
     """A time that cannot be right."""
 
-    def __init__(self, series: str, milliseconds: int, rule: str) -> None:
+    def __init__(self, series: str, milliseconds: int, rule: str, reason: str = "time") -> None:
         self.series = series
         self.milliseconds = milliseconds
+        self.reason = reason
         super().__init__(f"series {series}: timestamp {milliseconds} ms {rule}")
 
 
 class UnsupportedSampleError(BadRequestError):
     """A known kind of sample that would be lost if it were accepted."""
 
+    reason = "histogram"
+
+
+class InvalidHistogramError(BadRequestError):
+    """A native histogram that contradicts itself, or has more buckets than are taken."""
+
+    reason = "histogram"
+
+    def __init__(self, time_ms: int | None, rule: str) -> None:
+        self.time_ms = time_ms
+        self.rule = rule
+        when = "" if time_ms is None else f" of {time_ms} ms"
+        super().__init__(f"native histogram{when}: {rule}")
+
 
 class InvalidEventError(BadRequestError):
     """An event that lacks what identifies it."""
 
+    reason = "event"
+
 
 class UnsupportedProtocolError(IngestError):
     """The content type or encoding is not understood."""
+
+    reason = "protocol"
 
     def __init__(self, header: str, value: str, accepted: str) -> None:
         self.header = header
@@ -103,6 +165,8 @@ class UnsupportedProtocolError(IngestError):
 
 class BodyTooLargeError(IngestError):
     """The body is over the limit."""
+
+    reason = "too large"
 
     def __init__(self, size: int, limit: int, what: str = "body") -> None:
         self.size = size
@@ -126,6 +190,8 @@ class TooManyEntriesError(BodyTooLargeError):
 class OverloadedError(IngestError):
     """Memory is at its ceiling; the same request will be accepted later."""
 
+    reason = "overloaded"
+
     def __init__(self, waiting: int, limit: int, retry_after: int) -> None:
         self.waiting = waiting
         self.limit = limit
@@ -147,8 +213,22 @@ class TooManySeriesError(OverloadedError):
         )
 
 
+class TooManyClustersError(OverloadedError):
+    """The receiver tracks the replicas of as many clusters as it may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        IngestError.__init__(
+            self,
+            f"replicas of {limit} clusters are tracked and no more are accepted: raise "
+            "`ingest.ha.max_clusters`, or send to another receiver",
+        )
+
+
 class LogError(IngestError):
     """The write-ahead log cannot be written, so nothing can be acknowledged."""
+
+    reason = "log"
 
 
 class LogCorruptError(LogError):
@@ -185,9 +265,29 @@ class LogLockedError(LogError):
 
 
 class SourceError(IngestError):
-    """A source that is pulled from did not answer as it should."""
+    """A server that is fetched from did not answer as it should."""
 
     def __init__(self, url: str, problem: str) -> None:
         self.url = url
         self.problem = problem
         super().__init__(f"source {url}: {problem}")
+
+
+class ApiServerError(SourceError):
+    """A Kubernetes API server answered, but not with what was asked for.
+
+    Attributes:
+        status: its HTTP status.
+        retry_after: seconds it asks us to wait, if it does.
+    """
+
+    def __init__(
+        self, url: str, status: int, problem: str, retry_after: float | None = None
+    ) -> None:
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(url, f"status {status}: {problem}")
+
+
+class AnswerTooLargeError(SourceError):
+    """The source has more to say than it, or we, can take at once: ask for less."""

@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeAlias
 
+BAD_REQUEST, TOO_MANY = 400, 429
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -19,6 +21,11 @@ class Refusal:
     count: int
     status: int
     message: str
+
+    @property
+    def title(self) -> str:
+        """What kind of refusal it is, as the API's problem documents say."""
+        return "too many series" if self.status == TOO_MANY else "bad request"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ the crash and the repeat would forget what the log knew.
 """
 
 import logging
-import os
 import struct
 import threading
 import zlib
@@ -19,7 +18,7 @@ from pathlib import Path
 import xxhash
 
 from ingest.outcome import Outcome, Refusal, Written, settled
-from lake.parquet import sync
+from lake.parquet import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -82,13 +81,7 @@ class RecentRequests:
                 if isinstance(outcome, Written)
             ]
         data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
-        new = path.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(data + _CRC.pack(zlib.crc32(data)))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        sync(path.parent)
+        replace_file(path, data + _CRC.pack(zlib.crc32(data)))
 
     def load(self, path: Path, now_us: int) -> None:
         """Take up what `save` left; a file that cannot be read is as none, and is reported."""

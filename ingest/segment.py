@@ -2,7 +2,7 @@
 
     magic 6 B │ version u16 │ salt u32 │ crc32 u32                              head; then records:
     magic u32 │ length u32 │ crc32 u32 │ position u64 │ group u64 │ time µs i64 │ kind u8
-    │ cluster length u16 │ cluster │ payload
+    │ key 16 B │ cluster length u16 │ cluster │ payload
 
 `length` counts the bytes after a record's checksum, which covers them and begins with the salt;
 little-endian. The salt is drawn for each segment: no sender can write a payload that looks like a
@@ -19,12 +19,12 @@ from pathlib import Path
 
 from ingest.errors import LogCorruptError, LogVersionError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _HEAD = struct.Struct("<6sHI")
 _CRC = struct.Struct("<I")
 _FRAME = struct.Struct("<4sII")
-_HEADER = struct.Struct("<QQqBH")
+_HEADER = struct.Struct("<QQqB16sH")
 _MAGIC = b"FLWAL\n"
 _RECORD = b"\xf5REC"
 HEAD_BYTES = _HEAD.size + _CRC.size
@@ -32,16 +32,47 @@ MAX_CLUSTER_BYTES = 0xFFFF
 """Its length is a u16 in the record."""
 
 
+KEY_BYTES = 16
+
+
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One acknowledged request. `kind` tells the reader how to decode `payload`."""
+class Entry:
+    """What is to be logged of one request.
+
+    Attributes:
+        kind: how to decode the payload, 0–255.
+        cluster: context that the payload lacks, at most `MAX_CLUSTER_BYTES` of UTF-8.
+        key: `KEY_BYTES` by which the request is known when it is sent again.
+        payload: what is to be stored of it.
+        time_us: when it was received, µs since 1970.
+    """
+
+    kind: int
+    cluster: str
+    key: bytes
+    payload: bytes
+    time_us: int
+
+    def check(self) -> None:
+        """Whether it fits into a record.
+
+        Raises:
+            ValueError: it does not.
+        """
+        size = len(self.cluster.encode())
+        if size > MAX_CLUSTER_BYTES or not 0 <= self.kind <= 0xFF or len(self.key) != KEY_BYTES:
+            raise ValueError(
+                f"kind {self.kind}, a key of {len(self.key)} bytes or a cluster name of {size} "
+                "bytes does not fit"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Entry):
+    """An entry as it stands in the log."""
 
     position: int
     group: int
-    time_us: int
-    kind: int
-    cluster: str
-    payload: bytes
 
 
 def new_salt() -> int:
@@ -55,12 +86,12 @@ def head(salt: int) -> bytes:
     return plain + _CRC.pack(zlib.crc32(plain))
 
 
-def encode(
-    salt: int, position: int, group: int, time_us: int, kind: int, cluster: bytes, payload: bytes
-) -> bytes:
+def encode(salt: int, position: int, group: int, entry: Entry) -> bytes:
     """A record as bytes."""
-    body = _HEADER.pack(position, group, time_us, kind, len(cluster)) + cluster + payload
-    return _FRAME.pack(_RECORD, len(body), zlib.crc32(body, salt)) + body
+    cluster = entry.cluster.encode()
+    head = _HEADER.pack(position, group, entry.time_us, entry.kind, entry.key, len(cluster))
+    body = b"".join((head, cluster, entry.payload))
+    return b"".join((_FRAME.pack(_RECORD, len(body), zlib.crc32(body, salt)), body))
 
 
 def first_position(path: Path) -> int:
@@ -133,7 +164,8 @@ def _record_at(data: bytes, offset: int, salt: int) -> tuple[Record, int] | None
     body = data[start : start + length]
     if zlib.crc32(body, salt) != checksum:
         return None
-    position, group, time_us, kind, cluster_length = _HEADER.unpack_from(body)
+    position, group, time_us, kind, key, cluster_length = _HEADER.unpack_from(body)
     payload_at = _HEADER.size + cluster_length
     cluster = body[_HEADER.size : payload_at].decode()
-    return Record(position, group, time_us, kind, cluster, body[payload_at:]), start + length
+    payload = body[payload_at:]
+    return Record(kind, cluster, key, payload, time_us, position, group), start + length

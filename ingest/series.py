@@ -1,44 +1,21 @@
 """Identity of a series: its canonical labels, its id, and the columns that name its entity."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import xxhash
 
+from ingest.entities import entity_of
 from ingest.errors import ClusterMissingError, InvalidLabelsError
+
+SEPARATOR = b"\xff"
+"""Between the texts of canonical labels: it occurs in no UTF-8."""
+
+_SEPARATOR_TEXT = SEPARATOR.decode("utf-8", "surrogateescape")
 
 METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
-
-# First label present wins. The right-hand sides are the names that kube-state-metrics, cAdvisor,
-# Istio and the workload mixins use for the same thing.
-ENTITY_LABELS: dict[str, tuple[str, ...]] = {
-    "namespace": ("namespace", "destination_workload_namespace", "exported_namespace"),
-    "workload": (
-        "workload",
-        "destination_workload",
-        "deployment",
-        "statefulset",
-        "daemonset",
-        "job_name",
-    ),
-    "pod": ("pod", "exported_pod"),
-    "container": ("container", "exported_container"),
-    "node": ("node", "exported_node"),
-    "service": ("service", "destination_service_name", "exported_service"),
-    "job": ("job",),
-    "instance": ("instance",),
-}
-
-# Pod names carry their owner: <deployment>-<replicaset hash>-<5>, <statefulset>-<ordinal>,
-# <daemonset>-<5>. Kubernetes draws hashes from this alphabet (no vowels), so names stay whole.
-_SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
-_POD_OWNER = (
-    re.compile(rf"(?P<owner>.+)-{_SAFE}{{6,10}}-{_SAFE}{{5}}\Z"),
-    re.compile(r"(?P<owner>.+)-\d{1,4}\Z"),
-    re.compile(rf"(?P<owner>.+)-{_SAFE}{{5}}\Z"),
-)
 
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
@@ -51,7 +28,16 @@ class Series:
     metric: str
     series_id: int
     labels: tuple[tuple[str, str], ...]
-    entity: Mapping[str, str]
+
+    @property
+    def canonical(self) -> bytes:
+        """Its labels as `ingest.naming` writes them."""
+        return b"".join(part.encode() + SEPARATOR for pair in self.labels for part in pair)
+
+    @property
+    def entity(self) -> dict[str, str]:
+        """What it is about: the entity columns that its labels give."""
+        return entity_of(dict(self.labels))
 
     def __str__(self) -> str:
         inner = ", ".join(f'{k}="{v}"' for k, v in self.labels if k != "__name__")
@@ -104,38 +90,24 @@ def identify(pairs: Iterable[tuple[str, str]], default_cluster: str | None = Non
         metric=metric,
         series_id=series_id(canonical),
         labels=canonical,
-        entity=entity_of(labels),
     )
 
 
+def pairs_of(canonical: bytes) -> Iterator[tuple[str, str]]:
+    """The labels that canonical bytes hold."""
+    texts = iter(canonical[:-1].decode("utf-8", "surrogateescape").split(_SEPARATOR_TEXT))
+    return zip(texts, texts, strict=True)
+
+
 def series_id(canonical: Iterable[tuple[str, str]]) -> int:
-    """Signed 64-bit xxh3 of sorted labels. 0xff separates: it occurs in no UTF-8 text."""
-    joined = b"\xff".join(part.encode() for pair in canonical for part in pair)
-    unsigned = xxhash.xxh3_64_intdigest(joined)
+    """Signed 64-bit xxh3 of sorted labels with separators between."""
+    return id_of(b"".join(part.encode() + SEPARATOR for pair in canonical for part in pair))
+
+
+def id_of(canonical: bytes) -> int:
+    """The same of labels in canonical bytes, whose last separator does not count."""
+    unsigned = xxhash.xxh3_64_intdigest(memoryview(canonical)[:-1])
     return unsigned - (1 << 64) if unsigned >> 63 else unsigned
-
-
-def entity_of(labels: Mapping[str, str]) -> dict[str, str]:
-    """The entity columns that labels give; the workload is read off the pod's name if need be.
-
-    >>> entity_of({"pod": "cart-7c9d8f6b54-x2v9k"})["workload"]
-    'cart'
-    >>> entity_of({"pod": "postgres-0"})["workload"]
-    'postgres'
-    """
-    found = {}
-    for column, names in ENTITY_LABELS.items():
-        for name in names:
-            if name in labels:
-                found[column] = labels[name]
-                break
-    if "workload" not in found and "pod" in found:
-        for pattern in _POD_OWNER:
-            match = pattern.match(found["pod"])
-            if match:
-                found["workload"] = match["owner"]
-                break
-    return found
 
 
 def kind_by_name(metric: str) -> str:

@@ -1,12 +1,20 @@
 """What a receiver may hold and accept."""
 
 import hmac
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ingest.errors import UnauthorizedError
+from ingest.relabel import apply
+from ingest.relabel_rule import RelabelRule
+from ingest.remote_write.scan import Bounds
+from ingest.replicas import HaSettings
+from ingest.rules import Elect, LabelLimits, Rules
 from ingest.sender import Sender
+from lake.timerange import EPOCH
 
 
 class Token(BaseModel):
@@ -55,11 +63,46 @@ class IngestSettings(BaseModel):
         description="descriptions of metrics in one request; beyond it: 413. Prometheus sends "
         "2,000",
     )
+    max_samples_per_request: int = Field(
+        1_000_000,
+        gt=0,
+        description="samples in one request, however few series; beyond it: 413",
+    )
+    max_labels: int = Field(
+        128, gt=0, description="labels of one series; one with more is refused (400)"
+    )
+    max_label_name_bytes: int = Field(
+        1024, gt=0, description="bytes of a label's name; a series with more is refused (400)"
+    )
+    max_label_value_bytes: int = Field(
+        4096, gt=0, description="bytes of a label's value; a series with more is refused (400)"
+    )
+    max_series_per_cluster: int | None = Field(
+        None,
+        gt=0,
+        description="active series of one cluster; new ones beyond it are refused (429), those "
+        "that it has are taken; unset = as many as `max_series`",
+    )
+    forget_after: timedelta = Field(
+        timedelta(hours=3),
+        gt=timedelta(0),
+        description="a series that brings nothing for so long is no longer active; it costs no "
+        "memory until it comes back. Nothing is taken from the lake",
+    )
+    relabel: tuple[RelabelRule, ...] = Field(
+        (),
+        description="Prometheus' relabel_config, in order, for every series of every wire, once it "
+        "has its cluster",
+    )
+    ha: HaSettings = Field(
+        default_factory=HaSettings,
+        description="pairs of Prometheus servers that send the same series",
+    )
     max_series: int = Field(
         2_000_000,
         gt=0,
-        description="series known at a time, at about 1 kB each; beyond it requests with new ones "
-        "get 503, those of known ones are taken",
+        description="active series at a time, at about 0.5 kB each; beyond it requests with new "
+        "ones get 503, those of known ones are taken",
     )
     max_buffered_samples: int = Field(
         4_000_000,
@@ -100,3 +143,33 @@ class IngestSettings(BaseModel):
         if sender.cluster is not None:
             sender.check(sender.cluster)
         return sender
+
+    def rules(self, sender: Sender, elect: Elect, now_us: int, *, stated: bool) -> Rules:
+        """What a request is judged by that is received now."""
+        now = EPOCH + timedelta(microseconds=now_us)
+        return replace(
+            self.replay_rules(sender, stated=stated),
+            earliest=EPOCH if self.max_age is None else now - self.max_age,
+            latest=now + self.max_future,
+            bounds=Bounds(
+                self.max_series_per_request,
+                self.max_samples_per_request,
+                self.max_metadata_per_request,
+                self.max_body_bytes,
+            ),
+            labels=LabelLimits(
+                self.max_labels, self.max_label_name_bytes, self.max_label_value_bytes
+            ),
+            elect=elect if self.ha.enabled else None,
+            max_bytes=self.max_body_bytes,
+            now_us=now_us,
+        )
+
+    def replay_rules(self, sender: Sender, *, stated: bool) -> Rules:
+        """How a logged request is read again: what was acknowledged goes in, within any limits."""
+        return Rules(
+            sender=sender,
+            stated=stated,
+            relabel=partial(apply, self.relabel) if self.relabel else None,
+            replica_label=self.ha.replica_label if self.ha.enabled else "",
+        )

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from ingest import segment as layout
 from ingest.errors import LogCorruptError, LogError, LogLockedError
-from ingest.segment import MAX_CLUSTER_BYTES, Record, first_position
+from ingest.segment import Entry, Record, first_position
 from lake.parquet import sync
 
 MAX_GROUP = 1024
@@ -35,10 +35,7 @@ FAILURE_SECONDS = 60.0
 
 @dataclass(slots=True)
 class _Waiting:
-    time_us: int
-    kind: int
-    cluster: bytes
-    payload: bytes
+    entry: Entry
     stored: Callable[[int], None]
     done: "Future[int]"
 
@@ -79,21 +76,11 @@ class WriteAheadLog:
         self._thread = threading.Thread(target=self._write_for_ever, name="wal", daemon=True)
         self._thread.start()
 
-    def append(
-        self,
-        kind: int,
-        cluster: str,
-        payload: bytes,
-        time_us: int,
-        stored: Callable[[int], None],
-    ) -> "Future[int]":
-        """Log a record; the future gives its position once it is on disk.
+    def append(self, entry: Entry, stored: Callable[[int], None]) -> "Future[int]":
+        """Log an entry; the future gives its position once it is on disk.
 
         Args:
-            kind: how to decode it, 0–255.
-            cluster: context that the payload lacks, at most `MAX_CLUSTER_BYTES` of UTF-8.
-            payload: the record, as it came.
-            time_us: when it was received, µs since 1970.
+            entry: what to log.
             stored: called with the position after fsync and before the future resolves, in the
                 order of positions, from the log's own thread.
 
@@ -101,18 +88,16 @@ class WriteAheadLog:
         not in the log. It cannot be cancelled: what is handed in is written.
 
         Raises:
-            ValueError: the kind or the cluster does not fit into a record.
+            ValueError: the entry does not fit into a record.
         """
-        name = cluster.encode()
-        if len(name) > MAX_CLUSTER_BYTES or not 0 <= kind <= 0xFF:
-            raise ValueError(f"kind {kind} or a cluster name of {len(name)} bytes does not fit")
+        entry.check()
         done: Future[int] = Future()
         done.set_running_or_notify_cancel()
         with self._closing:
             if self._closed:
                 done.set_exception(LogError(f"the log in {self.folder} is closed"))
             else:
-                self._queue.put(_Waiting(time_us, kind, name, payload, stored, done))
+                self._queue.put(_Waiting(entry, stored, done))
         return done
 
     def replay(self) -> Iterator[Record]:
@@ -238,10 +223,7 @@ class WriteAheadLog:
     def _encode(self, group: list[_Waiting]) -> bytes:
         first = self._next
         records = [
-            layout.encode(
-                self._salt, first + i, first, item.time_us, item.kind, item.cluster, item.payload
-            )
-            for i, item in enumerate(group)
+            layout.encode(self._salt, first + i, first, item.entry) for i, item in enumerate(group)
         ]
         return b"".join(records if self._durable_bytes else [layout.head(self._salt), *records])
 

@@ -1,5 +1,9 @@
-"""The wires by the number that log records carry, and what a body of each becomes."""
+"""What log records hold, by the number that they carry, and what a body of each becomes.
 
+Every other wire is translated to one of these before it is logged.
+"""
+
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -9,41 +13,42 @@ from ingest.catalogue import Catalogue
 from ingest.errors import LogError
 from ingest.load import SAMPLE_BYTES
 from ingest.outcome import Written
-from ingest.remote_write import decode, message
-from ingest.remote_write.decode import EVERYTHING, Limits
+from ingest.remote_write import message
+from ingest.remote_write.decode import decode
+from ingest.rules import EVERYTHING, Rules
 from ingest.samples import SampleBatch
 
-REMOTE_WRITE, EVENTS = 1, 2
+REMOTE_WRITE, EVENTS, REMOTE_WRITE_2 = 1, 2, 3
 """Kinds of log records; numbers are for ever."""
 
-NO_LIMIT_BYTES = 1 << 32
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How a body is read.
-
-    Attributes:
-        default_cluster: cluster of data that names none.
-        stated: whether the request itself says that it is of this cluster.
-        max_bytes: what it may unpack to.
-        limits: what it may hold.
-    """
-
-    default_cluster: str | None = None
-    stated: bool = False
-    max_bytes: int = NO_LIMIT_BYTES
-    limits: Limits = field(default=EVERYTHING)
+VERSIONS = {REMOTE_WRITE: 1, REMOTE_WRITE_2: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A decoded request: samples or rows of `events`, and what its sender is told."""
+    """A decoded request: what is to be stored, logged and told.
+
+    Attributes:
+        written: what the sender is told.
+        weight: what it weighs in samples while it waits.
+        samples: to be stored, of metrics.
+        events: to be stored, of events.
+        kind: of the record to be logged.
+        body: of the record to be logged; None = there is nothing to store.
+        refused: samples by (cluster, rule broken).
+        deduplicated: samples left to the other replica, by cluster.
+        relabelled: samples left out by relabelling.
+    """
 
     written: Written
     weight: int
     samples: SampleBatch | None = None
     events: pa.Table | None = None
+    kind: int = REMOTE_WRITE
+    body: bytes | None = None
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    deduplicated: Counter[str] = field(default_factory=Counter)
+    relabelled: int = 0
 
 
 def unpacked_bytes(kind: int, body: bytes) -> int:
@@ -52,31 +57,42 @@ def unpacked_bytes(kind: int, body: bytes) -> int:
     Raises:
         MalformedBodyError: it does not say.
     """
-    return message.stated_size(body) if kind == REMOTE_WRITE else len(body)
+    return message.stated_size(body) if kind in VERSIONS else len(body)
 
 
-def take(kind: int, body: bytes, catalogue: Catalogue, wire: Wire) -> Taken:
-    """Decode a body, refused whole if any part of it is wrong.
+def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING) -> Taken:
+    """Decode a body.
 
     Raises:
-        BodyTooLargeError, BadRequestError, TooManySeriesError: see `decode` and `events.parse`.
+        BodyTooLargeError, MalformedBodyError, TooManySeriesError: see `decode`, `events.parse`.
+        NothingStoredError: nothing of it can be stored.
         LogError: the kind is none that this program knows.
     """
-    if kind == REMOTE_WRITE:
-        batch = decode.decode(
-            message.unpack(body, wire.max_bytes),
-            catalogue,
-            default_cluster=wire.default_cluster,
-            stated=wire.stated,
-            limits=wire.limits,
+    if kind in VERSIONS:
+        data = message.unpack(body, rules.max_bytes)
+        found = decode(data, catalogue, rules, VERSIONS[kind])
+        if found.payload is not None:
+            kind, body = REMOTE_WRITE, message.pack(found.payload)
+        batch = found.batch
+        nothing = len(batch) == 0 and found.payload is not None
+        return Taken(
+            found.written,
+            len(batch),
+            samples=batch,
+            kind=kind,
+            body=None if nothing else body,
+            refused=found.refused,
+            deduplicated=found.deduplicated,
+            relabelled=found.relabelled,
         )
-        return Taken(Written(samples=len(batch) + batch.stale), len(batch), samples=batch)
     if kind == EVENTS:
-        limits = wire.limits
-        rows = events.parse(
-            body, wire.default_cluster, latest=limits.latest, earliest=limits.earliest
-        )
-        return Taken(Written(events=rows.num_rows), rows.nbytes // SAMPLE_BYTES, events=rows)
+        sender = rules.sender
+        rows = events.parse(body, sender.cluster, latest=rules.latest, earliest=rules.earliest)
+        for cluster in rows.column("cluster").unique().to_pylist():
+            sender.check(cluster)
+        written = Written(events=rows.num_rows)
+        weight = rows.nbytes // SAMPLE_BYTES
+        return Taken(written, weight, events=rows, kind=kind, body=body)
     raise LogError(
         f"log record is of kind {kind}: it was written by a newer version, start that one"
     )

@@ -5,7 +5,10 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from api.dependencies import ServiceDep
+from api.errors import problem, status_of
 from api.receiving import SenderDep, hand_in, plain_body, raw_body
+from ingest.errors import IngestError
+from ingest.outcome import Written
 from ingest.remote_write import headers
 from ingest.wires import REMOTE_WRITE, unpacked_bytes
 
@@ -13,25 +16,26 @@ router = APIRouter(tags=["ingest"])
 
 
 @router.post("/api/v1/write", status_code=204, response_class=Response)
+@router.post("/api/v1/push", status_code=204, response_class=Response)
 async def remote_write(request: Request, service: ServiceDep, sender: SenderDep) -> Response:
-    """Prometheus remote write 1.0 (snappy-compressed protobuf).
+    """Prometheus remote write 1.0 and 2.0 (snappy-compressed protobuf).
 
-    204 means that every sample is on disk. 4xx: do not send it again; 503: do, later.
+    204: every sample is on disk. 400: of some, a rule was broken; the others are on disk, the
+    headers say how many, and sending again cannot help. 429: a limit, likewise. 503: nothing is
+    stored, send it again later.
     """
-    headers.check(request.headers.get("content-type"), request.headers.get("content-encoding"))
-    body = await raw_body(request, service)
-    unpacked = unpacked_bytes(REMOTE_WRITE, body)
-    written = await hand_in(
-        service, len(body), unpacked, partial(service.receiver.write_samples, body, sender)
-    )
-    return Response(
-        status_code=204,
-        headers={
-            "X-Prometheus-Remote-Write-Samples-Written": str(written.samples),
-            "X-Prometheus-Remote-Write-Histograms-Written": str(written.histograms),
-            "X-Prometheus-Remote-Write-Exemplars-Written": "0",
-        },
-    )
+    media, encoding = request.headers.get("content-type"), request.headers.get("content-encoding")
+    try:
+        version = headers.version(media, encoding)
+        body = await raw_body(request, service)
+        unpacked = unpacked_bytes(REMOTE_WRITE, body)
+        write = partial(service.receiver.write_samples, body, sender, version=version)
+        written = await hand_in(service, len(body), unpacked, write)
+    except IngestError as error:
+        return problem(*status_of(error), str(error), headers.written(Written()))
+    if (refusal := written.refusal) is not None:
+        return problem(refusal.status, refusal.title, refusal.message, headers.written(written))
+    return Response(status_code=204, headers=headers.written(written))
 
 
 @router.post("/api/v1/events", status_code=202)

@@ -1,180 +1,185 @@
-"""From a request body to samples of known series."""
+"""From a request body to samples of known series: what is right goes in, what is wrong is told.
 
+scan ── keys ── known? ──────────────────► numbers ─┐
+└─ new: admission ─────► numbers ─┴─ judgement ──► batch, and what was refused
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.errors import InvalidLabelsError, TimestampError
-from ingest.remote_write import message
-from ingest.remote_write.message import Message, Metadata
-from ingest.samples import SampleBatch
-from ingest.series import Series, identify
-from lake.timerange import EPOCH
+from ingest.catalogue import Catalogue
+from ingest.errors import IngestError, SeriesLimitError
+from ingest.families import Metadata
+from ingest.outcome import BAD_REQUEST, TOO_MANY, Refusal, Written
+from ingest.remote_write import message, scan, scan_v2
+from ingest.remote_write.histograms import judge_histograms
+from ingest.remote_write.judgement import Judged, judge
+from ingest.remote_write.scan import Bytes, Scan
+from ingest.remote_write.starts import zeros_at_starts
+from ingest.remote_write.subset import encode_kept
+from ingest.rules import EVERYTHING, Rules
+from ingest.samples import SampleBatch, joined
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this very NaN says that a series has ended. It is not a value."""
 
-KINDS = {
-    1: "counter",
-    2: "gauge",
-    3: "histogram",
-    4: "gaugehistogram",
-    5: "summary",
-    6: "info",
-    7: "stateset",
-}
-"""Prometheus' `MetricMetadata.MetricType`, without 0 (unknown)."""
-
-MAX_LABELS = 256
-"""Of one series; Mimir allows 30, VictoriaMetrics 40."""
-
 MAX_CLUSTERS = 16
 """For which descriptions are kept apart. A sender is of one; more come from a proxy."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request may hold: samples from `earliest` to `latest`, both included."""
-
-    earliest: datetime
-    latest: datetime
-    max_series: int = message.NO_LIMIT
-    max_metadata: int = message.NO_LIMIT
+Mask = npt.NDArray[np.bool_]
 
 
-EVERYTHING = Limits(EPOCH, datetime.max.replace(tzinfo=UTC))
-"""For replay: what was acknowledged goes in, whatever the settings have become since."""
+class NothingStoredError(IngestError):
+    """Nothing of a request can be stored.
+
+    Not for its sender, who is told `cause`: it carries the counts to whoever counts.
+    """
+
+    def __init__(self, cause: IngestError, refused: Counter[tuple[str, str]]) -> None:
+        self.cause = cause
+        self.refused = refused
+        super().__init__(str(cause))
 
 
-class SeriesCatalogue(Protocol):
-    """Numbers series by what their sender calls them; see `ingest.catalogue`."""
+@dataclass(slots=True)
+class Decoded:
+    """What a request holds, by what becomes of it.
 
-    def find(self, keys: list[bytes], default_cluster: str | None) -> list[int | None]:
-        """The number of each key, None where it was never seen."""
-        ...
+    Attributes:
+        batch: samples to be stored.
+        written: what the sender is told.
+        payload: uncompressed request of version 1 with what is kept, where that is not all of it.
+        refused: samples by (cluster, rule broken).
+        deduplicated: samples left to the other replica, by cluster.
+        relabelled: samples left out by relabelling.
+    """
 
-    def add(self, key: bytes, default_cluster: str | None, series: Series) -> int:
-        """Number the series and remember that this key names it."""
-        ...
-
-    def describe(self, metadata: Sequence[Metadata], clusters: Sequence[str | None]) -> None:
-        """Take notice of what metric families are in these clusters; None = who knows where."""
-        ...
-
-    def count_by_cluster(self, numbers: npt.NDArray[np.int32]) -> list[tuple[str, int]]:
-        """How many of these series numbers, repeats included, are of each cluster."""
-        ...
-
-    def name(self, number: int) -> str:
-        """The series as a person would write it."""
-        ...
+    batch: SampleBatch
+    written: Written
+    payload: bytes | None = None
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    deduplicated: Counter[str] = field(default_factory=Counter)
+    relabelled: int = 0
 
 
 def decode(
-    payload: bytes,
-    catalogue: SeriesCatalogue,
-    *,
-    default_cluster: str | None,
-    limits: Limits = EVERYTHING,
-    stated: bool = False,
-) -> SampleBatch:
-    """Decode an uncompressed request; refuse it whole if any part of it is wrong.
+    data: Bytes, catalogue: Catalogue, rules: Rules = EVERYTHING, version: int = 1
+) -> Decoded:
+    """Decode an uncompressed request.
 
     Args:
-        payload: the unpacked body.
-        catalogue: where series get their numbers; new ones are added only if all are valid.
-        default_cluster: cluster of series without a `cluster` label.
-        limits: what a request may hold.
-        stated: the request itself names the default cluster, so its descriptions are of it.
-
-    Returns:
-        The samples, stale markers left out and counted.
+        data: `prometheus.WriteRequest`, or `io.prometheus.write.v2.Request`.
+        catalogue: where series get their numbers.
+        rules: what is accepted.
+        version: 1 or 2, of remote write.
 
     Raises:
-        MalformedBodyError, UnsupportedSampleError: see `message.parse`.
-        InvalidLabelsError, ClusterMissingError: a series that breaks the data model.
-        TimestampError: a sample from the future, or too far from the past.
-        TooManyEntriesError: more series or descriptions than allowed.
-        TooManySeriesError: new series where no more fit.
+        MalformedBodyError: it is no such message.
+        TooManyEntriesError: more series, samples or descriptions than a request may have.
+        NothingStoredError: nothing of it can be stored.
+        TooManySeriesError: new series where no more fit; nothing was taken.
     """
-    request = message.parse(payload, limits.max_series, limits.max_metadata)
-    _check_times(request, limits)
-    numbers = _resolve(request, catalogue, default_cluster)
-    if request.metadata:
-        whose = [default_cluster] if stated else _clusters(catalogue, numbers)
-        catalogue.describe(request.metadata, whose)
-    values = request.values
-    series = np.repeat(numbers, request.counts)
-    stale = values.view(np.uint64) == STALE_NAN_BITS
-    n_stale = int(np.count_nonzero(stale))
-    if n_stale:
-        keep = ~stale
-        return SampleBatch(
-            series[keep], request.time_ms[keep], values[keep], n_stale, request.exemplars
-        )
-    return SampleBatch(series, request.time_ms, values, 0, request.exemplars)
-
-
-def _resolve(
-    request: Message, catalogue: SeriesCatalogue, default_cluster: str | None
-) -> npt.NDArray[np.int32]:
-    found = catalogue.find(request.keys, default_cluster)
-    if None not in found:
-        return np.array(found, dtype=np.int32)
-    # By key: a series that stands in the request many times is looked at once.
-    fresh = {request.keys[i]: i for i, number in enumerate(found) if number is None}
-    new = {key: _identify(request, i, default_cluster) for key, i in fresh.items()}
-    numbers = {key: catalogue.add(key, default_cluster, one) for key, one in new.items()}
-    for index, number in enumerate(found):
-        if number is None:
-            found[index] = numbers[request.keys[index]]
-    return np.array(found, dtype=np.int32)
-
-
-def _clusters(catalogue: SeriesCatalogue, numbers: npt.NDArray[np.int32]) -> Sequence[str | None]:
-    """Whose descriptions come with these series; a request of descriptions alone has none."""
-    found = [cluster for cluster, _ in catalogue.count_by_cluster(numbers)]
-    return found if 0 < len(found) <= MAX_CLUSTERS else [None]
-
-
-def _identify(request: Message, index: int, default_cluster: str | None) -> Series:
-    n_labels = int(request.label_offsets[index + 1] - request.label_offsets[index])
-    if n_labels > MAX_LABELS:
-        raise InvalidLabelsError(
-            f"number {index}", f"has {n_labels} labels, at most {MAX_LABELS} are accepted"
-        )
-    pairs = []
-    for name, value in request.label_pairs(index):
-        try:
-            pairs.append((name.decode(), value.decode()))
-        except UnicodeDecodeError as error:
-            raise InvalidLabelsError(
-                f"number {index}", f"label {name!r} or its value {value!r} is not UTF-8"
-            ) from error
-    return identify(pairs, default_cluster)
-
-
-def _check_times(request: Message, limits: Limits) -> None:
-    if len(request.time_ms) == 0:
-        return
-    latest, earliest = limits.latest, limits.earliest
-    latest_ms, earliest_ms = (int(limit.timestamp() * 1000) for limit in (latest, earliest))
-    for wrong, rule in (
-        (request.time_ms > latest_ms, f"is later than {latest.isoformat()}, the latest accepted"),
-        (request.time_ms < 0, "is before 1970"),
-        (
-            request.time_ms < earliest_ms,
-            f"is earlier than {earliest.isoformat()}, the earliest accepted over the wire "
-            "(import older data from files)",
+    request = _scan(data, rules, version)
+    descriptions = message.metadata([data[a:b].tobytes() for a, b in request.metadata.tolist()])
+    judged = judge(request, catalogue, rules)
+    histograms = judge_histograms(request, catalogue, rules)
+    refused = int(judged.refused.sum()) + int(histograms.refused.sum())
+    stored, n_histograms = judged.stored, len(request.histograms)
+    first = judged.first or histograms.first
+    if first is not None and refused == len(request.time_ms) + n_histograms:
+        raise NothingStoredError(first, judged.refusals + histograms.refusals)
+    _describe(judged, descriptions, catalogue, rules)
+    batches = [
+        _batch(judged),
+        zeros_at_starts(judged, catalogue),
+        *(_batch(part) for part in histograms.parts),
+    ]
+    done = Decoded(
+        joined([batch for batch in batches if batch is not None]),
+        Written(
+            samples=len(stored) - int(judged.refused.sum()),
+            histograms=n_histograms - int(histograms.refused.sum()),
+            refusal=None if first is None else _refusal(first, refused, len(stored)),
         ),
-    ):
-        if wrong.any():
-            first = int(np.argmax(wrong))
-            index = int(np.searchsorted(np.cumsum(request.counts), first, side="right"))
-            pairs = request.label_pairs(index)
-            shown = "{" + ", ".join(f"{n!r}: {v!r}" for n, v in pairs).replace("b'", "'") + "}"
-            raise TimestampError(shown, int(request.time_ms[first]), rule)
+        refused=judged.refusals + histograms.refusals,
+        deduplicated=judged.deduplicated,
+        relabelled=judged.relabelled,
+    )
+    if not (stored.all() and histograms.stored.all()):
+        done.payload = encode_kept(request, stored, histograms.stored)
+    return done
+
+
+def _scan(data: Bytes, rules: Rules, version: int) -> Scan:
+    if version == 2:
+        return scan_v2.scan(data, rules.bounds)
+    found = scan.scan(data, rules.bounds)
+    if found is None:
+        ordered = np.frombuffer(message.ordered(data.tobytes()), np.uint8)
+        found = scan.scan(ordered, rules.bounds)
+    assert found is not None  # noqa: S101 - `ordered` has put its labels together
+    return found
+
+
+def _refusal(first: IngestError, refused: int, of: int) -> Refusal:
+    status = TOO_MANY if isinstance(first, SeriesLimitError) else BAD_REQUEST
+    message = f"{refused} of {of} samples refused, the rest is stored: {first}"
+    return Refusal(refused, status, message)
+
+
+def _batch(judged: Judged) -> SampleBatch:
+    """What is stored of it, without stale markers."""
+    request, stored = judged.request, judged.stored
+    stale = request.values.view(np.uint64) == STALE_NAN_BITS
+    n_stale = int(np.count_nonzero(stale))
+    series = np.repeat(judged.numbers, request.counts)
+    if n_stale == 0 and stored.all():
+        return SampleBatch(series, request.time_ms, request.values, 0, request.exemplars)
+    kept = stored & ~stale
+    n_stale = int(np.count_nonzero(stale & stored))
+    return SampleBatch(
+        series[kept], request.time_ms[kept], request.values[kept], n_stale, request.exemplars
+    )
+
+
+def _describe(
+    judged: Judged, descriptions: Sequence[Metadata], catalogue: Catalogue, rules: Rules
+) -> None:
+    """Take notice of what the request says of its metrics."""
+    for cluster, of_cluster in _families(judged, catalogue).items():
+        catalogue.describe(of_cluster, [cluster])
+    if not descriptions:
+        return
+    numbers = judged.numbers[judged.numbers >= 0]
+    found = [cluster for cluster, _ in catalogue.count_by_cluster(numbers)]
+    # Whose they are is not said; a request of descriptions alone has no series to tell by.
+    whose = found if 0 < len(found) <= MAX_CLUSTERS else [None]
+    catalogue.describe(descriptions, [rules.sender.cluster] if rules.stated else whose)
+
+
+def _families(judged: Judged, catalogue: Catalogue) -> dict[str, list[Metadata]]:
+    """What version 2 says with each series, for those that are new."""
+    request = judged.request
+    families, symbols = request.families, request.symbols
+    found: dict[str, dict[str, Metadata]] = defaultdict(dict)
+    if families is None or symbols is None:
+        return {}
+
+    def text(symbol: int) -> str:
+        if symbol >= len(symbols):
+            return ""
+        start, end = symbols[symbol]
+        return request.body[start:end].tobytes().decode(errors="replace")
+
+    for place in judged.new.tolist():
+        number = int(judged.numbers[place])
+        kind, help_symbol, unit_symbol = families[place].tolist()
+        if number >= 0 and kind:
+            metric = catalogue.metric_of(number)
+            about = Metadata(metric, kind, text(help_symbol), text(unit_symbol))
+            found[catalogue.cluster_of(number)].setdefault(metric, about)
+    return {cluster: list(of.values()) for cluster, of in found.items()}

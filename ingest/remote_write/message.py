@@ -1,25 +1,28 @@
-"""The wire format as arrays: snappy + protobuf to columns and back, in native code.
+"""Remote write's envelope and small parts: snappy, labels, descriptions; and how to write it.
 
-A request becomes one binary key per series (the bytes of its labels as they came), and flat
-arrays of its samples. Nothing is parsed per series here; `decode.py` looks the keys up.
+Reading whole requests is `scan.py`'s; what is here is for parts that steady state never looks at,
+and for senders (the demo, other wires that become remote write, tests).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import cramjam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from google.protobuf.message import DecodeError
 from ptars import HandlerPool
 
-from ingest.errors import (
-    BodyTooLargeError,
-    MalformedBodyError,
-    TooManyEntriesError,
-    UnsupportedSampleError,
-)
+from ingest.errors import BodyTooLargeError, MalformedBodyError
+from ingest.families import Metadata
 from ingest.remote_write import remote_write_pb2 as schema
+
+# Made when the module is imported: no checker sees them in it.
+WriteRequest: Any = schema.WriteRequest  # type: ignore[attr-defined]
+TimeSeries: Any = schema.TimeSeries  # type: ignore[attr-defined]
+Label: Any = schema.Label  # type: ignore[attr-defined]
+MetricMetadata: Any = schema.MetricMetadata  # type: ignore[attr-defined]
 
 _MESSAGES = schema.DESCRIPTOR.message_types_by_name
 _POOL = HandlerPool([schema.DESCRIPTOR])
@@ -30,56 +33,10 @@ _ARROW = _REQUEST.list_to_record_batch([b""]).schema
 MAX_VARINT_BYTES = 5
 """A snappy block states its unpacked size in at most five bytes (32 bits)."""
 
-NO_LIMIT = 1 << 32
-"""More than the bytes of any body."""
+Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a sender says of a metric family. `kind` is Prometheus' number for it."""
-
-    family: str
-    kind: int
-    help: str
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A decoded request.
-
-    Attributes:
-        keys: one per series, the concatenated bytes of its labels.
-        labels: the labels of all series, one serialised label each; series `i` has
-            `labels[label_offsets[i]:label_offsets[i + 1]]`.
-        label_offsets: int32[n_series + 1].
-        counts: int64[n_series], samples of each series.
-        time_ms: int64[n_samples], in the order of the series.
-        values: float64[n_samples].
-        metadata: descriptions of metric families.
-        exemplars: number of exemplars, which are dropped.
-    """
-
-    keys: list[bytes]
-    labels: pa.BinaryArray
-    label_offsets: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.int64]
-    time_ms: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
-    metadata: tuple[Metadata, ...]
-    exemplars: int
-
-    def label_pairs(self, index: int) -> list[tuple[bytes, bytes]]:
-        """The labels of one series as (name, value) bytes, in the order sent."""
-        start, end = int(self.label_offsets[index]), int(self.label_offsets[index + 1])
-        try:
-            pairs = _LABEL.list_to_record_batch(self.labels[start:end].to_pylist())
-        except ValueError as error:
-            raise MalformedBodyError(f"a label of series {index} is no label: {error}") from error
-        return list(zip(pairs.column(0).to_pylist(), pairs.column(1).to_pylist(), strict=True))
-
-
-def unpack(body: bytes, limit: int) -> bytes:
+def unpack(body: bytes, limit: int) -> Bytes:
     """Decompress a snappy block whose unpacked size is at most `limit` bytes.
 
     Raises:
@@ -90,7 +47,7 @@ def unpack(body: bytes, limit: int) -> bytes:
     if size > limit:
         raise BodyTooLargeError(size, limit, "unpacked body")
     try:
-        return bytes(cramjam.snappy.decompress_raw(body))
+        return np.frombuffer(memoryview(cramjam.snappy.decompress_raw(body)), np.uint8)
     except cramjam.DecompressionError as error:
         raise MalformedBodyError(f"body is no snappy block: {error}") from error
 
@@ -114,63 +71,50 @@ def stated_size(body: bytes) -> int:
     raise MalformedBodyError("body is no snappy block: it does not begin with a length")
 
 
-def parse(payload: bytes, max_series: int = NO_LIMIT, max_metadata: int = NO_LIMIT) -> Message:
-    """Decode an uncompressed `WriteRequest`.
+def label_pairs(labels: bytes) -> list[tuple[bytes, bytes]]:
+    """Labels as (name, value), in the order sent, from the fields of a series that hold them.
 
     Raises:
-        TooManyEntriesError: it holds more than `max_series` series or `max_metadata` descriptions.
-        MalformedBodyError: it is no such message.
-        UnsupportedSampleError: it holds native histograms, which would be lost.
+        MalformedBodyError: one of them is none.
     """
     try:
-        batch = _REQUEST.list_to_record_batch([payload])
-    except ValueError as error:
-        raise MalformedBodyError(f"body is no prometheus.WriteRequest: {error}") from error
-    series, metadata = batch.column(0).values, batch.column(1).values
-    # Two bytes make an entry: to be counted before anything is done for each.
-    for count, limit, what in (
-        (len(series), max_series, "series"),
-        (len(metadata), max_metadata, "descriptions of metrics"),
-    ):
-        if count > limit:
-            raise TooManyEntriesError(count, limit, what)
-    labels, samples, exemplars, histograms = series.flatten()
-    if len(histograms.values):
-        raise UnsupportedSampleError(
-            f"request holds {len(histograms.values)} native histograms, which are not stored: "
-            "set `send_native_histograms: false` in the sender's remote_write"
+        found = [Label.FromString(one) for one in TimeSeries.FromString(labels).labels]
+    except DecodeError as error:
+        raise MalformedBodyError(f"a label is no label: {error}") from error
+    return [(label.name, label.value) for label in found]
+
+
+def metadata(entries: Sequence[bytes]) -> tuple[Metadata, ...]:
+    """Descriptions of metric families from their messages.
+
+    Raises:
+        MalformedBodyError: one of them is none.
+    """
+    try:
+        found = [MetricMetadata.FromString(one) for one in entries]
+    except DecodeError as error:
+        raise MalformedBodyError(f"a description is none: {error}") from error
+    return tuple(
+        Metadata(
+            one.metric_family_name.decode(errors="replace"),
+            one.type,
+            one.help.decode(errors="replace"),
+            one.unit.decode(errors="replace"),
         )
-    label_offsets = np.asarray(labels.offsets)
-    points = samples.values
-    return Message(
-        keys=_keys(labels.values, label_offsets),
-        labels=labels.values,
-        label_offsets=label_offsets,
-        counts=np.diff(np.asarray(samples.offsets)).astype(np.int64),
-        time_ms=np.asarray(points.field(1)),
-        values=np.asarray(points.field(0)),
-        metadata=_metadata(metadata),
-        exemplars=len(exemplars.values),
+        for one in found
     )
 
 
-def _keys(labels: pa.BinaryArray, offsets: npt.NDArray[np.int32]) -> list[bytes]:
-    """One key per series without copying: the labels' bytes are contiguous already."""
-    if len(offsets) <= 1:
-        return []
-    ends = np.frombuffer(labels.buffers()[1], dtype=np.int32)[labels.offset :]
-    bounds = ends[offsets] if len(labels) else np.zeros(len(offsets), np.int32)
-    data = labels.buffers()[2]
-    keys = pa.BinaryArray.from_buffers(
-        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(np.ascontiguousarray(bounds)), data]
-    )
-    return keys.to_pylist()  # type: ignore[no-any-return]
+def ordered(payload: bytes) -> bytes:
+    """The same `WriteRequest` with the fields of each series in order, as every sender writes them.
 
-
-def _metadata(entries: pa.StructArray) -> tuple[Metadata, ...]:
-    kinds, *texts = (column.to_pylist() for column in entries.flatten())
-    families, helps, units = ([t.decode(errors="replace") for t in column] for column in texts)
-    return tuple(map(Metadata, families, kinds, helps, units))
+    Raises:
+        MalformedBodyError: it is no such message.
+    """
+    try:
+        return bytes(WriteRequest.FromString(payload).SerializeToString())
+    except DecodeError as error:
+        raise MalformedBodyError(f"body is no prometheus.WriteRequest: {error}") from error
 
 
 def encode_labels(labels: Sequence[tuple[str, str]]) -> list[bytes]:

@@ -4,41 +4,40 @@
 # source: ingest/remote_write/remote_write.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'ingest/remote_write/remote_write.proto'
+    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "ingest/remote_write/remote_write.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ingest/remote_write/remote_write.proto\x12\x16\x66leetlake.remote_write\"\x80\x01\n\x0cWriteRequest\x12\x36\n\ntimeseries\x18\x01 \x03(\x0b\x32\".fleetlake.remote_write.TimeSeries\x12\x38\n\x08metadata\x18\x03 \x03(\x0b\x32&.fleetlake.remote_write.MetricMetadata\"t\n\nTimeSeries\x12\x0e\n\x06labels\x18\x01 \x03(\x0c\x12/\n\x07samples\x18\x02 \x03(\x0b\x32\x1e.fleetlake.remote_write.Sample\x12\x11\n\texemplars\x18\x03 \x03(\x0c\x12\x12\n\nhistograms\x18\x04 \x03(\x0c\"$\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"*\n\x06Sample\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\"V\n\x0eMetricMetadata\x12\x0c\n\x04type\x18\x01 \x01(\x05\x12\x1a\n\x12metric_family_name\x18\x02 \x01(\x0c\x12\x0c\n\x04help\x18\x04 \x01(\x0c\x12\x0c\n\x04unit\x18\x05 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n&ingest/remote_write/remote_write.proto\x12\x16\x66leetlake.remote_write"\x80\x01\n\x0cWriteRequest\x12\x36\n\ntimeseries\x18\x01 \x03(\x0b\x32".fleetlake.remote_write.TimeSeries\x12\x38\n\x08metadata\x18\x03 \x03(\x0b\x32&.fleetlake.remote_write.MetricMetadata"t\n\nTimeSeries\x12\x0e\n\x06labels\x18\x01 \x03(\x0c\x12/\n\x07samples\x18\x02 \x03(\x0b\x32\x1e.fleetlake.remote_write.Sample\x12\x11\n\texemplars\x18\x03 \x03(\x0c\x12\x12\n\nhistograms\x18\x04 \x03(\x0c"$\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c"*\n\x06Sample\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\ttimestamp\x18\x02 \x01(\x03"V\n\x0eMetricMetadata\x12\x0c\n\x04type\x18\x01 \x01(\x05\x12\x1a\n\x12metric_family_name\x18\x02 \x01(\x0c\x12\x0c\n\x04help\x18\x04 \x01(\x0c\x12\x0c\n\x04unit\x18\x05 \x01(\x0c\x62\x06proto3'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ingest.remote_write.remote_write_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(
+    DESCRIPTOR, "ingest.remote_write.remote_write_pb2", _globals
+)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_WRITEREQUEST']._serialized_start=67
-  _globals['_WRITEREQUEST']._serialized_end=195
-  _globals['_TIMESERIES']._serialized_start=197
-  _globals['_TIMESERIES']._serialized_end=313
-  _globals['_LABEL']._serialized_start=315
-  _globals['_LABEL']._serialized_end=351
-  _globals['_SAMPLE']._serialized_start=353
-  _globals['_SAMPLE']._serialized_end=395
-  _globals['_METRICMETADATA']._serialized_start=397
-  _globals['_METRICMETADATA']._serialized_end=483
+    DESCRIPTOR._loaded_options = None
+    _globals["_WRITEREQUEST"]._serialized_start = 67
+    _globals["_WRITEREQUEST"]._serialized_end = 195
+    _globals["_TIMESERIES"]._serialized_start = 197
+    _globals["_TIMESERIES"]._serialized_end = 313
+    _globals["_LABEL"]._serialized_start = 315
+    _globals["_LABEL"]._serialized_end = 351
+    _globals["_SAMPLE"]._serialized_start = 353
+    _globals["_SAMPLE"]._serialized_end = 395
+    _globals["_METRICMETADATA"]._serialized_start = 397
+    _globals["_METRICMETADATA"]._serialized_end = 483
 # @@protoc_insertion_point(module_scope)

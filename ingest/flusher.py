@@ -1,0 +1,144 @@
+"""From the buffer into the lake: one commit a table, under the position of the log.
+
+A flush that fails keeps its cut and repeats exactly that, under the same position: a commit that
+did succeed is not repeated.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pyarrow as pa
+
+from ingest import direct
+from ingest.buffer import Buffer, Drained, sort
+from ingest.catalogue import Catalogue
+from ingest.statistics import Statistics
+from ingest.tickets import Tickets
+from lake import Clock, CommitKey, Lake
+from lake.timerange import to_micros
+
+logger = logging.getLogger(__name__)
+
+SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What one flush did. Nothing to do is a flush of nothing."""
+
+    samples: int = 0
+    series: int = 0
+    events: int = 0
+    position: int = 0
+
+    def __add__(self, later: "Flush") -> "Flush":
+        return Flush(
+            self.samples + later.samples,
+            self.series + later.series,
+            self.events + later.events,
+            max(self.position, later.position),
+        )
+
+
+class Flusher:
+    """Brings what is buffered into the lake, one flush at a time.
+
+    Args:
+        lake: where it goes.
+        app: name of the receiver in the commits.
+        catalogue: names the series.
+        statistics: counts.
+        tickets: of requests whose samples are not in the buffer yet.
+        clock: the time.
+        idle_after: series that bring nothing for so long are forgotten.
+        committed: called with the position that is in the lake, after it is.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        app: str,
+        catalogue: Catalogue,
+        statistics: Statistics,
+        tickets: Tickets,
+        clock: Clock,
+        idle_after: timedelta,
+        committed: Callable[[int], None],
+    ) -> None:
+        self.buffer = Buffer()
+        self._lake = lake
+        self._app = app
+        self._catalogue = catalogue
+        self._statistics = statistics
+        self._tickets = tickets
+        self._clock = clock
+        self._idle_us = idle_after // timedelta(microseconds=1)
+        self._committed = committed
+        self._flushing = threading.Lock()
+        self._unfinished: Drained | None = None
+        self._forgot_us = 0
+
+    def waiting_samples(self) -> int:
+        """Samples acknowledged and not yet in the lake."""
+        unfinished = self._unfinished
+        held = 0 if unfinished is None or unfinished.samples is None else len(unfinished.samples)
+        return held + self.buffer.n_samples()
+
+    def waiting_event_bytes(self) -> int:
+        """Memory of events acknowledged and not yet in the lake."""
+        unfinished = self._unfinished
+        held = 0 if unfinished is None else sum(rows.nbytes for rows in unfinished.events)
+        return held + self.buffer.event_bytes()
+
+    def flush(self) -> Flush:
+        """Bring everything acknowledged into the lake, durably."""
+        with self._flushing:
+            earlier = Flush() if self._unfinished is None else self._finish(self._unfinished)
+            through = self._tickets.oldest()
+            self._unfinished = self.buffer.drain()
+            now = Flush() if self._unfinished is None else self._finish(self._unfinished)
+            # All that was drawn before `through` was in the buffer then, and is in the lake now.
+            self._catalogue.release(through)
+            self._forget_idle()
+            return earlier + now
+
+    def _forget_idle(self) -> None:
+        """Now and then, forget series that have ended: each takes memory."""
+        now_us = to_micros(self._clock())
+        if now_us - self._forgot_us < self._idle_us // 4:
+            return
+        self._forgot_us = now_us
+        forgotten = self._catalogue.forget(now_us - self._idle_us, self._tickets.next())
+        self._statistics.series_forgotten += forgotten
+
+    def _finish(self, cut: Drained) -> Flush:
+        try:
+            done = self._commit(cut)
+        except BaseException:
+            self._statistics.flush_failures += 1
+            raise
+        self._unfinished = None
+        self._committed(cut.position)
+        self._statistics.flushes += 1
+        self._statistics.flushed_samples += done.samples
+        self._statistics.flushed_events += done.events
+        self._statistics.last_flush = self._clock()
+        return done
+
+    def _commit(self, cut: Drained) -> Flush:
+        key = CommitKey(self._app, cut.position)
+        n_samples = n_series = n_events = 0
+        if cut.samples is not None and len(cut.samples):
+            ordered = sort(cut.samples, self._catalogue)
+            self._catalogue.mark_active(ordered.numbers, to_micros(self._clock()))
+            n_series = direct.append_series(self._lake, self._catalogue, ordered)
+            self._lake.samples.append(ordered.samples, key, ordered=True)
+            n_samples = len(cut.samples)
+        if cut.events:
+            rows = pa.concat_tables(cut.events)
+            self._lake.events.append(rows, key)
+            n_events = rows.num_rows
+        return Flush(n_samples, n_series, n_events, cut.position)

@@ -1,0 +1,214 @@
+"""One pass over a remote-write 1.0 message: where its labels are, and all of its samples.
+
+Compiled, and without the interpreter: the only work per sample that steady state needs. A series is
+recognised by the bytes of its labels (`ingest.keys`), which are parsed only if they are new. Two
+passes: the first counts, so that nothing is allocated that a limit forbids.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.compiled import compiled
+from ingest.errors import MalformedBodyError, TooManyEntriesError
+from ingest.protobuf import BYTES, FIXED64, VARINT, field, fixed64, varint
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+# Field numbers of prometheus.WriteRequest and below.
+_SERIES, _METADATA = 1, 3
+_LABELS, _SAMPLES, _EXEMPLARS, _HISTOGRAMS = 1, 2, 3, 4
+_VALUE, _TIMESTAMP = 1, 2
+
+INTERLEAVED = -2
+"""Labels stand before and after something else: allowed by protobuf, written by nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one request may hold."""
+
+    series: int = 1 << 40
+    samples: int = 1 << 40
+    metadata: int = 1 << 40
+    label_bytes: int = 1 << 40
+
+    def check(self, n_series: int, n_samples: int, n_metadata: int) -> None:
+        """Whether a request with so much is accepted.
+
+        Raises:
+            TooManyEntriesError: it is not.
+        """
+        for count, limit, what in (
+            (n_series, self.series, "series"),
+            (n_samples, self.samples, "samples"),
+            (n_metadata, self.metadata, "descriptions of metrics"),
+        ):
+            if count > limit:
+                raise TooManyEntriesError(count, limit, what)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A request as flat arrays, in its own order.
+
+    Attributes:
+        data: the bytes that labels are slices of, one serialised `Label` field after the other.
+        label_starts: int64[n_series].
+        label_ends: int64[n_series].
+        counts: int64[n_series], samples of each.
+        time_ms: int64[n_samples], by series.
+        values: float64[n_samples].
+        start_ms: int64[n_samples], when a counter began, 0 = not said; None = nowhere said.
+        histograms: int64[n, 3]: series, and the slice of `body` that is the message.
+        metadata: int64[n, 2]: slices of `body` (remote write 1.0); for 2.0 see `families`.
+        families: int64[n_series, 3]: type, and the slices' numbers of help and unit (2.0).
+        exemplars: how many there are.
+        body: the message.
+        symbols: int64[n, 2]: slices of `body` (2.0).
+    """
+
+    data: Bytes
+    label_starts: Ints
+    label_ends: Ints
+    counts: Ints
+    time_ms: Ints
+    values: npt.NDArray[np.float64]
+    start_ms: Ints | None
+    histograms: Ints
+    metadata: Ints
+    families: Ints | None
+    exemplars: int
+    body: Bytes
+    symbols: Ints | None = None
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+
+@compiled
+def _count(data):
+    """Numbers of series, samples, histograms, exemplars, metadata; -1 series = malformed."""
+    series = samples = histograms = exemplars = metadata = 0
+    at, end = 0, len(data)
+    while at < end:
+        number, kind, start, at = field(data, at, end)
+        if at < 0 or (number in (_SERIES, _METADATA) and kind != BYTES):
+            return -1, 0, 0, 0, 0
+        if number == _METADATA:
+            metadata += 1
+        if number != _SERIES:
+            continue
+        series += 1
+        inner = start
+        while inner < at:
+            sub, sub_kind, _, inner = field(data, inner, at)
+            if inner < 0 or (_LABELS <= sub <= _HISTOGRAMS and sub_kind != BYTES):
+                return -1, 0, 0, 0, 0
+            samples += sub == _SAMPLES
+            exemplars += sub == _EXEMPLARS
+            histograms += sub == _HISTOGRAMS
+    return series, samples, histograms, exemplars, metadata
+
+
+@compiled
+def _fill(data, label_starts, label_ends, counts, time_ms, bits, histograms, metadata):  # noqa: C901
+    """Fill the arrays that `_count` gave the sizes of; 0, or what is wrong."""
+    series = samples = n_histograms = n_metadata = 0
+    at, end = 0, len(data)
+    while at < end:
+        number, _, start, at = field(data, at, end)
+        if number == _METADATA:
+            metadata[n_metadata, 0], metadata[n_metadata, 1] = start, at
+            n_metadata += 1
+        if number != _SERIES:
+            continue
+        first, last, before, inner = -1, -1, samples, start
+        while inner < at:
+            tag_at = inner
+            sub, _, content, inner = field(data, inner, at)
+            if sub == _LABELS:
+                if first < 0:
+                    first = tag_at
+                elif last != tag_at:
+                    return INTERLEAVED
+                last = inner
+            elif sub == _SAMPLES:
+                time_ms[samples], bits[samples], sound = _sample(data, content, inner)
+                if not sound:
+                    return -1
+                samples += 1
+            elif sub == _HISTOGRAMS:
+                histograms[n_histograms, 0] = series
+                histograms[n_histograms, 1], histograms[n_histograms, 2] = content, inner
+                n_histograms += 1
+        label_starts[series], label_ends[series] = max(first, 0), max(last, 0)
+        counts[series] = samples - before
+        series += 1
+    return 0
+
+
+@compiled
+def _sample(data, at, end):
+    """A sample's time, the bits of its value, and whether it is one."""
+    time, bits = np.int64(0), np.uint64(0)
+    while at < end:
+        number, kind, start, at = field(data, at, end)
+        if at < 0:
+            return time, bits, False
+        if number == _VALUE:
+            if kind != FIXED64:
+                return time, bits, False
+            bits = fixed64(data, start)
+        elif number == _TIMESTAMP:
+            if kind != VARINT:
+                return time, bits, False
+            time = np.int64(varint(data, start, at)[0])
+    return time, bits, True
+
+
+def scan(data: Bytes, bounds: Bounds) -> Scan | None:
+    """Find everything in an uncompressed `prometheus.WriteRequest`.
+
+    Returns:
+        None where labels of a series do not stand together: `canonical` puts them in order.
+
+    Raises:
+        MalformedBodyError: it is no such message.
+        TooManyEntriesError: it holds more than it may.
+    """
+    n_series, n_samples, n_histograms, n_exemplars, n_metadata = _count(data)
+    if n_series < 0:
+        raise MalformedBodyError("body is no prometheus.WriteRequest")
+    bounds.check(n_series, n_samples + n_histograms, n_metadata)
+    found = Scan(
+        data=data,
+        label_starts=np.empty(n_series, np.int64),
+        label_ends=np.empty(n_series, np.int64),
+        counts=np.empty(n_series, np.int64),
+        time_ms=np.empty(n_samples, np.int64),
+        values=np.empty(n_samples, np.float64),
+        start_ms=None,
+        histograms=np.empty((n_histograms, 3), np.int64),
+        metadata=np.empty((n_metadata, 2), np.int64),
+        families=None,
+        exemplars=n_exemplars,
+        body=data,
+    )
+    problem = _fill(
+        data,
+        found.label_starts,
+        found.label_ends,
+        found.counts,
+        found.time_ms,
+        found.values.view(np.uint64),
+        found.histograms,
+        found.metadata,
+    )
+    if problem == INTERLEAVED:
+        return None
+    if problem:
+        raise MalformedBodyError("body is no prometheus.WriteRequest: a sample is none")
+    return found
