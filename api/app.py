@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.pages import home
-from api.routes import health, listings, sql, write
+from api.routes import events, health, listings, otlp, sql, write
 from orchestration.service import Service
 
 
@@ -39,7 +39,14 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for router in (write.router, listings.router, sql.router(service.settings.api), health.router):
+    for router in (
+        write.router,
+        otlp.router(service),
+        events.router(service),
+        listings.router,
+        sql.router(service.settings.api),
+        health.router,
+    ):
         app.include_router(router)
     home.install(app, service)
     return app

@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from api.body import read_body
 from api.dependencies import ServiceDep
 from ingest.encoding import decompress
+from ingest.load import SAMPLE_BYTES
 from ingest.outcome import Outcome, Written
 from ingest.sender import Sender
 from orchestration.service import Service
@@ -25,7 +26,7 @@ _decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
 Result = TypeVar("Result")
 
 
-def sender(
+async def sender(
     request: Request,
     service: ServiceDep,
     cluster: Annotated[
@@ -74,9 +75,43 @@ async def hand_in(
         unpacked: bytes that `write` works through: many are worked through beside the event loop.
         write: what hands it in.
     """
-    with service.receiver.queued.holding(size):
-        done = write() if unpacked <= INLINE_BYTES else await beside(write)
-    return await asyncio.wrap_future(done)
+    loop, queued = asyncio.get_running_loop(), service.receiver.queued
+    answer: asyncio.Future[Written] = loop.create_future()
+    held = size // SAMPLE_BYTES
+    queued.add(held)
+
+    def act() -> None:
+        try:
+            outcome = write()
+        except BaseException as error:  # noqa: BLE001 - told by the route
+            loop.call_soon_threadsafe(_settle, answer, None, error)
+        else:
+            outcome.add_done_callback(told)
+        finally:
+            queued.add(-held)
+
+    def told(outcome: Outcome) -> None:
+        error = outcome.exception()
+        written = None if error else outcome.result()
+        loop.call_soon_threadsafe(_settle, answer, written, error)
+
+    if unpacked <= INLINE_BYTES:
+        act()
+    else:
+        # One way there and one back: each turn that threads take costs as much as a decode.
+        _decoders.submit(act)
+    return await answer
+
+
+def _settle(
+    answer: "asyncio.Future[Written]", written: Written | None, error: BaseException | None
+) -> None:
+    if answer.done():
+        return  # its sender has hung up
+    if written is not None:
+        answer.set_result(written)
+    else:
+        answer.set_exception(error or RuntimeError("bug: neither an answer nor an error"))
 
 
 async def beside(act: Callable[..., Result], *arguments: object) -> Result:

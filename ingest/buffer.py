@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.catalogue import Catalogue, Columns
+from ingest.catalogue import Catalogue
+from ingest.columns import Columns
 from ingest.compiled import compiled
 from ingest.samples import SampleBatch, joined
 from lake.schema import SAMPLES

@@ -7,13 +7,13 @@ flight can mean the old one. The lake knows series by `series_id`.
 """
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.columns import Columns
 from ingest.errors import InvalidLabelsError, TooManySeriesError
 from ingest.families import Families, Metadata, members
 from ingest.keys import ABSENT, KeyTable, Numbers
@@ -39,22 +39,6 @@ DROPPED, OVER_LIMIT = -2, -3
 """In place of a number: left out by a relabelling rule; refused, the cluster has too many."""
 
 _FIRST_ROOM = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Per series number, what `samples` rows of it hold; the names of clusters and metrics by code.
-
-    `cluster_rank` and `metric_rank` give the place of a code's name in the order of names.
-    """
-
-    clusters: pa.Array
-    cluster_code: Numbers
-    cluster_rank: Ints
-    metrics: pa.Array
-    metric_code: Numbers
-    metric_rank: Ints
-    series_id: Ints
 
 
 class Catalogue:
@@ -158,9 +142,7 @@ class Catalogue:
 
     def _grow(self) -> None:
         """Twice the room. Arrays that others hold stay right for the numbers that they know."""
-        for name in (
-            "_id", "_cluster", "_metric", "_active_at", "_started_ms", "_alive",
-        ):  # fmt: skip
+        for name in ("_id", "_cluster", "_metric", "_active_at", "_started_ms", "_alive"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros(len(old), old.dtype)]))
 
@@ -269,13 +251,13 @@ class Catalogue:
             self._started_ms[numbers] = starts_ms
             return news
 
-    def forget(self, before_us: int, ticket: int) -> int:
+    def forget(self, before_us: int, next_ticket: Callable[[], int]) -> int:
         """Forget series that have sent nothing since; how many.
 
         Args:
             before_us: the receiver's clock.
-            ticket: requests that began before this one may still bring samples of them; their
-                numbers rest until `release` is told that those are through.
+            next_ticket: gives the next request's ticket; asked once no request finds them. Until
+                `release` is told that the earlier ones are through, their numbers rest.
         """
         with self._lock:
             gone = self._alive & (self._active_at < before_us)
@@ -289,7 +271,7 @@ class Catalogue:
                     self._of_cluster[code] -= count
             self._by_id.remove(gone)
             self.keys.remove(gone)
-            self._resting.append((ticket, numbers))
+            self._resting.append((next_ticket(), numbers))
             return len(numbers)
 
     def release(self, ticket: int) -> None:

@@ -22,7 +22,7 @@ from lake.views import quote
 POINT = ["series_id", "time"]
 """What there is one sample of; a series is of one cluster."""
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 """Rows of `series` in one commit: labels as maps take some kilobytes each on the way."""
 
 

@@ -22,7 +22,7 @@
   * LogError                   the write-ahead log cannot be written (503)
     * LogCorruptError            a log segment is damaged before its end
     * LogLockedError             another receiver uses this log
-    * LogVersionError            a newer version wrote this log
+    * LogVersionError            another version wrote this log
   * SourceError                a server that is fetched from did not answer as it should
     * AnswerTooLargeError        it has more to say than it, or we, can take at once
     * ApiServerError             a Kubernetes API server refused, with its status
@@ -244,13 +244,17 @@ class LogCorruptError(LogError):
 
 
 class LogVersionError(LogError):
-    """A newer version wrote this log."""
+    """Another version wrote this log."""
 
     def __init__(self, path: str, version: int, known: int) -> None:
         self.version = version
+        advice = (
+            "a newer version wrote it: start that one"
+            if version > known
+            else "an older version wrote it: start and stop that one, which empties the log"
+        )
         super().__init__(
-            f"log segment {path} has format version {version}, this program knows {known}: "
-            "it was written by a newer version, start that one"
+            f"log segment {path} has format version {version}, this program knows {known}: {advice}"
         )
 
 

@@ -2,12 +2,13 @@
 
 Accepted: one event, a JSON array of events, a Kubernetes list (`items`), a watch line
 (`{"type": "ADDED", "object": …}`). Each event is a Kubernetes Event (core/v1 or events.k8s.io/v1,
-see `ingest.kubernetes`) or a plain object with at least `source`, `reason` and `time`.
+see `ingest.kubernetes`) or a plain object with at least `source`, `reason` and `time`. The log
+holds such bodies alone: lines (`from_lines`), decisions and alerts are made into them before.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +29,11 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_COUNT = (1 << 31) - 1
 """Kubernetes counts in 32 bits."""
 
-WATCH_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+MAX_DEPTH = 64
+"""Levels of a document: a pod in an admission review has twelve. What is far deeper could exhaust
+the stack of whatever shows or writes it."""
+
+WATCH_TYPES = ("ADDED", "MODIFIED", "DELETED")
 
 
 def parse(
@@ -47,18 +52,58 @@ def parse(
         InvalidEventError: an event lacks what identifies it, or its time is wrong.
         ClusterMissingError: nothing says which cluster an event is of.
     """
-    try:
-        document = json.loads(body)
-    except ValueError as error:
-        raise MalformedBodyError(f"body is no JSON: {error}") from error
-    except RecursionError as error:
-        raise MalformedBodyError(f"body is nested too deeply: {error}") from error
     rows = []
-    for event in _each(document):
+    for event in _each(read_json(body)):
         row = _row(event, default_cluster)
         _check_time(row, event, earliest, latest)
         rows.append(row)
     return table(rows)
+
+
+def read_json(body: bytes) -> object:
+    """What a body says.
+
+    >>> read_json(b'{"a": [1]}')
+    {'a': [1]}
+
+    Raises:
+        MalformedBodyError: it is no JSON, or nested more deeply than anybody writes it.
+    """
+    try:
+        # A text first: left to itself, `json` guesses UTF-16 where bytes look like it.
+        document: object = json.loads(body.decode())
+    except ValueError as error:
+        raise MalformedBodyError(f"body is no JSON: {error}") from error
+    except RecursionError as error:
+        raise MalformedBodyError(f"body is nested too deeply: {error}") from error
+    depth, level = 0, [document]
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise MalformedBodyError(f"body is nested too deeply: over {MAX_DEPTH} levels")
+        level = [inner for one in level for inner in _inner(one)]
+    return document
+
+
+def from_lines(body: bytes) -> bytes:
+    r"""A document a line (`application/x-ndjson`) as one array; empty lines are nothing.
+
+    >>> from_lines(b'{"a": 1}\n\n{"b": 2}\n')
+    b'[{"a": 1},{"b": 2}]'
+
+    Raises:
+        MalformedBodyError: a line is no JSON.
+    """
+    lines = []
+    for number, line in enumerate(body.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            read_json(line)
+        except MalformedBodyError as error:
+            raise MalformedBodyError(f"line {number}: {error}") from error
+        lines.append(line.strip())
+    return b"[" + b",".join(lines) + b"]"
 
 
 def table(rows: list[Row]) -> pa.Table:
@@ -68,6 +113,12 @@ def table(rows: list[Row]) -> pa.Table:
         for field in EVENTS.schema
     }
     return pa.table(columns, schema=EVENTS.schema)
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _each(document: object) -> Iterator[Mapping[str, Any]]:
@@ -84,7 +135,7 @@ def _each(document: object) -> Iterator[Mapping[str, Any]]:
 
 def _row(event: Mapping[str, Any], default_cluster: str | None) -> Row:
     try:
-        row = kubernetes.row(event) if kubernetes.is_event(event) else _plain(event)
+        row = _plain(event) if is_plain(event) else kubernetes.row(event)
     except (TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InvalidEventError(
             f"event {_show(event)} has a field of a wrong type: {error}"
@@ -96,6 +147,17 @@ def _row(event: Mapping[str, Any], default_cluster: str | None) -> Row:
     _check_types(row, event)
     row["uid"] = row["uid"] or _fingerprint(row)
     return row
+
+
+def is_plain(event: Mapping[str, Any]) -> bool:
+    """Whether an event is of our own form.
+
+    One about a Kubernetes Event has `kind: Event`; but in the API's form, `source` is an object.
+
+    >>> is_plain({"source": "opa", "reason": "deny", "time": "…", "kind": "Event"})
+    True
+    """
+    return isinstance(event.get("source"), str) or not kubernetes.is_event(event)
 
 
 def _check_time(row: Row, event: Mapping[str, Any], earliest: datetime, latest: datetime) -> None:

@@ -111,7 +111,7 @@ class Flusher:
         if now_us - self._forgot_us < self._idle_us // 4:
             return
         self._forgot_us = now_us
-        forgotten = self._catalogue.forget(now_us - self._idle_us, self._tickets.next())
+        forgotten = self._catalogue.forget(now_us - self._idle_us, self._tickets.next)
         self._statistics.series_forgotten += forgotten
 
     def _finish(self, cut: Drained) -> Flush:
@@ -141,4 +141,6 @@ class Flusher:
             rows = pa.concat_tables(cut.events)
             self._lake.events.append(rows, key)
             n_events = rows.num_rows
+        # What the columns of a flush took is not needed until the next: the peak is of one flush.
+        pa.default_memory_pool().release_unused()
         return Flush(n_samples, n_series, n_events, cut.position)

@@ -18,7 +18,6 @@ from ingest.load import SAMPLE_BYTES, Load
 from ingest.outcome import Outcome, follow, pending
 from ingest.receiver_id import receiver_id
 from ingest.recent import RecentRequests, key_of
-from ingest.remote_write.decode import NothingStoredError
 from ingest.replicas import ReplicaTracker
 from ingest.rules import Rules
 from ingest.segment import MAX_CLUSTER_BYTES, Entry, Record
@@ -53,7 +52,7 @@ class Receiver:
     Raises:
         LogLockedError: another receiver uses the folder.
         LogCorruptError: the log is damaged before its end.
-        LogVersionError: a newer version wrote the log.
+        LogVersionError: another version wrote the log.
     """
 
     def __init__(
@@ -153,12 +152,16 @@ class Receiver:
                 return earlier
             with self._load.holding(unpacked_bytes(kind, body)):
                 taken = take(kind, body, self.catalogue, self._rules(sender, cluster, now_us))
-        except BaseException as error:  # noqa: BLE001 - told to the sender as it is
+        except BaseException as error:
+            self.statistics.refuse_request(error, cluster)
             self._tickets.done(ticket)
-            cause = self._refused(error, cluster)
-            outcome.set_exception(cause)
-            raise cause from None
+            outcome.set_exception(error)
+            raise
         self.statistics.judged(taken)
+        if taken.cause is not None:
+            self._tickets.done(ticket)
+            outcome.set_exception(taken.cause)
+            raise taken.cause
         if taken.body is None:
             self._tickets.done(ticket)
             self._recent.settle(key, taken.written, now_us)
@@ -182,14 +185,6 @@ class Receiver:
                 f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
             )
         self.check_load()
-
-    def _refused(self, error: BaseException, cluster: str) -> BaseException:
-        """What the sender is told, after it is counted."""
-        if isinstance(error, NothingStoredError):
-            self.statistics.refuse(error.refused)
-            return error.cause
-        self.statistics.refuse_request(error, cluster)
-        return error
 
     def _through(self, ticket: int, weight: int) -> None:
         """A request is in the buffer, or could not be logged."""
@@ -274,9 +269,9 @@ class Receiver:
     def _take_again(self, record: Record) -> Taken | None:
         stated = record.cluster != (self.settings.default_cluster or "")
         rules = self.settings.replay_rules(Sender(record.cluster or None), stated=stated)
-        try:
-            return take(record.kind, record.payload, self.catalogue, rules)
-        except NothingStoredError as error:
+        taken = take(record.kind, record.payload, self.catalogue, rules)
+        if taken.cause is not None:
             # Relabelling has changed since, and leaves the series without what it needs.
-            logger.warning("logged samples no longer accepted", extra={"problem": str(error)})
+            logger.warning("logged samples no longer accepted", extra={"cause": str(taken.cause)})
             return None
+        return taken

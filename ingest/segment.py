@@ -109,7 +109,7 @@ def read(path: Path, before: int | None) -> tuple[list[Record], int]:
 
     Raises:
         LogCorruptError: what is not sound was written before something that is.
-        LogVersionError: a newer version wrote it.
+        LogVersionError: another version wrote it.
     """
     data = path.read_bytes()
     salt = _salt(path, data)

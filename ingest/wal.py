@@ -52,7 +52,7 @@ class WriteAheadLog:
     Raises:
         LogLockedError: another process has it open.
         LogCorruptError: a segment is damaged before its end.
-        LogVersionError: a newer version wrote a segment.
+        LogVersionError: another version wrote a segment.
     """
 
     def __init__(self, folder: Path, segment_bytes: int, first_position: int = 1) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingest import events
 from ingest.catalogue import Catalogue
-from ingest.errors import LogError
+from ingest.errors import IngestError, LogError
 from ingest.load import SAMPLE_BYTES
 from ingest.outcome import Written
 from ingest.remote_write import message
@@ -38,6 +38,7 @@ class Taken:
         refused: samples by (cluster, rule broken).
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
+        cause: where nothing of it can be stored, what the sender is told instead.
     """
 
     written: Written
@@ -49,6 +50,7 @@ class Taken:
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     deduplicated: Counter[str] = field(default_factory=Counter)
     relabelled: int = 0
+    cause: IngestError | None = None
 
 
 def unpacked_bytes(kind: int, body: bytes) -> int:
@@ -65,7 +67,6 @@ def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING
 
     Raises:
         BodyTooLargeError, MalformedBodyError, TooManySeriesError: see `decode`, `events.parse`.
-        NothingStoredError: nothing of it can be stored.
         LogError: the kind is none that this program knows.
     """
     if kind in VERSIONS:
@@ -84,6 +85,7 @@ def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING
             refused=found.refused,
             deduplicated=found.deduplicated,
             relabelled=found.relabelled,
+            cause=found.cause,
         )
     if kind == EVENTS:
         sender = rules.sender

@@ -15,7 +15,7 @@ from lake.schema import TABLES
 from lake.syntax import Node, evaluate, nodes, parse, parser
 from lake.timerange import MICROSECOND, TimeRange
 
-READS = {"samples": "samples", "metrics": "samples", "events": "events"}
+READS = {"samples": "samples", "metrics": "samples", "events": "events", "objects": "objects"}
 """Views with a column `time`, and the table whose files they read."""
 
 BEHIND = {**{name: {name} for name in TABLES}, "metrics": {"samples", "series"}}

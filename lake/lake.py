@@ -76,6 +76,11 @@ class Lake:
         """One row an anomalous interval (the view shows its newest state)."""
         return self.tables["anomalies"]
 
+    @property
+    def objects(self) -> Table:
+        """One row an object of a cluster and change, and one a day that it only was there."""
+        return self.tables["objects"]
+
     def snapshot(self) -> Snapshot:
         """Pin the newest version of every table.
 

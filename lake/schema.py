@@ -196,4 +196,31 @@ ANOMALIES = TableSpec(
     day_of="start",
 )
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES)}
+OBJECTS = TableSpec(
+    "objects",
+    pa.schema(
+        [
+            _required("cluster", pa.string()),
+            _required("time", TIMESTAMP),
+            _required("kind", pa.string()),
+            pa.field("namespace", pa.string()),
+            _required("name", pa.string()),
+            _required("uid", pa.string()),
+            _required("change", pa.string()),
+            pa.field("created", TIMESTAMP),
+            pa.field("owner_kind", pa.string()),
+            pa.field("owner_name", pa.string()),
+            pa.field("workload_kind", pa.string()),
+            pa.field("workload", pa.string()),
+            pa.field("node", pa.string()),
+            pa.field("labels", LABELS),
+            pa.field("state", pa.string()),
+        ]
+    ),
+    sort=("cluster", "kind", "time"),
+    day_of="time",
+)
+
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES, OBJECTS)
+}

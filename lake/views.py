@@ -52,6 +52,7 @@ VIEWS: dict[str, str] = {
     "series": SERIES_VIEW,
     "events": EVENTS_VIEW,
     "anomalies": ANOMALIES_VIEW,
+    "objects": "SELECT * FROM stored.objects",
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""

@@ -5,6 +5,7 @@
   * FilterError        a filter of a listing is wrong (a foreign cursor, a reversed range)
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
+  * PullError          sources that could not be pulled
 """
 
 
@@ -26,3 +27,12 @@ class NotFoundError(OrchestrationError):
 
 class DetectFileError(OrchestrationError):
     """A file cannot be scored as asked."""
+
+
+class PullError(OrchestrationError):
+    """Sources that could not be pulled; the others were."""
+
+    def __init__(self, failed: dict[str, str], of: int) -> None:
+        self.failed = failed
+        told = "; ".join(f"{cluster}: {why}" for cluster, why in sorted(failed.items()))
+        super().__init__(f"{len(failed)} of {of} sources could not be pulled: {told}")

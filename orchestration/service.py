@@ -4,19 +4,23 @@ from dataclasses import dataclass
 
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
+from orchestration.scraper import Scraper
 from orchestration.settings import Settings
 from orchestration.steps.tick import Ticker
+from orchestration.watchers import Watchers
 from orchestration.worker import Worker
 
 
 @dataclass(frozen=True)
 class Service:
-    """Lake, receiver and worker of one process."""
+    """Lake, receiver and the loops around them, of one process."""
 
     settings: Settings
     lake: Lake
     receiver: Receiver
     worker: Worker
+    scraper: Scraper
+    watchers: Watchers
     clock: Clock
 
     @classmethod
@@ -30,13 +34,19 @@ class Service:
         receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
         pulled = [source.cluster for source in settings.sources]
         worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock)
-        return cls(settings, lake, receiver, worker, clock)
+        scraper = Scraper(receiver, settings.scrapes, clock)
+        watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
+        return cls(settings, lake, receiver, worker, scraper, watchers, clock)
 
     def start(self) -> None:
-        """Start the worker's loops."""
+        """Start the worker's loops, the scraper and the watches."""
         self.worker.start()
+        self.scraper.start()
+        self.watchers.start()
 
     def stop(self) -> None:
         """Stop the loops, flush what is left, give up the log."""
+        self.watchers.stop()
+        self.scraper.stop()
         self.worker.stop()
         self.receiver.close()

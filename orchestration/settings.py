@@ -16,7 +16,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingest.kubernetes import KubernetesSource
 from ingest.pull import PrometheusSource
+from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
 from orchestration.errors import SettingsError
 
@@ -132,6 +134,10 @@ class Settings(BaseSettings):
     )
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     sources: tuple[PrometheusSource, ...] = Field((), description="Prometheus servers to pull from")
+    scrapes: tuple[ScrapeSource, ...] = Field((), description="targets to scrape ourselves")
+    kubernetes: tuple[KubernetesSource, ...] = Field(
+        (), description="Kubernetes API servers whose Events and objects are watched"
+    )
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 
@@ -144,6 +150,11 @@ class Settings(BaseSettings):
     def receiver_dir(self) -> Path:
         """The receiver's folder: its write-ahead log."""
         return self.data_dir / "receiver"
+
+    @property
+    def kubernetes_dir(self) -> Path:
+        """The folder of what the watches of clusters remember."""
+        return self.data_dir / "kubernetes"
 
     @property
     def dagster_dir(self) -> Path:
@@ -164,10 +175,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_source_a_cluster(self) -> Self:
-        clusters = [source.cluster for source in self.sources]
-        twice = {cluster for cluster in clusters if clusters.count(cluster) > 1}
-        if twice:
-            raise ValueError(f"cluster {min(twice)!r} has two sources: their watermarks would mix")
+        for found in (self.sources, self.kubernetes):
+            clusters = [source.cluster for source in found]
+            twice = {cluster for cluster in clusters if clusters.count(cluster) > 1}
+            if twice:
+                raise ValueError(
+                    f"cluster {min(twice)!r} has two sources: their watermarks would mix"
+                )
         return self
 
 

@@ -1,48 +1,81 @@
 """`fleetlake import`: files of samples into the lake."""
 
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.terminal import out, progress
-from ingest.files import import_file
+from ingest.files import Imported, import_file
 from lake import Lake, utc_now
 from orchestration.settings import load_from_environment
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="Parquet or CSV files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Parquet, CSV, OpenMetrics or text files (the latter also as .gz)."),
+    ],
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The data folder. [default: the settings']")
     ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Cluster of rows without a `cluster` column.")
-    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Cluster of samples that name none.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Metric name of files without a `metric` column.")
+        str | None, typer.Option(help="Metric name of tables without a `metric` column.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Import files: `timestamp` (or `time`), `value`, `metric`; other text columns are labels.
+    """Import files: tables, or expositions whose samples state their time.
 
-    A file that is in the lake already is passed over, so that a broken run can be repeated.
+    Tables have columns `timestamp` (or `time`), `value` and `metric`; other text columns are
+    labels. What is in the lake already is passed over: a finished file adds nothing, and an import
+    that broke off goes on where it stopped when it is run again.
     """
     settings = load_from_environment()
     lake = Lake.open((directory / "lake") if directory else settings.lake_dir)
     latest = utc_now() + settings.ingest.max_future
-    done = []
+    done: list[Imported] = []
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
+    whole = max(1, sum(sizes))
     with progress(f"Importing {len(files)} files") as told:
-        for number, path in enumerate(files, start=1):
-            done.append(import_file(lake, path, latest=latest, cluster=cluster, metric=metric))
-            told(number / len(files))
+        for path, size, before in zip(files, sizes, accumulate(sizes, initial=0), strict=False):
+
+            def part(share: float, size: int = size, before: int = before) -> None:
+                told((before + share * size) / whole)
+
+            done.append(
+                import_file(lake, path, latest=latest, cluster=cluster, metric=metric, told=part)
+            )
     if as_json:
-        rows = [{"file": str(d.path), "samples": d.samples, "series": d.series} for d in done]
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([_row(one) for one in done]))
         return
     for one in done:
-        what = (
-            f"{one.samples:,} samples of {one.series:,} series" if one.samples else "had it already"
-        )
-        out.print(f"{one.path}: {what}")
+        out.print(f"{one.path}: {_told(one)}", soft_wrap=True, markup=False)
+
+
+def _row(one: Imported) -> dict[str, object]:
+    return {
+        "file": str(one.path),
+        "samples": one.samples,
+        "series": one.series,
+        "resumed": one.resumed,
+        "exemplars_dropped": one.exemplars,
+    }
+
+
+def _told(one: Imported) -> str:
+    """What a person is told.
+
+    >>> _told(Imported(Path("x.om"), 1200, 3, exemplars=2))
+    '1,200 samples of 3 series, 2 exemplars dropped'
+    """
+    if not one.samples:
+        return "had it already"
+    parts = [f"{one.samples:,} samples of {one.series:,} series"]
+    if one.resumed:
+        parts.append(f"going on after {one.resumed:,} rows of an import that broke off")
+    if one.exemplars:
+        parts.append(f"{one.exemplars:,} exemplars dropped")
+    return ", ".join(parts)

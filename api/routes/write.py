@@ -1,4 +1,4 @@
-"""What comes in over HTTP: remote write and events."""
+"""What comes in over HTTP as samples: remote write."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.dependencies import ServiceDep
 from api.errors import problem, status_of
-from api.receiving import SenderDep, hand_in, plain_body, raw_body
+from api.receiving import SenderDep, hand_in, raw_body
 from ingest.errors import IngestError
 from ingest.outcome import Written
 from ingest.remote_write import headers
@@ -36,17 +36,3 @@ async def remote_write(request: Request, service: ServiceDep, sender: SenderDep)
     if (refusal := written.refusal) is not None:
         return problem(refusal.status, refusal.title, refusal.message, headers.written(written))
     return Response(status_code=204, headers=headers.written(written))
-
-
-@router.post("/api/v1/events", status_code=202)
-async def post_events(request: Request, service: ServiceDep, sender: SenderDep) -> dict[str, int]:
-    """Events as JSON; the answer comes when they are on disk.
-
-    Kubernetes Events (core/v1, events.k8s.io/v1, lists, watch lines), or plain objects with
-    `source`, `reason` and `time`.
-    """
-    body = await plain_body(request, service)
-    written = await hand_in(
-        service, len(body), len(body), partial(service.receiver.write_events, body, sender)
-    )
-    return {"accepted": written.events}

@@ -33,18 +33,6 @@ MAX_CLUSTERS = 16
 Mask = npt.NDArray[np.bool_]
 
 
-class NothingStoredError(IngestError):
-    """Nothing of a request can be stored.
-
-    Not for its sender, who is told `cause`: it carries the counts to whoever counts.
-    """
-
-    def __init__(self, cause: IngestError, refused: Counter[tuple[str, str]]) -> None:
-        self.cause = cause
-        self.refused = refused
-        super().__init__(str(cause))
-
-
 @dataclass(slots=True)
 class Decoded:
     """What a request holds, by what becomes of it.
@@ -56,6 +44,7 @@ class Decoded:
         refused: samples by (cluster, rule broken).
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
+        cause: where nothing of it can be stored, the first rule broken.
     """
 
     batch: SampleBatch
@@ -64,6 +53,7 @@ class Decoded:
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     deduplicated: Counter[str] = field(default_factory=Counter)
     relabelled: int = 0
+    cause: IngestError | None = None
 
 
 def decode(
@@ -80,7 +70,6 @@ def decode(
     Raises:
         MalformedBodyError: it is no such message.
         TooManyEntriesError: more series, samples or descriptions than a request may have.
-        NothingStoredError: nothing of it can be stored.
         TooManySeriesError: new series where no more fit; nothing was taken.
     """
     request = _scan(data, rules, version)
@@ -91,7 +80,8 @@ def decode(
     stored, n_histograms = judged.stored, len(request.histograms)
     first = judged.first or histograms.first
     if first is not None and refused == len(request.time_ms) + n_histograms:
-        raise NothingStoredError(first, judged.refusals + histograms.refusals)
+        refusals = judged.refusals + histograms.refusals
+        return Decoded(joined([]), Written(), refused=refusals, cause=first)
     _describe(judged, descriptions, catalogue, rules)
     batches = [
         _batch(judged),
@@ -103,7 +93,7 @@ def decode(
         Written(
             samples=len(stored) - int(judged.refused.sum()),
             histograms=n_histograms - int(histograms.refused.sum()),
-            refusal=None if first is None else _refusal(first, refused, len(stored)),
+            refusal=None if first is None else _refusal(first, refused, len(stored) + n_histograms),
         ),
         refused=judged.refusals + histograms.refusals,
         deduplicated=judged.deduplicated,
@@ -170,7 +160,7 @@ def _families(judged: Judged, catalogue: Catalogue) -> dict[str, list[Metadata]]
         return {}
 
     def text(symbol: int) -> str:
-        if symbol >= len(symbols):
+        if not 0 <= symbol < len(symbols):
             return ""
         start, end = symbols[symbol]
         return request.body[start:end].tobytes().decode(errors="replace")

@@ -6,6 +6,17 @@ import pytest
 
 ROUTES = {
     ("post", "/api/v1/write"): {"204", "422"},
+    ("post", "/api/v1/push"): {"204", "422"},
+    ("post", "/v1/metrics"): {"200", "422"},
+    ("post", "/otlp/v1/metrics"): {"200", "422"},
+    ("post", "/api/v1/otlp/v1/metrics"): {"200", "422"},
+    ("post", "/v1/logs"): {"200", "422"},
+    ("post", "/otlp/v1/logs"): {"200", "422"},
+    ("post", "/api/v1/otlp/v1/logs"): {"200", "422"},
+    ("post", "/logs"): {"200", "422"},
+    ("post", "/logs/{partition}"): {"200", "422"},
+    ("post", "/api/v2/alerts"): {"200", "422"},
+    ("post", "/api/v1/alertmanager/webhook"): {"200", "422"},
     ("post", "/api/v1/events"): {"202", "422"},
     ("get", "/api/v1/clusters"): {"200"},
     ("get", "/api/v1/anomalies"): {"200", "422"},

@@ -147,13 +147,41 @@ def test_import_twice(fleetlake, tmp_path, samples_file):
         "--json",
     )
     first = json.loads(fleetlake(*command).stdout)
-    assert first == [{"file": str(samples_file), "samples": 300, "series": 1}]
+    assert first == [
+        {
+            "file": str(samples_file),
+            "samples": 300,
+            "series": 1,
+            "resumed": 0,
+            "exemplars_dropped": 0,
+        }
+    ]
     again = json.loads(fleetlake(*command).stdout)
     assert again[0]["samples"] == 0
     assert "had it already" in fleetlake(*command[:-1]).stdout
     lake = Lake.open(tmp_path / "data" / "lake", create=False)
     held = lake.sql("SELECT count(*) AS n, any_value(labels['host']) AS host FROM metrics")
     assert held.to_pylist() == [{"n": 300, "host": "web"}]
+
+
+def test_import_several_files_of_several_kinds(fleetlake, tmp_path):
+    (tmp_path / "a.om").write_text(
+        "# TYPE load gauge\nload 1 1772323200\nload 2 1772323230\n# EOF\n"
+    )
+    (tmp_path / "b.dump").write_text('{__name__="up", job="node"} 1 1772323200000\n')
+    (tmp_path / "wrong.txt").write_text("up 1 99999999999999\n")
+    done = fleetlake("import", "a.om", "b.dump", "--dir", "data", "--cluster", "eu")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "a.om: 2 samples of 1 series",
+        "b.dump: 1 samples of 1 series",
+    ]
+    failed(
+        fleetlake("import", "wrong.txt", "--dir", "data", "--cluster", "eu"),
+        "wrong.txt",
+        "line 1",
+        "the latest accepted is",
+    )
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.receiver import Receiver
 from ingest.settings import IngestSettings
+from tests.ingest.logs import BIG, Log
 
 
 @pytest.fixture
@@ -50,3 +51,19 @@ def stored(lake) -> Callable[[], list[float]]:
 @pytest.fixture(scope="session")
 def now_ms(noon) -> int:
     return int(noon.timestamp() * 1000)
+
+
+@pytest.fixture
+def open_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
+    """Opens logs on one folder, one after the other."""
+    opened = []
+
+    def open_one(segment_bytes=BIG, first_position=1) -> Log:
+        for log in opened:
+            log.close()
+        opened.append(Log(tmp_path / "log", segment_bytes, first_position))
+        return opened[-1]
+
+    yield open_one
+    for log in opened:
+        log.close()

@@ -5,10 +5,12 @@ import pyarrow as pa
 import pytest
 
 from ingest import catalogue as catalogue_module
+from ingest import families
 from ingest.buffer import Buffer, sort
-from ingest.catalogue import Catalogue
-from ingest.errors import TooManySeriesError
-from ingest.remote_write.message import Metadata
+from ingest.catalogue import OVER_LIMIT, Catalogue
+from ingest.errors import InvalidLabelsError, TooManySeriesError
+from ingest.families import Metadata
+from ingest.naming import Named
 from ingest.samples import SampleBatch
 from ingest.series import identify
 from lake.schema import EVENTS
@@ -40,28 +42,80 @@ def test_a_series_has_one_number(catalogue):
     assert [catalogue.number(series(x=x)) for x in ("a", "b", "a")] == [0, 1, 0]
 
 
-def test_keys_are_known_per_default_cluster(catalogue):
-    catalogue.add(b"key", "a", series(cluster="a"))
-    assert catalogue.find([b"key", b"other"], "a") == [0, None]
-    assert catalogue.find([b"key"], "b") == [None]
+def keys_of(catalogue, *texts, context=b""):
+    """Keys of bytes by which a sender may name series."""
+    ends = np.cumsum([len(text) for text in texts])
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    starts = ends - [len(text) for text in texts]
+    return catalogue.keys.hash(data, starts, ends, context)
 
 
-def test_beyond_the_limit_new_series_are_refused_and_known_ones_go_on():
+def add(catalogue, *named, context=b""):
+    """Number series and remember them by a key each."""
+    numbers = catalogue.number_all(Named.of([one for _, one in named]), 0)
+    keys = keys_of(catalogue, *(key for key, _ in named), context=context)
+    catalogue.remember(keys, numbers, np.zeros(len(named), np.int32))
+    return numbers.tolist()
+
+
+def find(catalogue, *texts, context=b""):
+    return catalogue.keys.find(keys_of(catalogue, *texts, context=context))[0].tolist()
+
+
+def test_keys_are_known_per_context(catalogue):
+    add(catalogue, (b"key", series(cluster="a")), context=b"a")
+    assert find(catalogue, b"key", b"other", context=b"a") == [0, -1]
+    assert find(catalogue, b"key", context=b"b") == [-1]
+
+
+def test_beyond_the_limit_new_series_are_refused_whole_and_known_ones_go_on():
     catalogue = Catalogue(max_series=2)
-    for x in ("a", "b"):
-        catalogue.add(x.encode(), "c", series(x=x))
+    add(catalogue, (b"a", series(x="a")))
     with pytest.raises(TooManySeriesError, match=r"2 series are known.*ingest\.max_series"):
-        catalogue.add(b"c", "c", series(x="c"))
-    assert catalogue.find([b"a", b"b", b"c"], "c") == [0, 1, None]
+        add(catalogue, (b"b", series(x="b")), (b"c", series(x="c")))
+    assert len(catalogue) == 1
+    assert add(catalogue, (b"b", series(x="b"))) == [1]
+    assert add(catalogue, (b"a", series(x="a")), (b"b", series(x="b"))) == [0, 1]
+
+
+def test_a_cluster_over_its_limit_gets_no_new_series_and_others_do(catalogue):
+    catalogue.max_of_cluster = 2
+    eu = [series(x=str(i)) for i in range(4)]
+    assert catalogue.number_all(Named.of([eu[0]]), 0).tolist() == [0]
+    named = Named.of([*eu, series(cluster="us"), eu[3]])
+    for _ in range(2):
+        numbers = catalogue.number_all(named, 0).tolist()
+        assert numbers[0] == 0
+        assert sum(number >= 0 for number in numbers[1:4]) == 1
+        assert numbers[3] == numbers[5]
+        assert numbers[4] > 0
+    assert catalogue.active_by_cluster() == {"eu": 2, "us": 1}
+    catalogue.max_of_cluster = 3
+    numbers = catalogue.number_all(named, 0).tolist()
+    assert sorted(numbers[:4])[:2] == [OVER_LIMIT, 0]
+
+
+def test_one_series_twice_among_new_ones_is_one(catalogue):
+    named = Named.of([series("a"), series("b"), series("a")])
+    assert catalogue.number_all(named, 0).tolist() in ([0, 1, 0], [1, 0, 1])
+    assert len(catalogue) == 2
 
 
 def test_keys_are_bounded_and_their_series_still_found():
     """A sender that names another default cluster each time, of series that have their own."""
     catalogue = Catalogue(max_series=2)
-    assert [catalogue.add(b"key", str(i), series()) for i in range(100)] == [0] * 100
-    assert catalogue.find([b"key"], "nobody ever sent this") == [None]
-    assert sum(len(keys) for keys in catalogue._by_key.values()) == 4
-    assert len(catalogue._by_key) == 4
+    for i in range(100):
+        assert add(catalogue, (b"key", series()), context=str(i).encode()) == [0]
+    assert len(catalogue.keys) == 4
+    assert [find(catalogue, b"key", context=str(i).encode()) for i in (3, 4)] == [[0], [-1]]
+
+
+def test_replicas_have_tags_and_are_bounded(catalogue, monkeypatch):
+    monkeypatch.setattr(catalogue_module, "MAX_REPLICAS", 2)
+    assert [catalogue.replica_tag(name) for name in ("a", "b", "a")] == [1, 2, 1]
+    with pytest.raises(InvalidLabelsError, match="more than 2 replicas are known"):
+        catalogue.replica_tag("c")
+    assert catalogue.replica_tag("b") == 2
 
 
 def test_clusters_are_described_apart(catalogue):
@@ -70,7 +124,7 @@ def test_clusters_are_described_apart(catalogue):
     for _ in range(2):
         catalogue.describe((Metadata("x", 1, "Of a.", ""),), ["a"])
         catalogue.describe((Metadata("x", 2, "Of b.", ""),), ["b"])
-    assert catalogue.described() == 2
+    assert catalogue.ledger.changes() == 2
     rows = [catalogue.rows(number, ints(1), ints(2)).to_pylist()[0] for number in (a, b, c)]
     assert [(row["kind"], row["help"]) for row in rows] == [
         ("counter", "Of a."), ("gauge", "Of b."), ("gauge", None),
@@ -86,13 +140,13 @@ def test_a_description_of_no_cluster_stands_in_and_stays(catalogue):
     assert [(row["kind"], row["help"]) for row in rows] == [
         ("counter", "Of all."), ("gauge", "Of b."),
     ]  # fmt: skip
-    assert catalogue.described() == 2
+    assert catalogue.ledger.changes() == 2
 
 
 def test_descriptions_are_bounded(catalogue, monkeypatch):
-    monkeypatch.setattr(catalogue_module, "MAX_FAMILIES", 3)
+    monkeypatch.setattr(families, "MAX_FAMILIES", 3)
     catalogue.describe([Metadata(str(i), 2, "x" * 5000, "") for i in range(9)], ["a"])
-    assert [len(one.help) for one in catalogue._families.values()] == [1024] * 3
+    assert [len(one.help) for one in catalogue._families._known.values()] == [1024] * 3
 
 
 def test_growth_keeps_clusters_apart(catalogue):
@@ -101,22 +155,25 @@ def test_growth_keeps_clusters_apart(catalogue):
     counts = dict(catalogue.count_by_cluster(np.array(numbers, np.int32)))
     assert counts == {"c0": 834, "c1": 833, "c2": 833}
     columns = catalogue.columns()
-    names = columns.clusters.take(pa.array(columns.cluster_code)).to_pylist()
+    names = columns.clusters.take(pa.array(columns.cluster_code[:2500])).to_pylist()
     assert names == [f"c{i % 3}" for i in range(2500)]
 
 
 def test_series_added_after_the_columns_were_made(catalogue):
-    catalogue.number(series("a"))
-    assert len(catalogue.columns().rank) == 1
     catalogue.number(series("b"))
-    assert len(catalogue.columns().rank) == 2
-    assert catalogue.due(ints(0, 1), ints(5, 5), ints(5, 5)).tolist() == [True, True]
+    before = catalogue.columns()
+    catalogue.number(series("a"))
+    after = catalogue.columns()
+    assert before.metric_rank.tolist() == [0]
+    assert after.metric_rank[after.metric_code[:2]].tolist() == [1, 0]
+    assert after.series_id[:2].tolist() == [series("b").series_id, series("a").series_id]
+    assert catalogue.ledger.due(ints(0, 1), ints(5, 5), ints(5, 5)).tolist() == [True, True]
 
 
 def test_many_threads_number_each_series_once(catalogue):
     def number_all():
         for i in range(300):
-            catalogue.add(str(i).encode(), None, series(x=str(i)))
+            add(catalogue, (str(i).encode(), series(x=str(i))))
 
     threads = [threading.Thread(target=number_all) for _ in range(4)]
     for thread in threads:
@@ -124,14 +181,14 @@ def test_many_threads_number_each_series_once(catalogue):
     for thread in threads:
         thread.join()
     assert len(catalogue) == 300
-    assert sorted(catalogue.find([str(i).encode() for i in range(300)], None)) == list(range(300))
+    assert sorted(find(catalogue, *(str(i).encode() for i in range(300)))) == list(range(300))
 
 
 @pytest.fixture
 def written(catalogue):
     number = ints(catalogue.number(series()))
     catalogue.columns()
-    catalogue.mark_written(number, ints(3 * DAY), ints(4 * DAY), catalogue.described())
+    catalogue.ledger.written(number, ints(3 * DAY), ints(4 * DAY), catalogue.ledger.changes())
     return number
 
 
@@ -146,26 +203,26 @@ def written(catalogue):
     ids=["as written", "later that day", "another day", "earlier"],
 )
 def test_what_is_due(catalogue, written, first, last, due):
-    assert catalogue.due(written, ints(first), ints(last)).tolist() == [due]
+    assert catalogue.ledger.due(written, ints(first), ints(last)).tolist() == [due]
 
 
 def due(catalogue, number):
-    return catalogue.due(number, ints(4 * DAY), ints(4 * DAY)).tolist()[0]
+    return catalogue.ledger.due(number, ints(4 * DAY), ints(4 * DAY)).tolist()[0]
 
 
 def test_a_new_description_is_due_once(catalogue, written):
     catalogue.describe((Metadata("up", 2, "Text.", ""),))
     assert due(catalogue, written)
-    catalogue.mark_written(written, ints(4 * DAY), ints(4 * DAY), catalogue.described())
+    catalogue.ledger.written(written, ints(4 * DAY), ints(4 * DAY), catalogue.ledger.changes())
     assert not due(catalogue, written)
     catalogue.describe((Metadata("up", 2, "Text.", ""), Metadata("other", 2, "", "")))
     assert not due(catalogue, written)
 
 
 def test_a_description_that_comes_while_rows_are_written_is_still_due(catalogue, written):
-    described = catalogue.described()
+    described = catalogue.ledger.changes()
     catalogue.describe((Metadata("up", 2, "Text.", ""),))
-    catalogue.mark_written(written, ints(4 * DAY), ints(4 * DAY), described)
+    catalogue.ledger.written(written, ints(4 * DAY), ints(4 * DAY), described)
     assert due(catalogue, written)
 
 

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.errors import (
     BadRequestError,
@@ -10,11 +12,15 @@ from ingest.errors import (
     InvalidEventError,
     MalformedBodyError,
 )
-from ingest.events import parse
+from ingest.events import MAX_DEPTH, from_lines, parse, read_json
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLAIN = {"source": "opa", "reason": "Denied", "time": "2026-03-01T11:00:00+01:00", "cluster": "eu"}
 CORE = {"kind": "Event", "reason": "Pulled", "lastTimestamp": "2026-03-01T10:00:00Z"}
+WATCH = {"type": "ADDED", "object": CORE}
+LINES = f"{json.dumps(PLAIN)}\r\n\n  {json.dumps(WATCH)}\n{json.dumps(CORE)}".encode()
+"""As `kubectl get events --watch -o json` and log shippers write them."""
+
 DUMP = (
     Path(__file__).parents[3]
     / "shared/data/exposition/insights-operator__openshift-machine-api.json"
@@ -49,10 +55,42 @@ def test_a_plain_event():
         pytest.param([{"type": "MODIFIED", "object": CORE}, CORE], 2, id="watch lines"),
         pytest.param([], 0, id="empty array"),
         pytest.param({"items": []}, 0, id="empty list"),
+        pytest.param(from_lines(b""), 0, id="no lines"),
+        pytest.param(from_lines(LINES), 3, id="lines"),
     ],
 )
 def test_shapes(document, count):
     assert len(rows(document, "eu")) == count
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        (b'{"a": 1}\n{"a": 1', "line 2: body is no JSON"),
+        (b'{"a": 1},{"a": 2}\n', "line 1: body is no JSON"),
+        (b"1],[2\n", "line 1: body is no JSON"),
+        (b"{}\n\n\xff", "line 3: body is no JSON"),
+        (b"{}\n" + b"[" * 100 + b"]" * 100, "line 2: body is nested too deeply"),
+    ],
+)
+def test_a_wrong_line_is_named(body, rule):
+    with pytest.raises(MalformedBodyError, match=rule):
+        from_lines(body)
+
+
+def test_lines_are_the_same_events_as_an_array():
+    assert rows(from_lines(LINES), "eu") == rows([PLAIN, WATCH, CORE], "eu")
+
+
+def test_a_document_at_the_deepest_is_read():
+    assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None
+
+
+def test_an_event_about_an_event_is_plain():
+    (row,) = rows(PLAIN | {"kind": "Event", "name": "cart.17a", "message": "denied"})
+    assert (row["source"], row["kind"], row["message"]) == ("opa", "Event", "denied")
+    (row,) = rows(CORE | {"source": {"component": "kubelet"}}, "eu")
+    assert row["source"] == "kubernetes"
 
 
 def test_an_own_cluster_wins():
@@ -123,8 +161,16 @@ WRONG = [
         pytest.param(b'{"a": 1', MalformedBodyError, "no JSON", id="cut off"),
         pytest.param(b'{"a": 1}{"a": 1}', MalformedBodyError, "no JSON", id="two documents"),
         pytest.param(b"[" * 100_000, MalformedBodyError, "nested too deeply", id="deep"),
+        pytest.param(
+            b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+            MalformedBodyError,
+            "over 64 levels",
+            id="deeper than anybody writes",
+        ),
+        pytest.param('{"a": 1}'.encode("utf-16"), MalformedBodyError, "no JSON", id="UTF-16"),
         pytest.param(b"null", MalformedBodyError, "'None' is no JSON object", id="null"),
         pytest.param(b"5", MalformedBodyError, "'5' is no JSON object", id="number"),
+        pytest.param({"type": []}, InvalidEventError, "lacks 'source'", id="type is an array"),
         pytest.param([[PLAIN]], MalformedBodyError, "is no JSON object", id="nested array"),
         pytest.param({"items": ["x"]}, MalformedBodyError, "'x' is no JSON object", id="item"),
     ],
@@ -155,6 +201,49 @@ def test_sent_again_is_stored_but_seen_once(open_receiver, lake):
     assert lake.sql("SELECT count(*) AS n FROM events").to_pylist() == [{"n": 1}]
 
 
+def test_seen_once_is_by_uid_count_and_time(open_receiver, lake):
+    receiver = open_receiver()
+    given_ = PLAIN | {"uid": "u", "count": 2}
+    for n, event in enumerate([given_, given_, given_ | {"count": 3}, given_ | {"uid": "v"}]):
+        body = json.dumps(event | {"attributes": {"sent": str(n)}}).encode()
+        assert receiver.write_events(body).result(10).events == 1
+        receiver.flush()
+    found = lake.sql("SELECT uid, count FROM events ORDER BY uid, count").to_pylist()
+    assert [tuple(row.values()) for row in found] == [("u", 2), ("u", 3), ("v", 2)]
+    assert lake.sql("SELECT count(*) AS n FROM stored.events").to_pylist() == [{"n": 4}]
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+NAMES = st.sampled_from(
+    [*PLAIN, *CORE, "items", "object", "type", "metadata", "involvedObject", "regarding", "series",
+     "eventTime", "firstTimestamp", "count", "uid", "name", "attributes", "message", "note"]
+)  # fmt: skip
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.dictionaries(NAMES, JSON, max_size=4))
+def test_any_json_is_taken_or_refused_by_a_rule(document, garbage):
+    for body in (document, PLAIN | garbage, CORE | garbage, [CORE | garbage, PLAIN]):
+        try:
+            found = rows(json.dumps(body).encode(), "eu")
+        except BadRequestError:
+            continue
+        assert all(row["uid"] and row["count"] >= 1 for row in found)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_taken_or_refused_by_a_rule(body):
+    for read in (rows, from_lines):
+        try:
+            read(body)
+        except BadRequestError:
+            continue
+
+
 def test_latest_itself_is_accepted():
     assert rows(PLAIN | {"time": NOON.isoformat()})[0]["time"] == NOON
     with pytest.raises(InvalidEventError):
@@ -164,7 +253,7 @@ def test_latest_itself_is_accepted():
 @pytest.mark.skipif(not DUMP.is_file(), reason="real data is not part of the repository")
 def test_a_real_dump(open_receiver, lake):
     receiver = open_receiver(default_cluster="lrqft", max_age=timedelta(days=2000))
-    assert receiver.write_events(DUMP.read_bytes()).result(10) == 2
+    assert receiver.write_events(DUMP.read_bytes()).result(10).events == 2
     receiver.flush()
     found = lake.sql("SELECT source, type, reason, namespace, time FROM events ORDER BY time")
     first, second = found.to_pylist()

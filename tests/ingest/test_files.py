@@ -1,10 +1,15 @@
+import gzip
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ingest.errors import ClusterMissingError, InvalidLabelsError
+from ingest.errors import ClusterMissingError, IngestError, InvalidLabelsError
 from ingest.files import import_file
 from lake import Lake
 from lake.errors import FileFormatError
@@ -84,13 +89,13 @@ def test_an_empty_file_brings_nothing(bring, lake):
         pytest.param(
             "time,value,metric\n2026-03-02T00:00:01Z,1,up\n",
             FileFormatError,
-            "a row is of 2026-03-02T00:00:01",
+            r"row 1 \(1.0\) is of 2026-03-02T00:00:01",
             id="future",
         ),
         pytest.param(
             "time,value,metric\n,1,up\n2026-03-01,1,up\n",
             FileFormatError,
-            "1 rows have no",
+            "row 1 has no time",
             id="gap",
         ),
         pytest.param(
@@ -115,3 +120,166 @@ def test_a_wrong_file_is_refused_whole(bring, lake, text, error, rule):
     with pytest.raises(error, match=rule):
         bring(text)
     assert lake.snapshot().versions == versions
+
+
+def rows_of(lake):
+    found = lake.sql("SELECT series_id, time, value FROM samples").to_pylist()
+    return sorted((row["series_id"], row["time"], row["value"]) for row in found)
+
+
+def many(n=100):
+    lines = [
+        f"{(LATEST - timedelta(minutes=n - i)).isoformat()},{i},up,eu,cart-{i % 3}\n"
+        for i in range(n)
+    ]
+    return "timestamp,value,metric,cluster,pod\n" + "".join(lines)
+
+
+def om(n=100):
+    return (
+        "# TYPE hits counter\n# HELP hits All hits.\n"
+        + "".join(
+            f'hits_total{{pod="cart-{i % 3}"}} {i} {LATEST.timestamp() - 60 * (n - i)}\n'
+            for i in range(n)
+        )
+        + "# EOF\n"
+    )
+
+
+FILES = pytest.mark.parametrize(("name", "text"), [("x.csv", many()), ("x.om", om())])
+
+
+@FILES
+def test_a_large_file_makes_several_commits(bring, lake, name, text, monkeypatch):
+    monkeypatch.setattr("ingest.files.expositions.BLOCK_BYTES", 200)
+    told = []
+    done = bring(text, name, cluster="eu", rows=30, told=told.append)
+    assert (done.samples, done.series) == (100, 3)
+    assert lake.samples.version() >= 3
+    assert [value for *_, value in sorted(rows_of(lake), key=lambda row: row[1])] == list(
+        range(100)
+    )
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert bring(text, name, cluster="eu", rows=30).samples == 0
+
+
+@FILES
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_an_interrupted_import_goes_on_where_it_stopped(
+    bring, lake, monkeypatch, name, text, fails_at
+):
+    monkeypatch.setattr("ingest.files.expositions.BLOCK_BYTES", 200)
+    append, calls = lake.samples.append, []
+
+    def fail(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == fails_at:
+            raise OSError(28, "No space left on device")
+        return append(*args, **kwargs)
+
+    monkeypatch.setattr(lake.samples, "append", fail)
+    with pytest.raises(OSError, match="No space"):
+        bring(text, name, cluster="eu", rows=30)
+    before = len(rows_of(lake))
+    # Chunks may be of another size by then.
+    done = bring(text, name, to=Lake.open(lake.root), cluster="eu", rows=17)
+    assert before + done.samples == 100
+    assert (done.resumed > 0) == (fails_at > 1)
+    found = rows_of(lake)
+    assert len(found) == len(set(found)) == 100
+    assert bring(text, name, cluster="eu").samples == 0
+
+
+@FILES
+def test_a_mistake_at_the_end_of_a_large_file_refuses_it_whole(
+    bring, lake, monkeypatch, name, text
+):
+    monkeypatch.setattr("ingest.files.expositions.BLOCK_BYTES", 200)
+    versions = lake.snapshot().versions
+    late = LATEST + timedelta(days=2400)
+    if name == "x.csv":
+        text += f"{late.isoformat()},7,up,eu,cart-0\n"
+    else:
+        text = text.replace("# EOF", f"hits_total 7 {late.timestamp()}\n# EOF")
+    where = r"x.csv': row 101 \(7.0\)" if name == "x.csv" else r"x.om': line 103 'hits_total 7 "
+    with pytest.raises(FileFormatError, match=where) as refusal:
+        bring(text, name, cluster="eu", rows=30)
+    assert "is of 2032-09-26T00:00:00+00:00" in str(refusal.value)
+    assert lake.snapshot().versions == versions
+
+
+DUMP = """\
+{__name__="up", instance="a:1", job="node"} 1 1772323200000
+{__name__="up", instance="a:1", job="node"} NaN 1772323230000
+{__name__="load", instance="a:1", job="node"} 0.5 1772323200000
+"""
+
+
+def test_what_promtool_dumps(bring, lake):
+    done = bring(DUMP, "x.dump", cluster="eu")
+    assert (done.samples, done.series) == (3, 2)
+    found = lake.sql("SELECT metric, job, time FROM metrics WHERE metric = 'load'").to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("load", "node", datetime(2026, 3, 1, tzinfo=UTC))
+    ]
+
+
+def test_openmetrics_with_its_descriptions_and_packed(lake, tmp_path):
+    text = om(3).replace(
+        "hits_total{", 'lat_bucket{le="1"} 3 1772323200 # {id="x"} 1\nhits_total{', 1
+    )
+    path = tmp_path / "x.om.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    done = import_file(lake, path, latest=LATEST, cluster="eu")
+    assert (done.samples, done.series, done.exemplars) == (4, 4, 1)
+    found = lake.sql("SELECT kind, help FROM series WHERE metric = 'hits_total'").to_pylist()
+    assert [tuple(row.values()) for row in found] == [("counter", "All hits.")] * 3
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        import_file(lake, path, latest=LATEST, cluster="eu")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error", "rule"),
+    [
+        ("x.om", "up 1 1772323200\n", FileFormatError, "ends without # EOF"),
+        ("x.txt", "up 1\n", FileFormatError, "line 1 'up 1' has no time"),
+        ("x.txt", "up 1 1\nup 1 -5\n", FileFormatError, "line 2 'up 1 -5' is of .* before 1970"),
+        ("x.txt", "up 1 1\n\nup\n", FileFormatError, "line 3 'up': is no sample"),
+        ("x.txt", "up 1 9007199254740992\n", FileFormatError, "ms after 1970, the latest"),
+        ("x.prom.gz", "up 1 1\n", FileFormatError, "cannot be read"),
+        ("x.json", "[]", FileFormatError, "is not one of .parquet, .*csv, .*om"),
+        (
+            "x.csv",
+            "time,value,metric\n2026-03-01,1,up\n1,2,up\n",
+            FileFormatError,
+            "cannot be read",
+        ),
+        ("x.csv", "time,value,metric\n1969-12-31,1,up\n", FileFormatError, "row 1 .* before 1970"),
+    ],
+)
+def test_wrong_files_of_every_kind(bring, lake, name, text, error, rule):
+    versions = lake.snapshot().versions
+    with pytest.raises(error, match=rule):
+        bring(text, name, cluster="eu")
+    assert lake.snapshot().versions == versions
+
+
+def test_an_exposition_names_its_metrics_and_needs_a_cluster(bring):
+    with pytest.raises(FileFormatError, match="no metric name"):
+        bring(DUMP, "x.dump", cluster="eu", metric="up")
+    with pytest.raises(ClusterMissingError):
+        bring(DUMP, "x.dump")
+    with pytest.raises(FileFormatError, match=r"cannot be read: .*No such file"):
+        import_file(None, Path("/nowhere/x.om"), latest=LATEST)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["x.csv", "x.om", "x.txt", "x.parquet", "x.om.gz"]))
+@settings(max_examples=60, deadline=None)
+def test_garbage_is_refused_or_empty(tmp_path_factory, data, name):
+    folder = tmp_path_factory.mktemp("garbage")
+    path = folder / name
+    path.write_bytes(data)
+    with suppress(FileFormatError, IngestError):
+        import_file(Lake.open(folder / "lake"), path, latest=LATEST, cluster="eu", metric=None)

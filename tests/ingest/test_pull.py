@@ -2,22 +2,34 @@
 
 import json
 import threading
+import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from urllib.parse import parse_qs
 
 import httpx
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ingest.errors import InvalidLabelsError, SourceError
+from ingest.errors import IngestError, InvalidLabelsError, SourceError
 from ingest.pull import PrometheusPuller, PrometheusSource
+from ingest.pull.client import RangeClient, Waits
 from lake import Lake
+from orchestration.errors import PullError
+from orchestration.steps.pull import pull_sources
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = date(2026, 2, 28)
 UP = {"__name__": "up", "job": "node"}
+
+
+def no_waits(slept=None):
+    return Waits(sleep=(slept if slept is not None else []).append, rng=np.random.default_rng(1))
 
 
 class Prometheus:
@@ -28,6 +40,8 @@ class Prometheus:
         self.requests = []
         self.answer = None
         self.value = "1"
+        self.failures = []
+        self.refuse = lambda form: None
 
     def reply(self, form) -> tuple[int, bytes]:
         self.requests.append(form)
@@ -52,8 +66,19 @@ def prometheus():
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
             form |= {"path": self.path, "authorization": self.headers.get("Authorization")}
-            status, answer = stand_in.reply(form)
+            failure = stand_in.failures.pop(0) if stand_in.failures else stand_in.refuse(form)
+            if isinstance(failure, str):
+                time.sleep(0.6 if failure == "slow" else 0)
+                self.connection.close()
+                return
+            if failure:
+                stand_in.requests.append(form)
+                status, answer, headers = failure
+            else:
+                status, answer, headers = *stand_in.reply(form), {}
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -76,8 +101,9 @@ def puller(lake, prometheus):
     with httpx.Client() as client:
 
         def build(to=None, **settings):
+            settings = {"settle": timedelta(0), "retries": 2} | settings
             source = PrometheusSource(cluster="eu", url=prometheus.url, **settings)
-            return PrometheusPuller(to or lake, source, client)
+            return PrometheusPuller(to or lake, source, client, no_waits())
 
         yield build
 
@@ -314,7 +340,7 @@ def test_an_expression_instead_of_a_selector_is_refused(puller, prometheus):
 def test_nobody_there(lake):
     source = PrometheusSource(cluster="eu", url="http://127.0.0.1:1")
     with httpx.Client() as client, pytest.raises(SourceError, match="ConnectError"):
-        PrometheusPuller(lake, source, client).pull_new(NOON)
+        PrometheusPuller(lake, source, client, no_waits()).pull_new(NOON)
 
 
 def test_what_is_asked(puller, prometheus):
@@ -342,3 +368,238 @@ def test_special_values(puller, lake, prometheus):
 def test_a_step_is_whole_seconds(seconds):
     with pytest.raises(ValidationError, match="whole number of seconds"):
         PrometheusSource(cluster="eu", url="http://x", step=timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (500, b"oops", {}),
+        (502, b"Bad Gateway", {}),
+        (503, b"", {"Retry-After": "7"}),
+        (429, b'{"status":"error","error":"slow down"}', {"Retry-After": "7"}),
+        "cut",
+        "slow",
+    ],
+    ids=str,
+)
+def test_what_may_pass_is_tried_again(lake, prometheus, failure):
+    prometheus.failures = [failure] * 2
+    slept = []
+    source = PrometheusSource(
+        cluster="eu", url=prometheus.url, settle=timedelta(0), timeout=timedelta(seconds=0.3)
+    )
+    with httpx.Client() as client:
+        pulled = PrometheusPuller(lake, source, client, no_waits(slept)).pull_new(NOON)
+    assert pulled.samples == 120
+    assert len(slept) == 2
+    if isinstance(failure, tuple) and failure[2]:
+        assert all(wait >= 7 for wait in slept)
+    else:
+        assert 0.5 <= slept[0] <= 1
+        assert 1 <= slept[1] <= 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 501])
+def test_what_will_not_pass_is_not_tried_again(puller, prometheus, status):
+    prometheus.failures = [(status, b'{"status":"error","error":"no"}', {})]
+    with pytest.raises(SourceError, match=f"status {status}: no"):
+        puller().pull_new(NOON)
+    assert len(prometheus.requests) == 1
+
+
+def test_attempts_are_bounded(puller, prometheus):
+    prometheus.failures = [(503, b"down", {})] * 100
+    with pytest.raises(SourceError, match="status 503"):
+        puller(retries=3).pull_new(NOON)
+    assert len(prometheus.requests) == 4
+
+
+def too_long(form, longest):
+    start, end = (datetime.fromisoformat(form[name]) for name in ("start", "end"))
+    return end - start > longest
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (422, "query processing would load too many samples into memory in query execution"),
+        (400, "exceeded maximum resolution of 11,000 points per timeseries."),
+        (503, "query timed out in expression evaluation"),
+    ],
+    ids=["samples", "resolution", "time"],
+)
+def test_a_range_that_is_too_much_is_halved(puller, lake, prometheus, answer):
+    status, error = answer
+    raw = json.dumps({"status": "error", "error": error}).encode()
+    prometheus.refuse = lambda form: (
+        (status, raw, {}) if too_long(form, timedelta(minutes=20)) else None
+    )
+    one = puller(lookback=timedelta(hours=3))
+    assert one.pull_new(NOON).samples == 360
+    found = once(lake)
+    assert {after - before for before, after in pairwise(found)} == {timedelta(seconds=30)}
+    assert len(prometheus.requests) == 3 + 12, "three too long, then what was found to be enough"
+
+
+def test_an_answer_that_is_too_large_is_asked_for_in_parts(puller, lake):
+    one = puller(max_answer_bytes=1000)
+    assert one.pull_new(NOON).samples == 120
+    assert len(once(lake)) == 120
+
+
+def test_a_single_step_that_is_too_large_is_told(puller, lake, prometheus):
+    prometheus.series = [UP | {"pod": f"cart-{n}"} for n in range(50)]
+    with pytest.raises(SourceError, match="for a single step: split `match`"):
+        puller(max_answer_bytes=1000).pull_new(NOON)
+
+
+def test_a_long_gap_is_pulled_in_commits(puller, lake, prometheus):
+    one = puller(lookback=timedelta(hours=10))
+    before = lake.samples.version()
+    asked = []
+
+    def fail_at_the_fourth(form):
+        asked.append(form)
+        return (400, b'{"status":"error","error":"gone"}', {}) if len(asked) == 4 else None
+
+    prometheus.refuse = fail_at_the_fourth
+    with pytest.raises(SourceError, match="gone"):
+        one.pull_new(NOON)
+    assert lake.samples.version() == before + 3
+    assert one.watermark() == NOON - timedelta(hours=4), "three parts of two hours are done"
+    assert len(once(lake)) == 6 * 120
+    one.pull_new(NOON)
+    assert len(once(lake)) == 10 * 120
+    assert one.watermark() == NOON
+
+
+def test_samples_that_came_late_are_added_once(puller, lake, prometheus):
+    late = UP | {"job": "late"}
+    one = puller(overlap=timedelta(minutes=5))
+    one.pull_new(NOON)
+    prometheus.series = [UP, late]
+    assert one.pull_new(NOON + timedelta(minutes=2)).samples == 4 + 14
+    assert one.pull_new(NOON + timedelta(minutes=3)).samples == 4
+    rows = lake.sql("SELECT series_id, time FROM samples").to_pylist()
+    assert len(rows) == len({(row["series_id"], row["time"]) for row in rows}) == 120 + 4 + 14 + 4
+    late_times = lake.sql("SELECT min(time) AS t FROM metrics WHERE job = 'late'").to_pylist()
+    assert late_times == [{"t": NOON - timedelta(minutes=5)}]
+
+
+def test_what_has_not_settled_is_left(puller, lake):
+    one = puller(settle=timedelta(seconds=15))
+    one.pull_new(NOON + timedelta(seconds=14))
+    assert one.watermark() == NOON - timedelta(seconds=30)
+    one.pull_new(NOON + timedelta(seconds=15))
+    assert once(lake)[-1] == NOON - timedelta(seconds=30)
+
+
+def test_a_closed_day_that_is_the_same_is_not_written_again(puller, lake, prometheus):
+    one = puller(step=timedelta(minutes=10))
+    one.pull_day(DAY)
+    files = lake.samples.files()[1]
+    one.pull_day(DAY)
+    assert lake.samples.files()[1] == files
+    prometheus.series = [UP, UP | {"job": "late"}]
+    one.pull_day(DAY)
+    assert set(files) < set(lake.samples.files()[1]), "what was lacking is beside what was there"
+    prometheus.value = "NaN"
+    for _ in range(2):
+        one.pull_day(DAY)
+        files = lake.samples.files()[1]
+    one.pull_day(DAY)
+    assert lake.samples.files()[1] == files, "NaN is the same as NaN"
+    assert lake.sql("SELECT count(*) AS n FROM samples").to_pylist() == [{"n": 288}]
+
+
+def test_native_histograms_become_classic_ones(puller, lake, prometheus):
+    at = NOON.timestamp() - 60
+    histogram = {
+        "count": "12", "sum": "3.5",
+        "buckets": [[3, "-0.001", "0.001", "2"], [0, "0.5", "1", "4"], [0, "1", "2", "6"]],
+    }  # fmt: skip
+    metric = {"__name__": "latency", "job": "cart"}
+    answer = series(metric=metric, histograms=[[at, histogram], [at + 30, histogram]])
+    prometheus.answer = (200, json.dumps(answer).encode())
+    assert puller().pull_new(NOON).samples == 14
+    rows = lake.sql(
+        "SELECT metric, labels['le'] AS le, value FROM metrics WHERE time = $at ORDER BY ALL",
+        {"at": NOON - timedelta(seconds=30)},
+    ).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("latency_bucket", "+Inf", 12.0),
+        ("latency_bucket", "0.001", 2.0),
+        ("latency_bucket", "0.5", 2.0),
+        ("latency_bucket", "1.0", 6.0),
+        ("latency_bucket", "2.0", 12.0),
+        ("latency_count", None, 12.0),
+        ("latency_sum", None, 3.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        [1],
+        [[1, {"count": "x", "sum": "1"}]],
+        [[1, {"count": "1"}]],
+        [[1, {"count": "1", "sum": "1", "buckets": [1]}]],
+    ],
+)  # fmt: skip
+def test_histograms_that_are_none(puller, prometheus, histogram):
+    raw = json.dumps(series(metric=UP, histograms=histogram)).encode()
+    prometheus.answer = (200, raw)
+    with pytest.raises(SourceError, match="no range of series"):
+        puller().pull_new(NOON)
+
+
+def test_one_source_that_fails_holds_up_no_other(lake, prometheus):
+    sources = tuple(
+        PrometheusSource(cluster=f"c{n}", url=url, retries=0, settle=timedelta(0))
+        for n, url in enumerate([prometheus.url, "http://127.0.0.1:1", prometheus.url, "nonsense"])
+    )
+    told = []
+    with pytest.raises(PullError, match="2 of 4 sources") as refusal:
+        told.extend(pull_sources(lake, sources, NOON.date(), NOON))
+    assert set(refusal.value.failed) == {"c1", "c3"}
+    told = []
+    with pytest.raises(PullError):  # noqa: PT012
+        for one in pull_sources(lake, sources, DAY, NOON):
+            told.append(one)
+    assert {one.cluster: one.error is None for one in told} == {
+        "c0": True, "c1": False, "c2": True, "c3": False
+    }  # fmt: skip
+    found = lake.sql("SELECT cluster, count(*) AS n FROM samples GROUP BY ALL ORDER BY 1")
+    assert found.to_pylist() == [{"cluster": c, "n": 120 + 2880} for c in ("c0", "c2")]
+
+
+def test_the_token_is_secret_or_in_a_file(puller, prometheus, tmp_path):
+    secret = PrometheusSource(cluster="eu", url="http://x", bearer_token="s3cret")
+    assert "s3cret" not in repr(secret) + secret.model_dump_json()
+    token = tmp_path / "token"
+    one = puller(bearer_token_file=token)
+    with pytest.raises(SourceError, match="no token"):
+        one.pull_new(NOON)
+    token.write_text("first\n")
+    one.pull_new(NOON)
+    token.write_text("second\n")
+    one.pull_new(NOON + timedelta(minutes=1))
+    shown = [form["authorization"] for form in prometheus.requests]
+    assert shown == ["Bearer first", "Bearer second"]
+    with pytest.raises(ValidationError, match="both set"):
+        PrometheusSource(cluster="eu", url="x", bearer_token="a", bearer_token_file="b")
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["metric", "values", "histograms", "count", "sum", "buckets", "__name__"]),
+        inner, max_size=4),
+    max_leaves=15,
+))  # fmt: skip
+def test_any_json_is_points_or_a_known_error(result):
+    client = RangeClient(PrometheusSource(cluster="eu", url="http://x"), None, no_waits())
+    body = json.dumps({"status": "success", "data": {"result": result}}).encode()
+    with suppress(IngestError):
+        client._read(200, body)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.series import entity_of, identify, kind_by_name, series_id
+from ingest.series import identify, kind_by_name, series_id
 
 NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,6}", fullmatch=True).filter(
     lambda name: name not in {"__name__", "cluster"}
@@ -45,37 +45,6 @@ FROZEN_ID = -4946580168700019602
 
 def test_an_own_cluster_label_wins():
     assert identify(BASE, "other").cluster == "eu"
-
-
-@pytest.mark.parametrize(
-    ("pod", "workload"),
-    [
-        ("cart-7c9d8f6b54-x2v9k", "cart"),
-        ("my-app-7c9d8f6b54-x2v9k", "my-app"),
-        ("postgres-0", "postgres"),
-        ("kafka-broker-12", "kafka-broker"),
-        ("node-exporter-x2v9k", "node-exporter"),
-        ("standalone", None),
-        ("front-end", None),
-        ("my-hello", None),
-    ],
-)
-def test_the_workload_is_read_off_the_pod(pod, workload):
-    assert entity_of({"pod": pod}).get("workload") == workload
-
-
-@pytest.mark.parametrize(
-    ("labels", "column", "value"),
-    [
-        ({"namespace": "a", "exported_namespace": "b"}, "namespace", "a"),
-        ({"exported_namespace": "b"}, "namespace", "b"),
-        ({"deployment": "d", "pod": "x-0"}, "workload", "d"),
-        ({"destination_service_name": "s"}, "service", "s"),
-        ({"unrelated": "x"}, "node", None),
-    ],
-)
-def test_entity_columns(labels, column, value):
-    assert entity_of(labels).get(column) == value
 
 
 @pytest.mark.parametrize(

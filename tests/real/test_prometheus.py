@@ -80,6 +80,7 @@ def test_pull_agrees_with_prometheus(stack, tmp_path):
         match=('{job="node"}',),
         step=timedelta(seconds=1),
         lookback=timedelta(seconds=10),
+        settle=timedelta(0),
     )
     with httpx.Client() as client:
         puller = PrometheusPuller(lake, source, client)

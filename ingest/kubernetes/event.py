@@ -35,7 +35,6 @@ def row(event: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(reason, str) or not reason:
         raise InvalidEventError(f"Kubernetes event {metadata.get('name')!r} has no reason")
     message = event.get("message") or event.get("note") or ""
-    count = series.get("count") or event.get("count") or event.get("deprecatedCount") or 1
     return {
         "time": _time(event, series, metadata),
         "source": "kubernetes",
@@ -46,9 +45,20 @@ def row(event: Mapping[str, Any]) -> dict[str, Any]:
         "name": about.get("name"),
         "uid": metadata.get("uid"),
         "message": str(message)[:MAX_MESSAGE],
-        "count": int(count),
+        "count": int(count_of(event)),
         "attributes": list(_attributes(event, about)),
     }
+
+
+def count_of(event: Mapping[str, Any]) -> int:
+    """How often it happened, as far as this version of the event knows.
+
+    >>> count_of({"series": {"count": 3}, "deprecatedCount": 2})
+    3
+    """
+    series = event.get("series") or {}
+    count: int = series.get("count") or event.get("count") or event.get("deprecatedCount") or 1
+    return count
 
 
 def _time(

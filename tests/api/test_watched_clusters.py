@@ -1,0 +1,28 @@
+"""What `/readyz` and `/metrics` say of clusters that are watched."""
+
+import threading
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def test_a_cluster_out_of_reach_is_told_and_the_service_stays_ready(start):
+    # Nobody listens on port 1.
+    with start(kubernetes=[{"cluster": "eu", "host": "http://127.0.0.1:1"}]) as running:
+        waiting = threading.Event()
+        running.service.watchers.start()
+        for _ in range(1000):
+            told = running.http.get("/readyz").json()
+            if "sources" in told:
+                break
+            waiting.wait(0.01)
+        assert running.http.get("/readyz").status_code == 200
+        assert told["status"] == "ready"
+        (name, *_) = told["sources"]
+        assert name.startswith("kubernetes eu: ")
+        assert "no answer" in told["sources"][name]
+        text = running.http.get("/metrics").text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        failures = families["fleetlake_kubernetes_failures"].samples[0]
+        assert failures.labels == {"cluster": "eu"}
+        assert failures.value >= 1
+        assert families["fleetlake_kubernetes_objects"].samples[0].value == 0
