@@ -14,6 +14,7 @@ from ingest.remote_write import message
 from ingest.remote_write import remote_write_pb2 as schema
 from lake import Lake
 from lake.schema import SAMPLES, TIMESTAMP
+from tests.remote_write_2 import encode
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -92,3 +93,9 @@ def payload() -> Callable[..., bytes]:
 def body(payload: Callable[..., bytes]) -> Callable[..., bytes]:
     """Builds a packed WriteRequest, as it comes over the wire."""
     return lambda *series, **parts: message.pack(payload(*series, **parts))
+
+
+@pytest.fixture(scope="session")
+def body_2() -> Callable[..., bytes]:
+    """Builds a packed request of remote write 2.0 from `tests.remote_write_2.Series`."""
+    return lambda *series, **parts: message.pack(encode(*series, **parts))

@@ -18,20 +18,20 @@ ODD_NAME = st.one_of(NAME, st.sampled_from(["", "a-b", "1a", "é", "a:b", "a\n",
 
 
 def encoded(pairs):
-    labels = [schema.Label(name=n, value=v) for n, v in pairs]
+    labels = [schema.Label(name=_raw(n), value=_raw(v)) for n, v in pairs]
     made = schema.TimeSeries(labels=[one.SerializeToString() for one in labels])
     return made.SerializeToString()
 
 
 def named(*series, cluster=None, **limits):
     """What `canonical` makes of each: (labels, metric, cluster) as bytes, or None."""
-    raw = [encoded(((_raw(n), _raw(v)) for n, v in pairs)) for pairs in series]
-    return named_raw(*raw, cluster=cluster, **limits)
+    return named_raw(*map(encoded, series), cluster=cluster, **limits)
 
 
 def named_raw(*raw, cluster=None, **limits):
-    ends = np.cumsum([5, *(len(one) for one in raw)])[1:]
-    starts = ends - [len(one) for one in raw]
+    sizes = np.array([len(one) for one in raw], np.int64)
+    ends = 5 + np.cumsum(sizes)
+    starts = ends - sizes
     data = np.frombuffer(b"\xffbits" + b"".join(raw), np.uint8)
     made = canonical(data, starts, ends, cluster, **limits)
     out = made.data.tobytes()

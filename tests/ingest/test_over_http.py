@@ -119,5 +119,5 @@ def test_bodies_that_wait_to_be_decoded_count_towards_the_ceiling(http, service,
     small = new_series(body, now_ms, 1)
     with service.receiver.queued.holding(100_000_000):
         assert http.post("/api/v1/write", content=small, headers=WRITE).status_code == 503
-        assert service.receiver.write_samples(small).result(PATIENCE) == 1
+        assert service.receiver.write_samples(small).result(PATIENCE).samples == 1
     assert http.post("/api/v1/write", content=small, headers=WRITE).status_code == 204

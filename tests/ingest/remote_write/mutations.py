@@ -3,8 +3,8 @@
     NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=… python -m tests.ingest.remote_write.mutations SEED COUNT
 
 The checks are compiled in, so this needs a process and a cache of its own. An access beyond an
-array is an IndexError here; in the server it would read or write what is not ours. Ends with a line that
-says how many were decoded and how many refused.
+array is an IndexError here; in the server it would read or write what is not ours. Ends with a line
+that says how many were decoded and how many refused.
 """
 
 import contextlib

@@ -1,0 +1,174 @@
+"""Two replicas of a cluster send the same: one is stored, also over failovers and crashes."""
+
+from datetime import timedelta
+
+import pytest
+
+from ingest.receiver import Receiver
+from ingest.remote_write import message
+from ingest.remote_write import remote_write_pb2 as schema
+from ingest.settings import IngestSettings
+from tests.remote_write_2 import Series
+
+
+@pytest.fixture
+def clock(noon):
+    return [noon]
+
+
+@pytest.fixture
+def start(lake, tmp_path, clock, abandon):
+    opened = []
+
+    def open_one(**ha):
+        if opened:
+            abandon(opened.pop())
+        settings = IngestSettings(ha=ha)
+        opened.append(Receiver(lake, tmp_path / "receiver", settings, lambda: clock[0]))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        abandon(one)
+
+
+def labels(replica=None, cluster="eu", **more):
+    named = {"__name__": "up", "cluster": cluster, **more}
+    return sorted((named | ({"__replica__": replica} if replica else {})).items())
+
+
+@pytest.fixture
+def send(body, now_ms):
+    def write(receiver, *parts, value=1.0):
+        series = [
+            (labels(*part) if isinstance(part, tuple) else labels(part), [(now_ms, value + i)])
+            for i, part in enumerate(parts)
+        ]
+        return receiver.write_samples(body(*series)).result(10)
+
+    return write
+
+
+def held(receiver, lake):
+    receiver.flush()
+    rows = lake.sql("SELECT value, labels FROM samples JOIN series USING (series_id)").to_pylist()
+    assert all("__replica__" not in dict(row["labels"]) for row in rows)
+    return sorted(row["value"] for row in rows)
+
+
+def test_only_the_elected_replica_is_stored(start, send, lake):
+    receiver = start()
+    for value, replica in enumerate(["a", "b", "a", "b"]):
+        done = send(receiver, replica, value=float(value))
+        assert (done.samples, done.refusal) == (1, None), "a copy is taken with thanks"
+    assert receiver.statistics.deduplicated == {"eu": 2}
+    assert receiver.statistics.samples == {"eu": 2}
+    assert held(receiver, lake) == [0.0, 2.0]
+    assert len(receiver.catalogue) == 1, "one series, whoever sends it"
+
+
+def test_after_the_timeout_the_other_takes_over_and_stays(start, send, lake, clock):
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    clock[0] += timedelta(seconds=29)
+    send(receiver, "b", value=2.0)
+    clock[0] += timedelta(seconds=1)
+    send(receiver, "b", value=3.0)
+    send(receiver, "a", value=4.0)
+    assert held(receiver, lake) == [1.0, 3.0]
+    assert receiver.replicas.statistics()["eu"].replica == "b"
+
+
+def test_clusters_elect_each_for_itself_and_others_are_not_touched(start, send, lake):
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    done = send(receiver, ("b", "us"), ("b", "eu"), (None, "eu"), (None, "ap"), value=10.0)
+    assert done.samples == 4
+    assert receiver.statistics.deduplicated == {"eu": 1}
+    assert held(receiver, lake) == [1.0, 10.0, 12.0, 13.0]
+
+
+def test_replay_stores_no_other(start, send, lake):
+    """Nor asks again: what was left out is not in the log, also of a mixed request."""
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    send(receiver, "b", value=2.0)
+    send(receiver, ("b", "eu"), ("b", "us"), value=3.0)
+    payloads = [message.unpack(r.payload, 1 << 20).tobytes() for r in receiver._log.replay()]
+    assert [len(schema.WriteRequest.FromString(one).timeseries) for one in payloads] == [1, 1]
+    receiver = start()
+    assert receiver.statistics.replayed_records == 2
+    assert held(receiver, lake) == [1.0, 4.0]
+
+
+def test_a_restart_after_a_flush_remembers_who_is_elected(start, send, lake):
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    receiver.flush()
+    receiver = start()
+    send(receiver, "b", value=2.0)
+    assert held(receiver, lake) == [1.0]
+
+
+def test_a_restart_before_any_flush_remembers_who_is_elected(start, send, lake):
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    receiver = start()
+    send(receiver, "b", value=2.0)
+    assert held(receiver, lake) == [1.0]
+
+
+def test_a_refused_part_and_the_others_part_in_one_request(start, body, now_ms, lake):
+    receiver = start()
+    receiver.write_samples(body((labels("a"), [(now_ms, 1.0)]))).result(10)
+    done = receiver.write_samples(
+        body(
+            (labels("b"), [(now_ms, 2.0)]),
+            (labels("a", x="y"), [(now_ms, 3.0)]),
+            (labels("a"), [(now_ms + 10**12, 4.0)]),
+        )
+    ).result(10)
+    assert (done.samples, done.refusal.count) == (2, 1)
+    assert held(receiver, lake) == [1.0, 3.0]
+
+
+def test_version_2_is_deduplicated_too(start, body, body_2, now_ms, lake):
+    receiver = start()
+    receiver.write_samples(body((labels("a"), [(now_ms, 1.0)]))).result(10)
+    for replica, value in (("b", 2.0), ("a", 3.0)):
+        one = Series(labels(replica), [(now_ms, value)])
+        receiver.write_samples(body_2(one), version=2).result(10)
+    assert held(receiver, lake) == [1.0, 3.0]
+
+
+def test_native_histograms_are_deduplicated_and_counted(start, body_2, now_ms, lake):
+    receiver = start()
+    histogram = b"\x08\x00\x78" + _varint(now_ms)
+    for replica in ("a", "b"):
+        one = Series(labels(replica), histograms=[histogram])
+        assert receiver.write_samples(body_2(one), version=2).result(10).histograms == 1
+    assert len(held(receiver, lake)) == 3
+    assert receiver.statistics.deduplicated["eu"] == 1
+
+
+def test_another_label_and_none_at_all(start, send, body, now_ms, lake):
+    receiver = start(replica_label="prometheus_replica")
+    for replica in ("a", "b"):
+        named = labels(None, prometheus_replica=replica)
+        receiver.write_samples(body((named, [(now_ms, ord(replica))]))).result(10)
+    assert held(receiver, lake) == [float(ord("a"))]
+
+
+def test_switched_off_the_label_is_one_like_any_other(start, body, now_ms):
+    receiver = start(enabled=False)
+    for replica in ("a", "b"):
+        receiver.write_samples(body((labels(replica), [(now_ms, 1.0)]))).result(10)
+    assert (len(receiver.catalogue), receiver.waiting_samples()) == (2, 2)
+
+
+def _varint(number):
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
