@@ -8,6 +8,7 @@ twice. Files in the log are dropped only after the commits they led to are on di
 """
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -275,3 +276,8 @@ class Receiver:
             logger.warning("logged samples no longer accepted", extra={"cause": str(taken.cause)})
             return None
         return taken
+
+    def _was_elected(self, cluster: str, replica: str, _: int) -> bool:
+        """Whoever is in the log was; else the other, which repeats itself, could be from now on."""
+        self.replicas.stored(cluster, replica, to_micros(self._clock()))
+        return True

@@ -141,6 +141,21 @@ class ReplicaTracker:
                 self._elect(cluster, Elected(replica, now_us, now_us, elected.changes + 1))
             return True
 
+    def stored(self, cluster: str, replica: str, now_us: int) -> None:
+        """Take notice of what a log says: samples of this replica were stored, so it was elected.
+
+        Those that are replayed in the order of the log leave who was elected last. Where there is
+        no room for a cluster, it elects anew.
+        """
+        with self._lock:
+            elected = self._elected.get(cluster)
+            if elected is not None and elected.replica == replica:
+                return
+            if elected is None and len(self._elected) >= self._max_clusters:
+                return
+            changes = 0 if elected is None else elected.changes + 1
+            self._elect(cluster, Elected(replica, now_us, now_us, changes))
+
     @property
     def elections(self) -> int:
         """Grows with every election: what `save` gives has changed if this has."""

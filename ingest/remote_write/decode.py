@@ -96,8 +96,10 @@ def decode(
             refusal=None if first is None else _refusal(first, refused, len(stored) + n_histograms),
         ),
         refused=judged.refusals + histograms.refusals,
-        deduplicated=judged.deduplicated,
-        relabelled=judged.relabelled,
+        deduplicated=sum(
+            (part.deduplicated for part in histograms.parts), start=judged.deduplicated
+        ),
+        relabelled=judged.relabelled + sum(part.relabelled for part in histograms.parts),
     )
     if not (stored.all() and histograms.stored.all()):
         done.payload = encode_kept(request, stored, histograms.stored)

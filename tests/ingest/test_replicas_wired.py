@@ -118,6 +118,17 @@ def test_a_restart_before_any_flush_remembers_who_is_elected(start, send, lake):
     assert held(receiver, lake) == [1.0]
 
 
+def test_a_failover_before_any_flush_is_remembered_too(start, send, lake, clock):
+    receiver = start()
+    send(receiver, "a", value=1.0)
+    receiver.flush()
+    clock[0] += timedelta(minutes=1)
+    send(receiver, "b", value=2.0)
+    receiver = start()
+    send(receiver, "a", value=3.0)
+    assert held(receiver, lake) == [1.0, 2.0]
+
+
 def test_a_refused_part_and_the_others_part_in_one_request(start, body, now_ms, lake):
     receiver = start()
     receiver.write_samples(body((labels("a"), [(now_ms, 1.0)]))).result(10)
@@ -147,8 +158,8 @@ def test_native_histograms_are_deduplicated_and_counted(start, body_2, now_ms, l
     for replica in ("a", "b"):
         one = Series(labels(replica), histograms=[histogram])
         assert receiver.write_samples(body_2(one), version=2).result(10).histograms == 1
-    assert len(held(receiver, lake)) == 3
-    assert receiver.statistics.deduplicated["eu"] == 1
+    assert len(held(receiver, lake)) == 4
+    assert receiver.statistics.deduplicated == {"eu": 4}, "as the samples that they are stored as"
 
 
 def test_another_label_and_none_at_all(start, send, body, now_ms, lake):
