@@ -270,6 +270,7 @@ class Receiver:
     def _take_again(self, record: Record) -> Taken | None:
         stated = record.cluster != (self.settings.default_cluster or "")
         rules = self.settings.replay_rules(Sender(record.cluster or None), stated=stated)
+        rules = replace(rules, elect=self._was_elected)
         taken = take(record.kind, record.payload, self.catalogue, rules)
         if taken.cause is not None:
             # Relabelling has changed since, and leaves the series without what it needs.

@@ -32,6 +32,7 @@ from ingest.outcome import Outcome, Written, settled
 from ingest.receiver import Receiver
 from ingest.sender import Sender
 from lake import Clock, utc_now
+from lake.timerange import EPOCH
 
 Reply = TypeVar("Reply")
 
@@ -59,6 +60,7 @@ class Gateway:
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._receiver = receiver
+        self._clock = clock
         self._totals = Accumulator(max_numbers, idle, clock)
         self._kept = Kept(kept_bytes)
         settings = receiver.settings
@@ -96,7 +98,10 @@ class Gateway:
     ) -> "Future[ExportLogsServiceResponse]":
         """Take an `ExportLogsServiceRequest`; arguments, reply and errors as `write_metrics`."""
         request = decode(body, media, ExportLogsServiceRequest())
-        translation = logs.translate(request, sender.cluster or "", self._limits)
+        now, settings = self._clock(), self._receiver.settings
+        earliest = EPOCH if settings.max_age is None else now - settings.max_age
+        times = earliest, now + settings.max_future
+        translation = logs.translate(request, sender.cluster or "", self._limits, times)
         outcome = settled(Written())
         if translation.body is not None:
             outcome = self._receiver.write_events(translation.body, sender, origin=body)

@@ -7,7 +7,7 @@ the cluster's own API would have given (`ingest.kubernetes`).
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import xxhash
@@ -18,9 +18,10 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from ingest.errors import InvalidEventError
 from ingest.otlp import kubernetes_events
 from ingest.otlp.limits import NO_LIMITS, Limits
-from ingest.otlp.refusals import Refusals
+from ingest.otlp.refusals import REASON, Refusals
 from ingest.otlp.severity import severity_of, type_of
 from ingest.otlp.values import text_of, texts, to_json
+from ingest.rules import END_OF_TIME
 from lake.timerange import EPOCH
 
 MAX_MESSAGE = 65_536
@@ -60,7 +61,10 @@ class Translation:
 
 
 def translate(
-    request: ExportLogsServiceRequest, whose: str = "", limits: Limits = NO_LIMITS
+    request: ExportLogsServiceRequest,
+    whose: str = "",
+    limits: Limits = NO_LIMITS,
+    times: tuple[datetime, datetime] = (EPOCH, END_OF_TIME),
 ) -> Translation:
     """Translate a request; records that break a rule are left out and counted.
 
@@ -70,6 +74,8 @@ def translate(
         request: what came.
         whose: cluster of records that name none, "" if it is not known; by it refusals are counted.
         limits: how much it may hold, and become.
+        times: the first and the last that are accepted. One wrong clock behind a collector must not
+            take the records of all others with it.
 
     Raises:
         TooManyEntriesError: it has more parts than a request may.
@@ -82,9 +88,13 @@ def translate(
         count += 1
         try:
             event = _event(resource, scope, record)
+            wrong = _wrong_time(record, *times)
         except InvalidEventError as error:
-            rule = f"log record {text_of(record.body)[:60]!r}: {error}"
-            refusals.add(rule, resource.get(CLUSTER) or whose)
+            wrong = REASON, str(error)
+        if wrong is not None:
+            reason, broken = wrong
+            rule = f"log record {text_of(record.body)[:60]!r}: {broken}"
+            refusals.add(rule, resource.get(CLUSTER) or whose, reason=reason)
             continue
         if "uid" not in event:
             # Lines that are the same in everything, time included, are still so many lines.
@@ -128,7 +138,7 @@ def _event(
     own = texts(record.attributes)
     known = {**resource, **own}
     event: dict[str, Any] = {
-        "time": _time(record),
+        "time": _time(record).isoformat(timespec="microseconds"),
         "message": text_of(record.body)[:MAX_MESSAGE],
         "type": type_of(record),
     }
@@ -161,12 +171,24 @@ def _fill(event: dict[str, Any], known: Mapping[str, str], record: LogRecord) ->
         event["name"] = known["service.name"]
 
 
-def _time(record: LogRecord) -> str:
+def _time(record: LogRecord) -> datetime:
     moment = record.time_unix_nano or record.observed_time_unix_nano
     if not moment:
         raise InvalidEventError("it has no time")
     # Nanoseconds go: the lake keeps microseconds.
-    return (EPOCH + timedelta(microseconds=moment // NS_PER_US)).isoformat(timespec="microseconds")
+    return EPOCH + timedelta(microseconds=moment // NS_PER_US)
+
+
+def _wrong_time(
+    record: LogRecord, earliest: datetime, latest: datetime
+) -> tuple[str, str] | None:
+    """Which side of what is accepted a record is on, and how it is told; None = inside."""
+    at = _time(record)
+    if at > latest:
+        return "future", f"is of {at.isoformat()}, later than {latest.isoformat()}"
+    if at < earliest:
+        return "past", f"is of {at.isoformat()}, earlier than {earliest.isoformat()}"
+    return None
 
 
 def _trace(record: LogRecord) -> dict[str, str]:

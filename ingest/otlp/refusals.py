@@ -17,7 +17,7 @@ class Refusals:
 
     Attributes:
         count: data points or records refused.
-        by_cluster: the same by cluster, under our one reason.
+        by_cluster: the same by cluster and reason.
     """
 
     def __init__(self) -> None:
@@ -25,11 +25,11 @@ class Refusals:
         self.by_cluster: Counter[tuple[str, str]] = Counter()
         self._rules: dict[str, None] = {}
 
-    def add(self, rule: str, cluster: str, count: int = 1) -> None:
+    def add(self, rule: str, cluster: str, count: int = 1, reason: str = REASON) -> None:
         """Refuse `count` data points or records of a cluster ("" if it is not known)."""
         self.count += count
         if count:
-            self.by_cluster[cluster, REASON] += count
+            self.by_cluster[cluster, reason] += count
         if count and len(self._rules) < MAX_RULES:
             self._rules[rule] = None
 

@@ -69,6 +69,8 @@ def decode(body: bytes, media: str, into: M) -> M:
         AttributeError,
         OverflowError,
         RecursionError,
+        # The name of a field with half a character: upb looks it up and trips over itself.
+        SystemError,
     ) as error:
         raise MalformedBodyError(f"body is no {name}: {error}") from error
     return into

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.catalogue import Catalogue
-from ingest.errors import IngestError, SeriesLimitError
+from ingest.errors import IngestError, MalformedBodyError, SeriesLimitError
 from ingest.families import Metadata
 from ingest.outcome import BAD_REQUEST, TOO_MANY, Refusal, Written
 from ingest.remote_write import message, scan, scan_v2
@@ -107,8 +107,18 @@ def decode(
 
 
 def _scan(data: Bytes, rules: Rules, version: int) -> Scan:
-    if version == 2:
-        return scan_v2.scan(data, rules.bounds)
+    found = scan_v2.scan(data, rules.bounds) if version == 2 else _scan_1(data, rules)
+    symbols = 0 if found.symbols is None else len(found.symbols)
+    if len(data) and not (len(found) or len(found.metadata) or symbols):
+        # To say that all is stored would be true of nothing that the sender meant.
+        raise MalformedBodyError(
+            f"body holds no field of a request of version {version}: is it of another version "
+            "than its Content-Type says?"
+        )
+    return found
+
+
+def _scan_1(data: Bytes, rules: Rules) -> Scan:
     found = scan.scan(data, rules.bounds)
     if found is None:
         ordered = np.frombuffer(message.ordered(data.tobytes()), np.uint8)

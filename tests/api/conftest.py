@@ -50,6 +50,12 @@ def start(tmp_path):
     return lambda **settings: _run(tmp_path / "data", **settings)
 
 
+@pytest.fixture(scope="session")
+def serve():
+    """As `start`, in a folder of one's own: for servers that many tests share."""
+    return _run
+
+
 @pytest.fixture
 def running(start):
     with start() as one:

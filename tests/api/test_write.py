@@ -1,13 +1,23 @@
-"""What comes in over HTTP: acknowledged when it is on disk, refused without leaving a trace."""
+"""What comes in over HTTP: acknowledged when it is on disk, refused saying what and why."""
 
 import json
 
 import pytest
 
 from ingest.remote_write import message
+from tests.remote_write_2 import Series
 
 WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+SECOND = "io.prometheus.write.v2.Request"
+WRITE_2 = WRITE | {"Content-Type": f"application/x-protobuf;proto={SECOND}"}
 EVENT = {"source": "change", "reason": "Deploy", "time": "2026-11-23T11:00:00Z", "cluster": "c1"}
+
+
+def written(reply):
+    return {
+        name: reply.headers[f"X-Prometheus-Remote-Write-{name}-Written"]
+        for name in ("Samples", "Histograms", "Exemplars")
+    }
 
 
 def count(running, table="samples"):
@@ -18,11 +28,7 @@ def count(running, table="samples"):
 def test_samples_are_acknowledged_with_their_number(running, samples):
     reply = running.write(samples(3, cluster="c1"))
     assert (reply.status_code, reply.content) == (204, b"")
-    written = {
-        name: reply.headers[f"X-Prometheus-Remote-Write-{name}-Written"]
-        for name in ("Samples", "Histograms", "Exemplars")
-    }
-    assert written == {"Samples": "3", "Histograms": "0", "Exemplars": "0"}
+    assert written(reply) == {"Samples": "3", "Histograms": "0", "Exemplars": "0"}
     assert running.service.receiver.waiting_samples() == 3
     assert running.service.receiver.log_bytes() > 0
     assert count(running) == 3
@@ -64,27 +70,71 @@ def test_a_bad_body_is_refused_and_leaves_nothing(shared, samples, problem, bad)
     assert (count(shared), shared.service.receiver.log_bytes()) == (0, 0)
 
 
-def test_one_bad_series_refuses_the_whole_request(shared, body, now, problem):
+BAD_SERIES = {
+    "no name": ([("cluster", "c1")], 0),
+    "twice": ([("__name__", "up"), ("cluster", "c1"), ("cluster", "c2")], 0),
+    "no cluster": ([("__name__", "up")], 0),
+    "future": ([("__name__", "up"), ("cluster", "c1")], 3_600_000),
+}
+
+
+@pytest.mark.parametrize(("labels", "off"), BAD_SERIES.values(), ids=BAD_SERIES)
+def test_of_a_partly_bad_request_the_rest_is_stored_and_the_answer_says_so(
+    running, body, now, problem, labels, off
+):
     at = round(now.timestamp() * 1000)
-    good = ([("__name__", "up"), ("cluster", "c1")], [(at, 1.0)])
-    bad = {
-        "no name": ([("cluster", "c1")], [(at, 1.0)]),
-        "twice": ([("__name__", "up"), ("cluster", "c1"), ("cluster", "c2")], [(at, 1.0)]),
-        "no cluster": ([("__name__", "up")], [(at, 1.0)]),
-        "future": ([("__name__", "up"), ("cluster", "c1")], [(at + 3_600_000, 1.0)]),
-    }
-    for name, series in bad.items():
-        detail = problem(shared.write(body(good, series)), 400, "bad request")
-        assert "cluster" in detail or "__name__" in detail or "timestamp" in detail, name
-    problem(shared.write(body(good, histograms=1)), 400, "bad request")
-    assert (count(shared), shared.service.receiver.log_bytes()) == (0, 0)
+    good = ([("__name__", "up"), ("cluster", "c1")], [(at, 1.0), (at + 1, 2.0)])
+    reply = running.write(body(good, (labels, [(at + off, 3.0)])))
+    assert "1 of 3 samples refused, the rest is stored" in problem(reply, 400, "bad request")
+    assert written(reply) == {"Samples": "2", "Histograms": "0", "Exemplars": "0"}
+    reply = running.write(body((labels, [(at + off, 3.0)])))
+    problem(reply, 400, "bad request")
+    assert written(reply) == {"Samples": "0", "Histograms": "0", "Exemplars": "0"}
+    assert count(running) == 2
+
+
+def test_beyond_its_limit_a_cluster_is_told_429(start, samples, body, now, problem):
+    at = round(now.timestamp() * 1000)
+    with start(ingest={"max_series_per_cluster": 1}) as running:
+        assert running.write(samples(1, cluster="c1")).status_code == 204
+        new = ([("__name__", "down"), ("cluster", "c1")], [(at, 1.0)])
+        known = ([("__name__", "up"), ("cluster", "c1")], [(at + 5, 1.0)])
+        for parts, stored in (((new, known), "1"), ((new,), "0")):
+            reply = running.write(body(*parts))
+            detail = problem(reply, 429, "too many series")
+            assert "ingest.max_series_per_cluster" in detail
+            assert written(reply)["Samples"] == stored
+        assert count(running) == 2
+
+
+def test_version_2_on_both_paths(running, body_2, now):
+    at = round(now.timestamp() * 1000)
+    for path in ("/api/v1/write", "/api/v1/push"):
+        one = Series([("__name__", "up"), ("cluster", path)], [(at, 1.0)], exemplars=2)
+        reply = running.http.post(path, content=body_2(one), headers=WRITE_2)
+        assert reply.status_code == 204
+        assert written(reply) == {"Samples": "1", "Histograms": "0", "Exemplars": "0"}
+    assert count(running) == 2
+
+
+def test_what_is_announced_as_the_other_version_is_refused(shared, samples, body_2, now, problem):
+    """Neither has a field of the other: all of it would be passed over, and called stored."""
+    at = round(now.timestamp() * 1000)
+    second = body_2(Series([("__name__", "up"), ("cluster", "c1")], [(at, 1.0)]))
+    for reply in (shared.write(samples(cluster="c1"), WRITE_2), shared.write(second)):
+        assert "of another version" in problem(reply, 400, "bad request")
+        assert written(reply)["Samples"] == "0"
+    assert count(shared) == 0
 
 
 HEADERS = {
     "no type": {"Content-Encoding": "snappy"},
     "json": WRITE | {"Content-Type": "application/json"},
-    "version 2": WRITE
-    | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"},
+    "version 3": WRITE
+    | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v3.Request"},
+    "version 2 as JSON": WRITE_2 | {"Content-Type": "application/json;proto=" + SECOND},
+    "version 2 in gzip": WRITE_2 | {"Content-Encoding": "gzip"},
+    "version 2 unpacked": {"Content-Type": WRITE_2["Content-Type"]},
     "no encoding": {"Content-Type": "application/x-protobuf"},
     "gzip": WRITE | {"Content-Encoding": "gzip"},
 }
@@ -92,7 +142,9 @@ HEADERS = {
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
 def test_another_protocol_is_refused(shared, samples, problem, headers):
-    detail = problem(shared.write(samples(cluster="c1"), headers), 415, "unsupported protocol")
+    reply = shared.write(samples(cluster="c1"), headers)
+    detail = problem(reply, 415, "unsupported protocol")
+    assert written(reply)["Samples"] == "0"
     assert "accepted:" in detail
     assert count(shared) == 0
 

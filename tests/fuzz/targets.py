@@ -78,7 +78,10 @@ def accept(kind: int, body: bytes) -> Taken | None:
     if taken.body is not None:
         again = take(taken.kind, taken.body, Catalogue(), REPLAY)
         if taken.samples is not None:
-            assert same_samples(again.samples, taken.samples), "the log holds something else"
+            # A request of version 2 of which a part is refused is logged as version 1, which cannot
+            # say when counters began: the zeros put there are not read again.
+            starts = kind != taken.kind
+            assert same_samples(again.samples, taken.samples, zeros=not starts), "log differs"
         if taken.events is not None:
             assert again.events.equals(taken.events), "the log holds something else"
     return taken
@@ -100,15 +103,14 @@ def check_samples(taken: Taken, catalogue: Catalogue) -> None:
             assert catalogue.metric_of(number)
 
 
-def same_samples(one, other) -> bool:
+def same_samples(one, other, *, zeros: bool) -> bool:
     """Times and bits; numbers of series follow from the order in which they are first seen."""
 
     def plain(batch):
-        _, places = np.unique(batch.series, return_inverse=True)
-        rows = np.stack([places, batch.time_ms, batch.values.view(np.int64)])
-        return np.sort(rows[1:], axis=1) if rows.size else rows[1:]
+        rows = zip(batch.time_ms.tolist(), batch.values.view(np.int64).tolist(), strict=True)
+        return sorted(row for row in rows if zeros or row[1])
 
-    return np.array_equal(plain(one), plain(other))
+    return plain(one) == plain(other)
 
 
 def remote_write(kind: int) -> Callable[[bytes], None]:

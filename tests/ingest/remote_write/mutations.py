@@ -103,7 +103,7 @@ def main(seed: int, count: int) -> None:
             sys.stderr.write(f"{seed} {number} {version} {data.hex()}\n")
             raise
         else:
-            decoded += 1
+            decoded, refused = decoded + (not done.cause), refused + bool(done.cause)
             sort(done.batch, catalogue)
             if done.payload is not None:
                 decode(np.frombuffer(done.payload, np.uint8), catalogue, Rules(sender=Sender("x")))
