@@ -118,10 +118,10 @@ class Catalogue:
                 self.keys.add(keys[kept], numbers[kept], tags[kept])
 
     def _add(self, named: Named, place: int, now_us: int) -> int:
-        cluster = self._clusters.code(named.clusters[place])
-        of_cluster = self._of_cluster.get(cluster, 0)
-        if of_cluster >= self.max_of_cluster:
+        known = self._clusters.find(named.clusters[place])
+        if known is not None and self._of_cluster.get(known, 0) >= self.max_of_cluster:
             return OVER_LIMIT
+        cluster = self._clusters.hold(named.clusters[place])
         if self._free:
             number = self._free.pop()
             self._labels[number] = named.labels[place]
@@ -132,12 +132,12 @@ class Catalogue:
                 self._grow()
         self._id[number] = named.ids[place]
         self._cluster[number] = cluster
-        self._metric[number] = self._metrics.code(named.metrics[place])
+        self._metric[number] = self._metrics.hold(named.metrics[place])
         self.ledger.begin(number)
         self._active_at[number], self._started_ms[number] = now_us, 0
         self._alive[number] = True
         self._n_alive += 1
-        self._of_cluster[cluster] = of_cluster + 1
+        self._of_cluster[cluster] = self._of_cluster.get(cluster, 0) + 1
         return number
 
     def _grow(self) -> None:
@@ -182,7 +182,7 @@ class Catalogue:
                 raise InvalidLabelsError(
                     f"of replica {replica[:80]!r}", f"more than {MAX_REPLICAS} replicas are known"
                 )
-            return self._replicas.code(name) + 1
+            return self._replicas.hold(name) + 1
 
     def senders(self, numbers: Numbers, tags: Numbers) -> dict[tuple[int, int], tuple[str, str]]:
         """By (code of the cluster, tag), the cluster and replica of these series."""
@@ -216,7 +216,9 @@ class Catalogue:
     def active_by_cluster(self) -> dict[str, int]:
         """How many series each cluster has."""
         with self._lock:
-            return {self._clusters[code]: count for code, count in self._of_cluster.items()}
+            return {
+                self._clusters[code]: count for code, count in self._of_cluster.items() if count
+            }
 
     def columns(self) -> Columns:
         """The arrays of all series, as of now."""
@@ -282,3 +284,5 @@ class Catalogue:
                 self._free.extend(numbers)
                 for number in numbers:
                     self._labels[number] = b""
+                    self._clusters.release(int(self._cluster[number]))
+                    self._metrics.release(int(self._metric[number]))

@@ -7,10 +7,15 @@ import pyarrow.compute as pc
 
 
 class Names:
-    """Names by code, in the order in which they were met. Its owner holds the lock."""
+    """Names by code. Who uses one holds it; a code that nobody holds is given to another name.
+
+    Its owner holds the lock.
+    """
 
     def __init__(self) -> None:
         self._names: list[str] = []
+        self._holders: list[int] = []
+        self._free: list[int] = []
         self._codes: dict[bytes, int] = {}
         self._ordered: tuple[pa.Array, npt.NDArray[np.int64]] | None = None
 
@@ -20,13 +25,33 @@ class Names:
     def __getitem__(self, code: int) -> str:
         return self._names[code]
 
-    def code(self, name: bytes) -> int:
-        """The code of a name (UTF-8); a new one if need be."""
+    def hold(self, name: bytes) -> int:
+        """The code of a name (UTF-8), a new one if need be; to be given back by `release`."""
         code = self._codes.get(name)
         if code is None:
-            code = self._codes[name] = len(self._names)
-            self._names.append(name.decode())
+            code = self._new(name)
+        self._holders[code] += 1
+        return code
+
+    def release(self, code: int) -> None:
+        """Give back what `hold` gave, once."""
+        self._holders[code] -= 1
+        if not self._holders[code]:
+            del self._codes[self._names[code].encode()]
+            self._names[code] = ""
+            self._free.append(code)
             self._ordered = None
+
+    def _new(self, name: bytes) -> int:
+        if self._free:
+            code = self._free.pop()
+            self._names[code] = name.decode()
+        else:
+            code = len(self._names)
+            self._names.append(name.decode())
+            self._holders.append(0)
+        self._codes[name] = code
+        self._ordered = None
         return code
 
     def find(self, name: bytes) -> int | None:

@@ -11,7 +11,7 @@ from ingest.errors import IngestError
 from ingest.wires import Taken
 
 MAX_KEYS = 10_000
-"""Names of clusters that refusals are counted for: who is refused can make them up without end."""
+"""Clusters that are counted each for itself: senders without tokens can make them up without end."""
 
 OTHER = "other"
 
@@ -54,7 +54,7 @@ class Statistics:
         with self._lock:
             _add(self.refused, taken.refused)
             for cluster, count in taken.deduplicated.items():
-                self.deduplicated[cluster] += count
+                _count(self.deduplicated, cluster, count)
             self.relabelled += taken.relabelled
 
     def refuse(self, refused: Counter[tuple[str, str]]) -> None:
@@ -76,10 +76,15 @@ class Statistics:
                 self.stale_markers += taken.samples.stale
                 self.exemplars_dropped += taken.samples.exemplars
                 for cluster, count in catalogue.count_by_cluster(taken.samples.series):
-                    self.samples[cluster] += count
+                    _count(self.samples, cluster, count)
             if taken.events is not None:
                 for cluster in taken.events.column("cluster").to_pylist():
-                    self.events[cluster] += 1
+                    _count(self.events, cluster, 1)
+
+
+def _count(counter: Counter[str], cluster: str, count: int) -> None:
+    known = cluster in counter or len(counter) < MAX_KEYS
+    counter[cluster if known else OTHER] += count
 
 
 def _add(counter: Counter[tuple[str, str]], more: Mapping[tuple[str, str], int]) -> None:
