@@ -11,7 +11,7 @@ from ingest.errors import IngestError
 from ingest.wires import Taken
 
 MAX_KEYS = 10_000
-"""Clusters that are counted each for itself: senders without tokens can make them up without end."""
+"""Clusters counted each for itself: senders without tokens can make them up without end."""
 
 OTHER = "other"
 

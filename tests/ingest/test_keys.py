@@ -107,7 +107,7 @@ class Model(RuleBasedStateMachine):
             self.model.setdefault(value, number)
         return values
 
-    @rule(size=st.integers(1, 30_000))
+    @rule(size=st.integers(1, 5_000))
     def add_many(self, size):
         values = range(1000, 1000 + size)
         self.table.add(keys(values), ints([7] * size), ints([14] * size))

@@ -122,7 +122,7 @@ def test_a_payload_cannot_pass_for_a_record(open_log):
     ("version", "told"),
     [
         (FORMAT_VERSION + 1, "a newer version wrote it: start that one"),
-        (FORMAT_VERSION - 1, "an older version wrote it: start that one, and stop it"),
+        (FORMAT_VERSION - 1, "an older version wrote it: start and stop that one"),
     ],
     ids=["newer", "older"],
 )

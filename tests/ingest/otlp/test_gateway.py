@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -196,6 +197,22 @@ def test_logs_reach_the_lake_and_repeats_do_not(gateway, receiver, lake, logs_of
     assert rows == [{"cluster": "eu", "source": "log", "message": "it broke"}] * 2
 
 
+def test_one_wrong_clock_takes_no_other_log_with_it(open_receiver, lake, noon, logs_of):
+    receiver = open_receiver(max_age=timedelta(days=31))
+    gateway = Gateway(receiver, lambda: noon)
+    days = [noon + timedelta(days=n) for n in (0, -31, -32, 1)]
+    times = [*(str(int(day.timestamp()) * 10**9) for day in days), str(2**64 - 1)]
+    records = [{"timeUnixNano": at, "body": {"stringValue": at}} for at in times]
+    done = gateway.write_logs(logs_of(*records).SerializeToString(), PROTOBUF, EU).result()
+    assert done.partial_success.rejected_log_records == 3
+    assert "2554-07-21" in done.partial_success.error_message
+    assert receiver.statistics.refused == {("eu", "future"): 2, ("eu", "past"): 1}
+    receiver.flush()
+    assert {row["message"] for row in lake.sql("SELECT message FROM events").to_pylist()} == {
+        *times[:2]
+    }
+
+
 def test_a_request_of_too_many_parts(open_receiver, request_of, gauge, point, logs_of):
     gateway = Gateway(open_receiver(max_series_per_request=5))
     request = request_of(gauge("g", point(60, 1), point(61, 1)), gauge("h"))
@@ -206,7 +223,7 @@ def test_a_request_of_too_many_parts(open_receiver, request_of, gauge, point, lo
 
 
 def test_what_becomes_too_large(open_receiver, request_of, gauge, point, logs_of):
-    gateway = Gateway(open_receiver(max_body_bytes=10_000))
+    gateway = Gateway(open_receiver(max_body_bytes=10_000, max_age=None))
     resource = {"service.name": "x" * 5_000}
     request = request_of(*(gauge(f"g{n}", point(value=1)) for n in range(4)), resource=resource)
     with pytest.raises(BodyTooLargeError, match="translated body"):

@@ -114,6 +114,12 @@ def test_garbage_raises_only_what_is_ours(body, message, media):
         decode(body, media, message())
 
 
+@pytest.mark.parametrize("message", MESSAGES)
+def test_a_field_named_by_half_a_character(message):
+    with pytest.raises(MalformedBodyError):
+        decode(b'{"\\ud800": 1}', JSON, message())
+
+
 FIELDS = ("resourceLogs", "scopeLogs", "logRecords", "traceId", "body", "attributes", "key")
 FIELDS += ("resourceMetrics", "scopeMetrics", "metrics", "gauge", "dataPoints", "asDouble", "value")
 texts = st.sampled_from(FIELDS)
