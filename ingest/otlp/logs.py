@@ -87,10 +87,9 @@ def translate(
     for resource, scope, record in _records(request):
         count += 1
         try:
-            event = _event(resource, scope, record)
-            wrong = _wrong_time(record, *times)
+            event, wrong = _event(resource, scope, record), _wrong_time(record, *times)
         except InvalidEventError as error:
-            wrong = REASON, str(error)
+            event, wrong = {}, (REASON, str(error))
         if wrong is not None:
             reason, broken = wrong
             rule = f"log record {text_of(record.body)[:60]!r}: {broken}"
@@ -179,9 +178,7 @@ def _time(record: LogRecord) -> datetime:
     return EPOCH + timedelta(microseconds=moment // NS_PER_US)
 
 
-def _wrong_time(
-    record: LogRecord, earliest: datetime, latest: datetime
-) -> tuple[str, str] | None:
+def _wrong_time(record: LogRecord, earliest: datetime, latest: datetime) -> tuple[str, str] | None:
     """Which side of what is accepted a record is on, and how it is told; None = inside."""
     at = _time(record)
     if at > latest:

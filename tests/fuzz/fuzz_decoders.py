@@ -67,9 +67,9 @@ class CheckedNumpy:
 def load():
     """The targets, instrumented, on checked arrays."""
     with atheris.instrument_imports(include=["ingest"], enable_loader_override=False):
-        from ingest import naming
-        from ingest.remote_write import message, scan, scan_v2
-        from tests.fuzz import targets
+        from ingest import naming  # noqa: PLC0415 - instrumented as it is imported
+        from ingest.remote_write import message, scan, scan_v2  # noqa: PLC0415
+        from tests.fuzz import targets  # noqa: PLC0415
     for module in (message, naming, scan, scan_v2):
         module.np = CheckedNumpy()
     # What overflows here is meant to: hashes are numbers of 64 bits.
@@ -106,7 +106,7 @@ def main() -> None:
 
     options = [
         sys.argv[0], str(corpus), f"-max_total_time={given.seconds}", "-timeout=20",
-        "-rss_limit_mb=2048", "-max_len=4096", f"-seed={given.seed}", "-print_final_stats=1",
+        "-rss_limit_mb=2048", "-max_len=2048", f"-seed={given.seed}", "-print_final_stats=1",
         f"-artifact_prefix={given.findings}/{given.decoder}-", "-verbosity=0",
     ]  # fmt: skip
     atheris.Setup(options, one_input)

@@ -3,7 +3,9 @@
 import gzip
 import json
 import struct
+import tempfile
 import zlib
+from pathlib import Path
 
 import cramjam
 from google.protobuf import json_format
@@ -14,6 +16,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from ingest import segment
+from ingest.outcome import Refusal, Written
+from ingest.recent import RecentRequests
 from ingest.remote_write import histogram_pb2, message
 from ingest.remote_write import remote_write_pb2 as schema
 from tests import remote_write_2 as v2
@@ -62,7 +66,7 @@ def remote_write_1() -> list[bytes]:
     _series(plain, labels(job="a"), [(MS, 1.0), (MS + 1000, STALE)])
     _series(plain, labels(job="b", pod="é"), [(MS, float("nan")), (-5, 1.0), (1 << 60, 2.0)])
     plain.metadata.add(metric_family_name=b"http_requests_total", type=1, help=b"h", unit=b"s")
-    for index in range(20):
+    for index in range(4):
         _series(wide, labels(__replica__="r1", n=str(index)), [(MS, float(index))])
     _series(wide, [("cluster", "eu")], [(MS, 1.0)])
     _series(native, labels(job="c"), [], histograms())
@@ -75,7 +79,7 @@ def remote_write_2() -> list[bytes]:
         labels(job="a"), [(MS, 1.0, MS - 5000), (MS + 1, 2.0)], (1, "help", "unit"), exemplars=1
     )
     native = v2.Series(labels(job="b"), [], histograms=histograms(), created=MS - 1)
-    many = [v2.Series(labels(n=str(index)), [(MS, float(index))]) for index in range(20)]
+    many = [v2.Series(labels(n=str(index)), [(MS, float(index))]) for index in range(4)]
     return [v2.encode(counter, native), v2.encode(*many), v2.encode(counter, packed=False)]
 
 
@@ -262,6 +266,17 @@ def log_segment() -> list[bytes]:
     records = [segment.encode(SALT, one.position, one.group, one) for one in log_records()]
     whole = segment.head(SALT) + b"".join(records)
     return [whole, whole[:-5], segment.head(SALT), b""]
+
+
+def recent_requests() -> list[bytes]:
+    """Two of the files: with their checksum, and without."""
+    known = RecentRequests()
+    for index, refusal in enumerate([None, Refusal(1, 400, "x"), Refusal(2, 429, "y")]):
+        known.settle(bytes([index]) * 16, Written(index, 1, 2, refusal), MS * 1000)
+    with tempfile.TemporaryDirectory() as folder:
+        known.save(Path(folder) / "recent")
+        data = (Path(folder) / "recent").read_bytes()
+    return [data, data[:-4]]
 
 
 def replicas() -> list[bytes]:

@@ -79,6 +79,19 @@ def test_who_finds_a_series_just_before_it_is_forgotten_keeps_its_number(catalog
     assert number(catalogue, "b", now_us=9).tolist() == [1], "0 is in that request's hands"
 
 
+def test_the_ticket_is_asked_for_once_no_key_finds_the_series(catalogue):
+    """Asked earlier, a request could begin and find it between."""
+    key, seen = np.array([[1, 1]], np.uint64), []
+    catalogue.remember(key, number(catalogue, "a"), np.zeros(1, np.int32))
+
+    def next_ticket():
+        seen.append(catalogue.keys.find(key)[0].tolist())
+        return 0
+
+    catalogue.forget(1, next_ticket)
+    assert seen == [[-1]]
+
+
 def test_a_forgotten_series_is_known_by_no_key_and_written_again(catalogue):
     keys = np.array([[1, 1], [2, 2], [3, 3]], np.uint64)
     numbers = np.array([*number(catalogue, "a", "b"), DROPPED], np.int32)

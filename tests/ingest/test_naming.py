@@ -96,7 +96,7 @@ LEFT_TO_IDENTIFY = {
     "unsorted": (UP[::-1], None),
     "twice": ([*UP, ("cluster", "us")], InvalidLabelsError),
     "empty value": ([("__name__", "up"), ("a", ""), ("cluster", "eu")], None),
-    "not ASCII": ([*UP, ("city", "Zürich")], None),
+    "not ASCII": ([*UP, ("zone", "Zürich")], None),
     "bad name": ([*UP, ("d-e", "x")], InvalidLabelsError),
     "name with a colon": ([*UP, ("d:e", "x")], InvalidLabelsError),
     "digit first": ([("1a", "x"), *UP], InvalidLabelsError),
@@ -157,6 +157,10 @@ def test_limits_include_their_value(limit):
 )
 def test_a_label_that_is_none_is_left_to_identify(raw):
     assert named_raw(raw + encoded([("__name__", "up")]), cluster="eu") == [None]
+
+
+def test_what_is_no_utf_8_is_left_to_identify():
+    assert named([*UP, ("zone", b"\xff")], [*UP, (b"z\xc3", "x")]) == [None, None]
 
 
 def test_unknown_fields_of_a_label_are_passed_over():

@@ -61,5 +61,10 @@ def wait_for(true: Callable[[], object], seconds: float, what: str) -> None:
     pytest.fail(f"{what}: not within {seconds} s")
 
 
+def tell(figures: str) -> None:
+    """Figures of a run, seen with `pytest -s`."""
+    sys.stdout.write(f"\n{figures}\n")
+
+
 def answers(url: str) -> Callable[[], bool]:
     return lambda: httpx.get(url, timeout=2).is_success

@@ -1,5 +1,7 @@
 """kill -9 of a real process under load, again and again: what was acknowledged is there, once.
 
+    uv run pytest tests/real/test_kill.py -m slow -s
+
 Senders repeat the same bytes until they get an answer, as Prometheus does; some requests are given
 up on after they got none. A value says of which request it is. Kills come while it serves, while it
 starts and replays, and while it flushes: every second, besides the detection that runs beside it.
@@ -19,7 +21,7 @@ import pytest
 from ingest.remote_write import message
 from ingest.series import identify
 from tests import remote_write_2 as v2
-from tests.real.programs import wait_for
+from tests.real.programs import tell, wait_for
 from tests.real.receivers import ReceiverProcess
 
 SERIES = 50
@@ -185,20 +187,17 @@ def check(server: ReceiverProcess, senders: list[Sender]) -> None:
         if sender.wire != "events":
             # Each is of its own series, at its own time.
             place = values[mine] - low
-            named = np.array(
-                [identify(labels, None).series_id for labels in map(sender.labels_of, range(SERIES))]
-            )
+            labels = map(sender.labels_of, range(SERIES))
+            named = np.array([identify(one, None).series_id for one in labels])
             assert (ids[mine] == named[place % SERIES]).all()
             assert (ms[mine] == sender.started_ms + place // SERIES).all()
 
 
-def test_kill_9_under_load(tmp_path, record_property):
-    record_property("figures", kill_under_load(tmp_path, 3, seed=1))
+def test_kill_9_under_load(tmp_path):
+    tell(kill_under_load(tmp_path, 3, seed=1))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_kill_9_under_load_20_times(tmp_path, record_property):
-    figures = kill_under_load(tmp_path, 20, seed=2)
-    print(figures)
-    record_property("figures", figures)
+def test_kill_9_under_load_20_times(tmp_path):
+    tell(kill_under_load(tmp_path, 20, seed=2))
