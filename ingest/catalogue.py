@@ -88,8 +88,10 @@ class Catalogue:
         Raises:
             TooManySeriesError: some are new, and no more fit; none was added.
         """
-        keys = np.zeros((len(named.ids), 2), np.uint64)
-        keys[:, 0] = named.ids.view(np.uint64)
+        # Ids are no secret: hashed again, so that nobody can choose them to fill one place.
+        places = np.arange(len(named.ids), dtype=np.int64) * named.ids.itemsize
+        data = np.ascontiguousarray(named.ids).view(np.uint8)
+        keys = self._by_id.hash(data, places, places + named.ids.itemsize, b"")
         with self._lock:
             numbers, _, missing = self._by_id.find(keys)
             if not missing:
@@ -155,20 +157,21 @@ class Catalogue:
             if not changed:
                 return
             chosen = np.zeros(len(self._alive), np.bool_)
-            for cluster, family in changed:
-                whose = None if cluster is None else self._clusters.find(cluster.encode())
-                for metric in members(family):
-                    chosen |= self._of(self._metrics.find(metric.encode()), cluster is None, whose)
+            for cluster in {cluster for cluster, _ in changed}:
+                of_cluster = [family for whose, family in changed if whose == cluster]
+                chosen |= self._of(of_cluster, cluster)
             self.ledger.redescribe(np.flatnonzero(chosen & self._alive))
 
-    def _of(
-        self, metric: int | None, everywhere: bool, cluster: int | None
-    ) -> npt.NDArray[np.bool_]:
-        """Which series are of a metric, in one cluster or in all."""
-        if metric is None or (cluster is None and not everywhere):
-            return np.zeros(len(self._alive), np.bool_)
-        of_metric: npt.NDArray[np.bool_] = self._metric == metric
-        return of_metric if everywhere else of_metric & (self._cluster == cluster)
+    def _of(self, families: Sequence[str], cluster: str | None) -> npt.NDArray[np.bool_]:
+        """Which series are of these families, in one cluster or (None) in all."""
+        metrics = [self._metrics.find(name.encode()) for of in families for name in members(of)]
+        wanted = np.zeros(len(self._metrics) + 1, np.bool_)
+        wanted[[code for code in metrics if code is not None]] = True
+        chosen: npt.NDArray[np.bool_] = wanted[self._metric]
+        if cluster is not None:
+            code = self._clusters.find(cluster.encode())
+            chosen &= self._cluster == (-1 if code is None else code)
+        return chosen
 
     def replica_tag(self, replica: str) -> int:
         """A number above 0 for the name of a replica.

@@ -28,6 +28,12 @@ class Refusal:
         return "too many series" if self.status == TOO_MANY else "bad request"
 
 
+NOTHING_REFUSED = Refusal(0, 0, "")
+
+TOLD_BEFORE = "as answered before"
+"""In place of the rule, which is not kept over a crash: whoever sent it was told once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What of a request is durable.

@@ -16,7 +16,7 @@ from ingest.catalogue import UNBOUNDED, Catalogue
 from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
 from ingest.flusher import Flush, Flusher
 from ingest.load import SAMPLE_BYTES, Load
-from ingest.outcome import Outcome, follow, pending
+from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, follow, pending
 from ingest.receiver_id import receiver_id
 from ingest.recent import RecentRequests, key_of
 from ingest.replicas import ReplicaTracker
@@ -142,7 +142,7 @@ class Receiver:
         now_us = to_micros(self._clock())
         cluster = sender.cluster or self.settings.default_cluster or ""
         outcome = pending()
-        key = key_of(kind, cluster, origin or body)
+        key = key_of(kind, sender.context(cluster), origin or body)
         ticket = self._tickets.draw()
         try:
             self._check(body, cluster)
@@ -171,7 +171,8 @@ class Receiver:
         weight = taken.weight + len(taken.body) // SAMPLE_BYTES
         self._load.add(weight)
         stored = partial(self._stored, taken, key, now_us)
-        record = Entry(taken.kind, cluster, key, taken.body, now_us)
+        refusal = taken.written.refusal or NOTHING_REFUSED
+        record = Entry(taken.kind, cluster, key, taken.body, now_us, refusal.count, refusal.status)
         done = self._log.append(record, stored)
         follow(done, outcome, taken.written, partial(self._through, ticket, weight))
         return outcome
@@ -276,6 +277,9 @@ class Receiver:
             # Relabelling has changed since, and leaves the series without what it needs.
             logger.warning("logged samples no longer accepted", extra={"cause": str(taken.cause)})
             return None
+        if record.status:
+            refusal = Refusal(record.refused, record.status, TOLD_BEFORE)
+            taken = replace(taken, written=replace(taken.written, refusal=refusal))
         return taken
 
     def _was_elected(self, cluster: str, replica: str, _: int) -> bool:

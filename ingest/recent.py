@@ -17,7 +17,7 @@ from pathlib import Path
 
 import xxhash
 
-from ingest.outcome import Outcome, Refusal, Written, settled
+from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, Written, settled
 from lake.parquet import replace_file
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def key_of(kind: int, cluster: str, body: bytes) -> bytes:
 
 
 def _pack(key: bytes, time_us: int, written: Written) -> bytes:
-    refusal = written.refusal or Refusal(0, 0, "")
+    refusal = written.refusal or NOTHING_REFUSED
     return _ENTRY.pack(
         key,
         time_us,
@@ -137,8 +137,7 @@ def _pack(key: bytes, time_us: int, written: Written) -> bytes:
 def _unpack(
     key: bytes, time_us: int, samples: int, histograms: int, events: int, refused: int, status: int
 ) -> tuple[bytes, int, Written]:
-    # The rule is not kept: whoever sent it was told once.
-    refusal = Refusal(refused, status, "as answered before") if status else None
+    refusal = Refusal(refused, status, TOLD_BEFORE) if status else None
     return key, time_us, Written(samples, histograms, events, refusal)
 
 

@@ -2,7 +2,7 @@
 
     magic 6 B │ version u16 │ salt u32 │ crc32 u32                              head; then records:
     magic u32 │ length u32 │ crc32 u32 │ position u64 │ group u64 │ time µs i64 │ kind u8
-    │ key 16 B │ cluster length u16 │ cluster │ payload
+    │ key 16 B │ refused u32 │ status u16 │ cluster length u16 │ cluster │ payload
 
 `length` counts the bytes after a record's checksum, which covers them and begins with the salt;
 little-endian. The salt is drawn for each segment: no sender can write a payload that looks like a
@@ -24,7 +24,7 @@ FORMAT_VERSION = 3
 _HEAD = struct.Struct("<6sHI")
 _CRC = struct.Struct("<I")
 _FRAME = struct.Struct("<4sII")
-_HEADER = struct.Struct("<QQqB16sH")
+_HEADER = struct.Struct("<QQqB16sIHH")
 _MAGIC = b"FLWAL\n"
 _RECORD = b"\xf5REC"
 HEAD_BYTES = _HEAD.size + _CRC.size
@@ -45,6 +45,8 @@ class Entry:
         key: `KEY_BYTES` by which the request is known when it is sent again.
         payload: what is to be stored of it.
         time_us: when it was received, µs since 1970.
+        refused: samples of the request that were not stored, and are not in the payload.
+        status: HTTP status that its sender was told because of them; 0 = all of it is stored.
     """
 
     kind: int
@@ -52,6 +54,8 @@ class Entry:
     key: bytes
     payload: bytes
     time_us: int
+    refused: int = 0
+    status: int = 0
 
     def check(self) -> None:
         """Whether it fits into a record.
@@ -71,8 +75,8 @@ class Entry:
 class Record(Entry):
     """An entry as it stands in the log."""
 
-    position: int
-    group: int
+    position: int = 0
+    group: int = 0
 
 
 def new_salt() -> int:
@@ -89,7 +93,16 @@ def head(salt: int) -> bytes:
 def encode(salt: int, position: int, group: int, entry: Entry) -> bytes:
     """A record as bytes."""
     cluster = entry.cluster.encode()
-    head = _HEADER.pack(position, group, entry.time_us, entry.kind, entry.key, len(cluster))
+    head = _HEADER.pack(
+        position,
+        group,
+        entry.time_us,
+        entry.kind,
+        entry.key,
+        entry.refused,
+        entry.status,
+        len(cluster),
+    )
     body = b"".join((head, cluster, entry.payload))
     return b"".join((_FRAME.pack(_RECORD, len(body), zlib.crc32(body, salt)), body))
 
@@ -164,8 +177,9 @@ def _record_at(data: bytes, offset: int, salt: int) -> tuple[Record, int] | None
     body = data[start : start + length]
     if zlib.crc32(body, salt) != checksum:
         return None
-    position, group, time_us, kind, key, cluster_length = _HEADER.unpack_from(body)
+    position, group, time_us, kind, key, refused, status, cluster_length = _HEADER.unpack_from(body)
     payload_at = _HEADER.size + cluster_length
     cluster = body[_HEADER.size : payload_at].decode()
     payload = body[payload_at:]
-    return Record(kind, cluster, key, payload, time_us, position, group), start + length
+    record = Record(kind, cluster, key, payload, time_us, refused, status, position, group)
+    return record, start + length

@@ -17,6 +17,11 @@ class Sender:
     cluster: str | None = None
     allowed: frozenset[str] | None = None
 
+    def context(self, cluster: str | None) -> str:
+        """What of the sender decides how the same bytes are read; `cluster` is of data without."""
+        allowed = "" if self.allowed is None else "\xff" + "\xff".join(sorted(self.allowed))
+        return (cluster or "") + "\0" + allowed
+
     def check(self, cluster: str) -> None:
         """Whether the sender may bring data of this cluster.
 

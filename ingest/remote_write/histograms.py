@@ -5,7 +5,7 @@ A histogram is stored whole or not at all. See docs/native-histograms.md.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,8 @@ def judge_histograms(request: Scan, catalogue: Catalogue, rules: Rules) -> Judge
     done = JudgedHistograms(np.zeros(count, np.bool_), np.zeros(count, np.bool_))
     if not count:
         return done
+    # Each is a series of the request, and many of the lake: samples are what bounds them.
+    bounds = replace(rules.bounds, series=rules.bounds.samples)
     made, owners = message.WriteRequest(), list[int]()
     for index, (place, start, end) in enumerate(request.histograms.tolist()):
         try:
@@ -64,10 +66,10 @@ def judge_histograms(request: Scan, catalogue: Catalogue, rules: Rules) -> Judge
             done.first = done.first or error
             done.refusals[rules.sender.cluster or "", error.reason] += 1
         else:
-            rules.bounds.check(len(owners) + len(histogram.parts), len(owners), 0)
+            bounds.check(0, len(owners) + len(histogram.parts), 0)
             owners.extend([index] * _write(made, labels, histogram))
     payload = np.frombuffer(made.SerializeToString(), np.uint8)
-    parts = scan(payload, rules.bounds)
+    parts = scan(payload, bounds)
     assert parts is not None  # noqa: S101 - written by ourselves, in order
     judged = judge(parts, catalogue, rules)
     owner = np.array(owners, np.int64)

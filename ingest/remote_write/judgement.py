@@ -84,9 +84,7 @@ def judge(request: Scan, catalogue: Catalogue, rules: Rules) -> Judged:
 def _resolve(
     request: Scan, catalogue: Catalogue, rules: Rules
 ) -> tuple[Numbers, Numbers, Admitted, npt.NDArray[np.int64]]:
-    sender = rules.sender
-    allowed = "" if sender.allowed is None else "\xff" + "\xff".join(sorted(sender.allowed))
-    context = (sender.cluster or "") + "\0" + allowed
+    context = rules.sender.context(rules.sender.cluster)
     keys = catalogue.keys.hash(
         request.data, request.label_starts, request.label_ends, context.encode()
     )

@@ -8,7 +8,7 @@ names it. https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/
 import numpy as np
 
 from ingest.compiled import compiled
-from ingest.errors import BodyTooLargeError, MalformedBodyError
+from ingest.errors import BodyTooLargeError, MalformedBodyError, TooManyEntriesError
 from ingest.protobuf import BYTES, FIXED64, VARINT, field, fixed64, varint
 from ingest.remote_write.scan import Bounds, Bytes, Scan
 
@@ -222,6 +222,8 @@ def scan(data: Bytes, bounds: Bounds) -> Scan:
     if n_symbols < 0:
         raise MalformedBodyError("body is no io.prometheus.write.v2.Request")
     bounds.check(n_series, n_samples + n_histograms, 0)
+    if n_symbols > bounds.samples:
+        raise TooManyEntriesError(n_symbols, bounds.samples, "symbols")
     symbols = np.empty((n_symbols, 2), np.int64)
     refs, borders = np.empty(n_refs, np.int32), np.zeros(n_series + 1, np.int64)
     counts = np.empty(n_series, np.int64)

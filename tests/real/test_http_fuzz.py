@@ -30,7 +30,7 @@ ROUTES = {
     "/api/v1/otlp/v1/logs": ("otlp-logs-json",),
     "/api/v1/events": ("events", "event-lines", "watch-lines"),
     "/logs": ("opa",),
-    "/logs/some/partition": ("opa",),
+    "/logs/some-partition": ("opa",),
     "/api/v1/alertmanager/webhook": ("alertmanager-webhook",),
     "/api/v2/alerts": ("alerts",),
 }
