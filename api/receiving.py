@@ -23,6 +23,9 @@ most, which take 30 ms."""
 # hold up all others. What they hold at a time is bounded by them too.
 _decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
 
+SMALL_SAMPLES = (64 << 10) // SAMPLE_BYTES
+"""What is being read is not worth asking about below this."""
+
 Result = TypeVar("Result")
 
 
@@ -49,9 +52,17 @@ SenderDep = Annotated[Sender, Depends(sender)]
 
 async def raw_body(request: Request, service: Service) -> bytes:
     """The body as it came, refused as soon as it is known to be too large or not to fit."""
-    # Asked before anything is read; what is read waits for a thread that decodes it.
-    service.receiver.check_load(service.receiver.queued.samples())
-    return await read_body(request, service.settings.ingest.max_body_bytes)
+    receiver = service.receiver
+    # Asked before anything is read, and again as it comes: what is half read takes memory too.
+    receiver.check_load(receiver.queued.samples())
+
+    def hold(size: int) -> None:
+        receiver.queued.add_bytes(size)
+        # Small bodies are let in whole: they were asked about above.
+        if size > 0 and receiver.queued.samples() > SMALL_SAMPLES:
+            receiver.check_load(receiver.queued.samples())
+
+    return await read_body(request, service.settings.ingest.max_body_bytes, hold)
 
 
 async def plain_body(request: Request, service: Service) -> bytes:

@@ -14,15 +14,21 @@ class Load:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._samples = 0
+        self._bytes = 0
 
     def samples(self) -> int:
         """How much is in flight."""
-        return self._samples
+        return self._samples + self._bytes // SAMPLE_BYTES
 
     def add(self, samples: int) -> None:
         """Count a request in; a negative number counts it out."""
         with self._lock:
             self._samples += samples
+
+    def add_bytes(self, size: int) -> None:
+        """Count bytes in; a negative number counts them out."""
+        with self._lock:
+            self._bytes += size
 
     @contextmanager
     def holding(self, size: int) -> Iterator[None]:
