@@ -36,6 +36,7 @@ from lake.timerange import to_micros
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+MICROS_A_MILLI = 1000
 
 
 class Receiver:
@@ -99,6 +100,8 @@ class Receiver:
         except BaseException:
             self._log.close()
             raise
+        # What was sent to an earlier process: it has stored where those counters began.
+        self._starts_after_ms = self._recent.newest_us // MICROS_A_MILLI
         self.catalogue.max_series = settings.max_series
         self.catalogue.max_of_cluster = settings.max_series_per_cluster or UNBOUNDED
 
@@ -196,7 +199,8 @@ class Receiver:
     def _rules(self, sender: Sender, cluster: str, now_us: int) -> Rules:
         stated = cluster != (self.settings.default_cluster or "")
         whose = Sender(cluster or None, sender.allowed)
-        return self.settings.rules(whose, self.replicas.accept, now_us, stated=stated)
+        rules = self.settings.rules(whose, self.replicas.accept, now_us, stated=stated)
+        return replace(rules, starts_after_ms=self._starts_after_ms)
 
     def waiting_samples(self) -> int:
         """Samples acknowledged and not yet in the lake."""

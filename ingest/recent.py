@@ -43,6 +43,8 @@ class RecentRequests:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
+        self.newest_us = 0
+        """When the newest request was received that is known of, forgotten ones too."""
         self._entries: OrderedDict[bytes, tuple[int, Outcome | Written]] = OrderedDict()
 
     def find_or_begin(self, key: bytes, outcome: Outcome, now_us: int) -> Outcome | None:
@@ -95,12 +97,14 @@ class RecentRequests:
             return
         with self._lock:
             for key, time_us, written in entries:
+                self.newest_us = max(self.newest_us, time_us)
                 if now_us - time_us <= RETAIN_US:
                     self._put(key, time_us, written)
 
     def _put(self, key: bytes, time_us: int, outcome: Outcome | Written) -> None:
         self._entries.pop(key, None)
         self._entries[key] = (time_us, outcome)
+        self.newest_us = max(self.newest_us, time_us)
         while len(self._entries) > self._capacity or self._oldest() < time_us - RETAIN_US:
             self._entries.popitem(last=False)
 

@@ -15,6 +15,7 @@ Elect = Callable[[str, str, int], bool]
 """Whether the samples of (cluster, replica) are taken at a time in µs since 1970."""
 
 NO_LIMIT = 1 << 31
+NEVER = 1 << 62
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -43,6 +44,7 @@ class Rules:
         elect: None = both are taken.
         max_bytes: what the body may unpack to.
         now_us: when it was received, µs since 1970.
+        starts_after_ms: starts of counters after this become samples of 0; see `starts.py`.
     """
 
     sender: Sender = ANYONE
@@ -56,6 +58,7 @@ class Rules:
     elect: Elect | None = None
     max_bytes: int = 1 << 32
     now_us: int = 0
+    starts_after_ms: int = NEVER
 
 
 EVERYTHING = Rules()

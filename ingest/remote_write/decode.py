@@ -19,7 +19,7 @@ from ingest.remote_write import message, scan, scan_v2
 from ingest.remote_write.histograms import judge_histograms
 from ingest.remote_write.judgement import Judged, judge
 from ingest.remote_write.scan import Bytes, Scan
-from ingest.remote_write.starts import zeros_at_starts
+from ingest.remote_write.starts import news_of_starts, zeros_at_starts
 from ingest.remote_write.subset import encode_kept
 from ingest.rules import EVERYTHING, Rules
 from ingest.samples import SampleBatch, joined
@@ -40,7 +40,7 @@ class Decoded:
     Attributes:
         batch: samples to be stored.
         written: what the sender is told.
-        payload: uncompressed request of version 1 with what is kept, where that is not all of it.
+        payload: uncompressed request of version 1 with what is stored, where that is not what came.
         refused: samples by (cluster, rule broken).
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
@@ -83,9 +83,10 @@ def decode(
         refusals = judged.refusals + histograms.refusals
         return Decoded(joined([]), Written(), refused=refusals, cause=first)
     _describe(judged, descriptions, catalogue, rules)
+    starts = news_of_starts(judged, catalogue, rules)
     batches = [
         _batch(judged),
-        zeros_at_starts(judged, catalogue),
+        zeros_at_starts(judged, starts) if len(starts) else None,
         *(_batch(part) for part in histograms.parts),
     ]
     done = Decoded(
@@ -101,8 +102,8 @@ def decode(
         ),
         relabelled=judged.relabelled + sum(part.relabelled for part in histograms.parts),
     )
-    if not (stored.all() and histograms.stored.all()):
-        done.payload = encode_kept(request, stored, histograms.stored)
+    if len(starts) or not (stored.all() and histograms.stored.all()):
+        done.payload = encode_kept(request, stored, histograms.stored, starts)
     return done
 
 

@@ -1,4 +1,4 @@
-"""A request again, without what is not stored: the log holds only what was acknowledged."""
+"""A request again, as it is stored: without what was refused, with zeros where counters began."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,16 +7,23 @@ from ingest.remote_write.message import WriteRequest
 from ingest.remote_write.scan import Scan
 
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
-def encode_kept(request: Scan, samples: Mask, histograms: Mask) -> bytes:
+def encode_kept(request: Scan, samples: Mask, histograms: Mask, starts: Ints) -> bytes:
     """An uncompressed `prometheus.WriteRequest` (version 1) with the chosen parts of a request.
 
     Args:
         request: of version 1 or 2.
         samples: bool[n_samples], the chosen ones.
         histograms: bool[n_histograms].
+        starts: places of samples before which a 0 is stored, when their counter began.
     """
+    began = (
+        {}
+        if request.start_ms is None
+        else dict(zip(starts.tolist(), request.start_ms[starts].tolist(), strict=True))
+    )
     ends = np.cumsum(request.counts)
     made = WriteRequest()
     of_series: dict[int, list[bytes]] = {}
@@ -29,6 +36,8 @@ def encode_kept(request: Scan, samples: Mask, histograms: Mask) -> bytes:
         one.MergeFromString(request.data[start:end].tobytes())
         first = int(ends[place] - request.counts[place])
         for index in (np.flatnonzero(samples[first : ends[place]]) + first).tolist():
+            if index in began:
+                one.samples.add(value=0.0, timestamp=began[index])
             one.samples.add(
                 value=float(request.values[index]), timestamp=int(request.time_ms[index])
             )

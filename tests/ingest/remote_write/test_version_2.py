@@ -105,6 +105,29 @@ def test_starts_come_back_after_a_crash(receiver, send, abandon, open_receiver, 
     assert points(open_receiver()) == [(-9, 0.0), (0, 5.0)]
 
 
+@pytest.mark.parametrize("flushed", [False, True], ids=["logged", "flushed"])
+def test_starts_are_not_told_again_by_the_next_process(
+    receiver, send, body_2, abandon, open_receiver, points, now_ms, flushed
+):
+    send(Series(TOTAL, [(now_ms, 5.0, now_ms - 9)]))
+    if flushed:
+        receiver.flush()
+    abandon(receiver)
+    again = open_receiver()
+    raw = body_2(Series(TOTAL, [(now_ms + 1, 6.0, now_ms - 9)]))
+    again.write_samples(raw, version=2).result(10)
+    assert points(again) == [(-9, 0.0), (0, 5.0), (1, 6.0)]
+
+
+def test_starts_of_a_partly_refused_request_come_back_after_a_crash(
+    receiver, send, abandon, open_receiver, points, now_ms
+):
+    nameless = Series([("cluster", "eu")], [(now_ms, 9.0)])
+    send(nameless, Series(TOTAL, [(now_ms, 5.0, now_ms - 9)]))
+    abandon(receiver)
+    assert points(open_receiver()) == [(-9, 0.0), (0, 5.0)]
+
+
 def test_stale_markers_and_exemplars(receiver, send, points, now_ms):
     done = send(Series(TOTAL, [(now_ms, 1.0), (now_ms + 1, STALE)], exemplars=3))
     assert (done.samples, done.refusal) == (2, None)
