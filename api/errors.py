@@ -49,6 +49,7 @@ class ServerError(ApiError):
 
 
 RETRY_AFTER_SECONDS = 5
+UNAUTHORIZED = 401
 
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
     ClusterForbiddenError: (403, "cluster not allowed"),
@@ -95,6 +96,8 @@ def problem(
 ) -> JSONResponse:
     """A problem document. The title is stable and names the kind; the detail is for people."""
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
+    if status == UNAUTHORIZED:
+        retry = {"WWW-Authenticate": "Bearer"}
     return JSONResponse(
         {
             "type": f"urn:fleetlake:{title.replace(' ', '-')}",

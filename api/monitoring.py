@@ -48,7 +48,7 @@ def _received(receiver: Receiver) -> Iterator[Metric]:
 
 def _judged(receiver: Receiver) -> Iterator[Metric]:
     stats, settings = receiver.statistics, receiver.settings
-    yield _counters("samples_refused", "Samples that broke a rule.", RULE, stats.refused)
+    yield _counters("samples_refused", "Samples and events that broke a rule.", RULE, stats.refused)
     yield _counters(
         "requests_refused",
         "Requests refused whole, before their samples could be told apart.",
@@ -133,7 +133,9 @@ def _watched(service: Service) -> Iterator[Metric]:
         ("malformed_lines", "Lines of watches that were no JSON, or too long."),
         ("lists", "Lists of all events: first starts and lost positions."),
         ("watches", "Watches opened."),
+        ("bookmarks", "Bookmarks of watches, which bring nothing but a position."),
         ("failures", "Requests to API servers that failed."),
+        ("refusals_of_receiver", "Times that the receiver had no room, or no log."),
         ("snapshots", "Snapshots of objects."),
         ("changes", "Changes found between snapshots."),
     ):
@@ -145,6 +147,17 @@ def _watched(service: Service) -> Iterator[Metric]:
     for cluster, statistics in sorted(watched.items()):
         objects.add_metric([cluster], statistics.objects)
     yield objects
+    for name, text in (
+        ("last_event", "Time at which a watch last brought an event."),
+        ("last_snapshot", "Time of the newest snapshot of objects."),
+    ):
+        times = GaugeMetricFamily(
+            f"{PREFIX}kubernetes_{name}_timestamp_seconds", text, labels=CLUSTER
+        )
+        for cluster, statistics in sorted(watched.items()):
+            if (moment := getattr(statistics, name)) is not None:
+                times.add_metric([cluster], moment.timestamp())
+        yield times
 
 
 def _counter(name: str, text: str, count: float) -> Metric:

@@ -15,9 +15,9 @@ from ingest.outcome import Outcome, Written
 from ingest.sender import Sender
 from orchestration.service import Service
 
-INLINE_BYTES = 16 << 10
-"""Larger bodies, unpacked, are decoded beside the event loop: this much holds 1,000 new series at
-most, which take 30 ms."""
+INLINE_BYTES = 1 << 10
+"""Larger bodies, unpacked, are decoded beside the event loop: in this much a native histogram has a
+thousand buckets at most, which take 20 ms."""
 
 # Decoding needs the interpreter, so more threads gain nothing; two, so that a heavy body does not
 # hold up all others. What they hold at a time is bounded by them too.

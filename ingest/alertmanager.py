@@ -6,7 +6,7 @@ it comes, and however often, it is the same row.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import xxhash
 
 from ingest.alert_object import object_of
-from ingest.errors import InvalidEventError, MalformedBodyError
+from ingest.errors import BadRequestError, InvalidEventError, MalformedBodyError
 from ingest.events import SURROGATE, read_json
 from ingest.rfc3339 import parse_time
 from lake.timerange import to_micros
@@ -97,7 +97,20 @@ class Alert:
         return next(filter(None, texts), f"{self.name} is {self.status}")[:MAX_TEXT]
 
 
-def from_webhook(body: bytes, now: datetime) -> list[Alert]:
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a sender tells of.
+
+    Attributes:
+        alerts: those that can be read.
+        refused: what is wrong with each of the others.
+    """
+
+    alerts: tuple[Alert, ...] = ()
+    refused: tuple[BadRequestError, ...] = ()
+
+
+def from_webhook(body: bytes, now: datetime) -> Notification:
     """The alerts of a notification.
 
     Args:
@@ -106,7 +119,7 @@ def from_webhook(body: bytes, now: datetime) -> list[Alert]:
 
     Raises:
         MalformedBodyError: it is no such notification.
-        InvalidEventError: an alert in it breaks a rule.
+        InvalidEventError: what it says of all of its alerts breaks a rule.
     """
     message = read_json(body)
     if not isinstance(message, Mapping) or not isinstance(message.get("alerts"), list):
@@ -121,15 +134,15 @@ def from_webhook(body: bytes, now: datetime) -> list[Alert]:
         "notification_reason": _text(message, "notification_reason", "notification"),
         "truncated_alerts": str(_truncated(message) or ""),
     }
-    return [_alert(alert, now, rest) for alert in _objects(message["alerts"])]
+    return _read(message["alerts"], now, rest)
 
 
-def from_alerts(body: bytes, now: datetime) -> list[Alert]:
+def from_alerts(body: bytes, now: datetime) -> Notification:
     """The alerts of a `POST /api/v2/alerts`; arguments and errors as `from_webhook`."""
     alerts = read_json(body)
     if not isinstance(alerts, list):
         raise MalformedBodyError("body is no JSON array of alerts")
-    return [_alert(alert, now, {}) for alert in _objects(alerts)]
+    return _read(alerts, now, {})
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -150,11 +163,16 @@ def to_body(alerts: Iterable[Alert]) -> bytes:
     return json.dumps([alert.event() for alert in alerts]).encode()
 
 
-def _objects(alerts: list[Any]) -> Iterator[Mapping[str, Any]]:
-    for alert in alerts:
-        if not isinstance(alert, Mapping):
-            raise MalformedBodyError(f"alert {_shown(alert)} is no JSON object")
-        yield alert
+def _read(found: list[Any], now: datetime, rest: Mapping[str, str]) -> Notification:
+    alerts, refused = [], []
+    for alert in found:
+        try:
+            if not isinstance(alert, Mapping):
+                raise MalformedBodyError(f"alert {_shown(alert)} is no JSON object")
+            alerts.append(_alert(alert, now, rest))
+        except BadRequestError as error:
+            refused.append(error)
+    return Notification(tuple(alerts), tuple(refused))
 
 
 def _alert(alert: Mapping[str, Any], now: datetime, rest: Mapping[str, str]) -> Alert:

@@ -14,31 +14,31 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.columns import Columns
-from ingest.errors import InvalidLabelsError, TooManySeriesError
+from ingest.errors import InvalidLabelsError, TooManyLabelsError, TooManySeriesError
 from ingest.families import Families, Metadata, members
 from ingest.keys import ABSENT, KeyTable, Numbers
 from ingest.ledger import Ledger
 from ingest.names import Names
 from ingest.naming import Named
-from ingest.series import Series, pairs_of
+from ingest.replica_tags import ReplicaTags
+from ingest.series import Series, pairs_of, shown
 from ingest.series_rows import series_rows
 
 Ints = npt.NDArray[np.int64]
 
-KEYS_A_SERIES = 2
+KEYS_A_SERIES = 4
 """A sender names a series by the same bytes each time; two of a pair of replicas differ. Keys
 beyond that are not remembered: their series are then identified anew with each request."""
 
-UNBOUNDED = (1 << 31) - 1
-"""Numbers of series are 32 bits."""
+UNBOUNDED = (1 << 31) - 1  # numbers of series are 32 bits
 
-MAX_REPLICAS = 10_000
-"""Names of replicas kept; a pair has two."""
+ID_TAKEN = "another series has its 64-bit id: change one of its labels"
 
-DROPPED, OVER_LIMIT = -2, -3
-"""In place of a number: left out by a relabelling rule; refused, the cluster has too many."""
+DROPPED, OVER_LIMIT, COLLIDING = -2, -3, -5
+"""In place of a number: left out by a rule; the cluster has too many; other labels have this id."""
 
 _FIRST_ROOM = 1024
+MICROS_A_MILLI = 1000
 
 
 class Catalogue:
@@ -52,12 +52,14 @@ class Catalogue:
     def __init__(self, max_series: int = UNBOUNDED, max_of_cluster: int = UNBOUNDED) -> None:
         self.max_series = max_series
         self.max_of_cluster = max_of_cluster
+        self.max_label_bytes = UNBOUNDED
+        self.label_bytes = 0
         self.keys = KeyTable()
         self._lock = threading.RLock()
         self._by_id = KeyTable()
         self._labels: list[bytes] = []
         self._clusters, self._metrics = Names(), Names()
-        self._replicas = Names()
+        self.replicas = ReplicaTags()
         self._id = np.empty(_FIRST_ROOM, np.int64)
         self._cluster = np.zeros(_FIRST_ROOM, np.int32)
         self._metric = np.zeros(_FIRST_ROOM, np.int32)
@@ -79,8 +81,12 @@ class Catalogue:
 
         Raises:
             TooManySeriesError: it is new, and no more fit.
+            InvalidLabelsError: other labels have its id.
         """
-        return int(self.number_all(Named.of([series]), 0)[0])
+        number = int(self.number_all(Named.of([series]), 0)[0])
+        if number < 0:
+            raise InvalidLabelsError(series, ID_TAKEN)
+        return number
 
     def number_all(self, named: Named, now_us: int) -> Numbers:
         """The numbers of series; `OVER_LIMIT` for new ones of a cluster that has too many.
@@ -95,20 +101,33 @@ class Catalogue:
         with self._lock:
             numbers, _, missing = self._by_id.find(keys)
             if not missing:
-                return numbers
+                return self._checked(numbers, named)
             # One id may be among the new ones twice.
             _, first = np.unique(named.ids, return_index=True)
             new = first[numbers[first] == ABSENT]
             if self._n_alive + len(new) > self.max_series:
                 raise TooManySeriesError(self.max_series)
+            more = sum(len(named.labels[place]) for place in new.tolist())
+            if self.label_bytes + more > self.max_label_bytes:
+                raise TooManyLabelsError(self.max_label_bytes)
             added = np.fromiter(
                 (self._add(named, place, now_us) for place in new.tolist()), np.int32, len(new)
             )
             kept = added >= 0
             self._by_id.add(keys[new[kept]], added[kept], np.zeros(int(kept.sum()), np.int32))
             numbers, _, missing = self._by_id.find(keys)
-        if missing:
-            numbers[numbers == ABSENT] = OVER_LIMIT
+            if missing:
+                numbers[numbers == ABSENT] = OVER_LIMIT
+            return self._checked(numbers, named)
+
+    def _checked(self, numbers: Numbers, named: Named) -> Numbers:
+        """Ids have 64 bits and no secret: who searches finds labels with the id of another series.
+
+        They must not be taken for it.
+        """
+        for place, number in enumerate(numbers.tolist()):
+            if number >= 0 and self._labels[number] != named.labels[place]:
+                numbers[place] = COLLIDING
         return numbers
 
     def remember(self, keys: npt.NDArray[np.uint64], numbers: Numbers, tags: Numbers) -> None:
@@ -132,6 +151,7 @@ class Catalogue:
             self._labels.append(named.labels[place])
             if number == len(self._id):
                 self._grow()
+        self.label_bytes += len(named.labels[place])
         self._id[number] = named.ids[place]
         self._cluster[number] = cluster
         self._metric[number] = self._metrics.hold(named.metrics[place])
@@ -173,24 +193,10 @@ class Catalogue:
             chosen &= self._cluster == (-1 if code is None else code)
         return chosen
 
-    def replica_tag(self, replica: str) -> int:
-        """A number above 0 for the name of a replica.
-
-        Raises:
-            InvalidLabelsError: it is new, and there are too many already.
-        """
-        with self._lock:
-            name = replica.encode()
-            if self._replicas.find(name) is None and len(self._replicas) >= MAX_REPLICAS:
-                raise InvalidLabelsError(
-                    f"of replica {replica[:80]!r}", f"more than {MAX_REPLICAS} replicas are known"
-                )
-            return self._replicas.hold(name) + 1
-
     def senders(self, numbers: Numbers, tags: Numbers) -> dict[tuple[int, int], tuple[str, str]]:
         """By (code of the cluster, tag), the cluster and replica of these series."""
         pairs = np.unique(np.stack([self._cluster[numbers], tags]), axis=1).T.tolist()
-        return {(code, tag): (self._clusters[code], self._replicas[tag - 1]) for code, tag in pairs}
+        return {(code, tag): (self._clusters[code], self.replicas.name(tag)) for code, tag in pairs}
 
     def cluster_codes(self, numbers: Numbers) -> Numbers:
         """A number for the cluster of each series."""
@@ -201,14 +207,12 @@ class Catalogue:
         return self._clusters[int(self._cluster[number])]
 
     def metric_of(self, number: int) -> str:
-        """The metric of a series."""
+        """Its metric."""
         return self._metrics[int(self._metric[number])]
 
     def name(self, number: int) -> str:
         """The series as a person would write it."""
-        pairs = dict(pairs_of(self._labels[number]))
-        metric = pairs.pop("__name__")
-        return metric + "{" + ", ".join(f'{k}="{v}"' for k, v in pairs.items()) + "}"
+        return shown(pairs_of(self._labels[number]))
 
     def count_by_cluster(self, numbers: Numbers) -> list[tuple[str, int]]:
         """How many of these series numbers, repeats included, are of each cluster."""
@@ -244,16 +248,19 @@ class Catalogue:
             about = [described[one] for one in named]
         return series_rows(self._id[numbers], labels, clusters, metrics, about, first_us, last_us)
 
-    def mark_active(self, numbers: Ints, now_us: int) -> None:
-        """Note that these series have sent something by now."""
+    def mark_active(self, numbers: Ints, last_us: Ints, now_us: int) -> None:
+        """Note that these series have sent something by now, and until when it reaches."""
         with self._lock:
             self._active_at[numbers] = now_us
+            # What is stored is stored: no counter can begin before it any more.
+            newest_ms = last_us // MICROS_A_MILLI
+            self._started_ms[numbers] = np.maximum(self._started_ms[numbers], newest_ms)
 
     def note_starts(self, numbers: Ints, starts_ms: Ints) -> npt.NDArray[np.bool_]:
         """Which of these counters began anew, for all that was said before; from now on it was."""
         with self._lock:
-            news: npt.NDArray[np.bool_] = self._started_ms[numbers] != starts_ms
-            self._started_ms[numbers] = starts_ms
+            news: npt.NDArray[np.bool_] = starts_ms > self._started_ms[numbers]
+            self._started_ms[numbers] = np.maximum(self._started_ms[numbers], starts_ms)
             return news
 
     def forget(self, before_us: int, next_ticket: Callable[[], int]) -> int:
@@ -268,6 +275,7 @@ class Catalogue:
             gone = self._alive & (self._active_at < before_us)
             numbers = np.flatnonzero(gone)
             if not len(numbers):
+                self.keys.remove(gone)  # of series that are left out, which are never idle
                 return 0
             self._alive[numbers] = False
             self._n_alive -= len(numbers)
@@ -286,6 +294,7 @@ class Catalogue:
                 numbers = self._resting.pop(0)[1].tolist()
                 self._free.extend(numbers)
                 for number in numbers:
+                    self.label_bytes -= len(self._labels[number])
                     self._labels[number] = b""
                     self._clusters.release(int(self._cluster[number]))
                     self._metrics.release(int(self._metric[number]))

@@ -17,6 +17,8 @@ from ingest.catalogue import Catalogue
 from ingest.samples import SampleBatch
 from ingest.series import Series
 from lake import CommitKey, Lake, TimeRange
+from lake.query import run
+from lake.snapshot import Snapshot, TableVersion
 from lake.views import quote
 
 POINT = ["series_id", "time"]
@@ -24,6 +26,10 @@ POINT = ["series_id", "time"]
 
 ROWS_AT_ONCE = 20_000
 """Rows of `series` in one commit: labels as maps take some kilobytes each on the way."""
+
+
+SERIES_AT_ONCE = 10_000
+"""Series written again in one commit: their ids stand in its predicate, 20 bytes each."""
 
 
 def batch(
@@ -57,20 +63,25 @@ def append(lake: Lake, catalogue: Catalogue, samples: SampleBatch, key: CommitKe
 
 
 def append_missing(
-    lake: Lake, catalogue: Catalogue, samples: SampleBatch, key: CommitKey, between: TimeRange
+    lake: Lake,
+    catalogue: Catalogue,
+    samples: SampleBatch,
+    key: CommitKey | None,
+    between: TimeRange,
 ) -> int:
     """Append those samples, all of them in `between`, whose series and time the lake lacks.
 
-    A key that is committed already adds nothing.
+    A key that is committed already adds nothing; without a key it is looked up in any case.
 
     Returns:
         Samples added.
     """
-    if _is_committed(lake, key):
+    if key is not None and _is_committed(lake, key):
         return 0
     ordered = sort(samples, catalogue)
     append_series(lake, catalogue, ordered)
-    lacking = _lacking(ordered.samples, _held(lake, _clusters(ordered.samples), between))
+    held = _held(lake.snapshot(), _clusters(ordered.samples), between)
+    lacking = _lacking(ordered.samples, held)
     lake.samples.append(lacking, key, ordered=True)
     return int(lacking.num_rows)
 
@@ -95,36 +106,52 @@ def append_series(lake: Lake, catalogue: Catalogue, ordered: Sorted) -> int:
     return int(due.sum())
 
 
-def replace(
-    lake: Lake, catalogue: Catalogue, samples: SampleBatch, cluster: str, between: TimeRange
-) -> None:
-    """Make `samples` all that the lake holds of their clusters in a range within one UTC day.
+def replace(lake: Lake, catalogue: Catalogue, samples: SampleBatch, between: TimeRange) -> None:
+    """Make the lake agree with `samples` at their points: each series and time, once, this value.
 
-    Files are written again only where the lake holds something else: what it merely lacks is
-    appended, and what is the same is left.
+    Nothing else is touched: neither series that are not among them (others push, scrape and import
+    into the same clusters) nor other times of those that are. No samples change nothing. Files are
+    written again only where a point differs; what is merely lacking is appended.
 
     Args:
         lake: where they go.
         catalogue: where they have their numbers from.
         samples: of that range alone.
-        cluster: is emptied also if none of the samples is of it.
-        between: the range.
+        between: a range within one UTC day.
     """
+    if not len(samples):
+        return
     ordered = sort(samples, catalogue)
     append_series(lake, catalogue, ordered)
-    clusters = sorted({cluster, *_clusters(ordered.samples)})
-    held = _held(lake, clusters, between)
-    if _agrees(ordered.samples, held):
-        lake.samples.append(_lacking(ordered.samples, held), ordered=True)
-        return
-    plain = ordered.samples.cast(lake.samples.spec.schema)
-    names = ", ".join(quote(name) for name in clusters)
+    held = _held(lake.snapshot(), _clusters(ordered.samples), between)
+    lake.samples.append(_lacking(ordered.samples, held), ordered=True)
+    wrong = _wrong(ordered.samples, held)
+    for start in range(0, len(wrong), SERIES_AT_ONCE):
+        _rewrite(lake, ordered.samples, wrong[start : start + SERIES_AT_ONCE], between)
+
+
+def _rewrite(lake: Lake, samples: pa.Table, wrong: list[int], between: TimeRange) -> None:
+    """Write some series again: what they hold elsewhere, and the samples in place of the rest."""
+    chosen = pa.array(wrong, pa.int64())
+    right = samples.filter(pc.is_in(samples.column("series_id"), chosen))
+    right = right.cast(lake.samples.spec.schema)
+    seen = lake.snapshot()
+    clusters = _clusters(right)
+    others = _lacking(_held(seen, clusters, between, chosen), right).cast(right.schema)
+    names = ", ".join(map(quote, clusters))
     start, end = between.start.isoformat(), between.end.isoformat()
-    lake.samples.replace(
-        plain,
+    written = lake.samples.replace(
+        pa.concat_tables([right, others]),
         f"date = '{between.start.date().isoformat()}' AND cluster IN ({names}) "
+        f"AND series_id IN ({', '.join(map(str, wrong))}) "
         f"AND time >= '{start}' AND time < '{end}'",
     )
+    # What somebody else committed to these series meanwhile went with what was replaced.
+    for version in range(seen.tables["samples"].version + 1, written):
+        tables = {**seen.tables, "samples": TableVersion(version, lake.samples.files(version)[1])}
+        then = _held(Snapshot(lake.root, tables), clusters, between, chosen)
+        now = _held(lake.snapshot(), clusters, between, chosen)
+        lake.samples.append(_lacking(then, now).cast(right.schema))
 
 
 def _is_committed(lake: Lake, key: CommitKey) -> bool:
@@ -136,14 +163,24 @@ def _clusters(samples: pa.Table) -> list[str]:
     return pc.unique(samples.column("cluster")).to_pylist()  # type: ignore[no-any-return]
 
 
-def _held(lake: Lake, clusters: list[str], between: TimeRange) -> pa.Table:
-    """What the lake holds of these clusters in a range."""
-    return lake.sql(
-        "SELECT series_id, time, value FROM samples "
-        "WHERE list_contains($clusters, cluster) AND time >= $start AND time < $end",
-        {"clusters": clusters, "start": between.start, "end": between.end},
-        between=between,
+def _held(
+    snapshot: Snapshot, clusters: list[str], between: TimeRange, chosen: pa.Array | None = None
+) -> pa.Table:
+    """What a snapshot holds of these clusters (or only of the chosen series) in a range."""
+    series = "" if chosen is None else "AND series_id IN (SELECT unnest($chosen)) "
+    held = run(
+        snapshot,
+        "SELECT cluster, metric, series_id, time, value FROM samples "
+        f"WHERE list_contains($clusters, cluster) {series}AND time >= $start AND time < $end",
+        {
+            "clusters": clusters,
+            "start": between.start,
+            "end": between.end,
+            **({} if chosen is None else {"chosen": chosen.to_pylist()}),
+        },
+        between,
     )
+    return held.rows
 
 
 def _lacking(samples: pa.Table, held: pa.Table) -> pa.Table:
@@ -155,16 +192,16 @@ def _lacking(samples: pa.Table, held: pa.Table) -> pa.Table:
     return samples.take(pa.array(missing.to_numpy()))
 
 
-def _agrees(samples: pa.Table, held: pa.Table) -> bool:
-    """Whether everything held is among the samples, once and with the same value."""
+def _wrong(samples: pa.Table, held: pa.Table) -> list[int]:
+    """The series of which the lake holds a sample's point with another value, or several times."""
     if held.num_rows == 0:
-        return True
+        return []
     ours = _points(samples).with_columns(pl.Series("ours", samples.column("value").to_numpy()))
     theirs = _points(held).with_columns(pl.Series("theirs", held.column("value").to_numpy()))
     both = theirs.join(ours, on=POINT, how="inner")
     # NaN is the same as NaN here, whatever its bits.
-    same = (both["ours"] == both["theirs"]).all()
-    return same and both.height == held.num_rows and both.select(POINT).n_unique() == both.height
+    different = both.filter((pl.col("ours") != pl.col("theirs")) | pl.struct(POINT).is_duplicated())
+    return different["series_id"].unique().sort().to_list()
 
 
 def _points(rows: pa.Table) -> pl.DataFrame:

@@ -18,6 +18,7 @@
     * TooManyEntriesError        it holds more series or descriptions than one request may
   * OverloadedError            memory is at its ceiling, try again later (503)
     * TooManySeriesError         no more series fit; known ones are still taken
+    * TooManyLabelsError         the labels of all series take as much memory as they may
     * TooManyClustersError       no more clusters with replicas fit; known ones are still taken
   * LogError                   the write-ahead log cannot be written (503)
     * LogCorruptError            a log segment is damaged before its end
@@ -200,16 +201,30 @@ class OverloadedError(IngestError):
             f"{waiting} samples wait for the lake, at most {limit} may: retry in {retry_after} s"
         )
 
+    def _full(self, limit: int, message: str) -> None:
+        self.limit = limit
+        IngestError.__init__(self, message)
+
 
 class TooManySeriesError(OverloadedError):
     """The receiver knows as many series as it may."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        IngestError.__init__(
-            self,
+        self._full(
+            limit,
             f"{limit} series are known and no more are accepted: raise `ingest.max_series`, "
             "or start again to forget those that ended",
+        )
+
+
+class TooManyLabelsError(OverloadedError):
+    """The labels of all series take as much memory as they may."""
+
+    def __init__(self, limit: int) -> None:
+        self._full(
+            limit,
+            f"labels of all series take {limit} bytes and may take no more: lower "
+            "`ingest.max_label_value_bytes`, or raise `ingest.max_label_memory_bytes`",
         )
 
 
@@ -217,9 +232,8 @@ class TooManyClustersError(OverloadedError):
     """The receiver tracks the replicas of as many clusters as it may."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        IngestError.__init__(
-            self,
+        self._full(
+            limit,
             f"replicas of {limit} clusters are tracked and no more are accepted: raise "
             "`ingest.ha.max_clusters`, or send to another receiver",
         )

@@ -8,7 +8,9 @@ holds such bodies alone: lines (`from_lines`), decisions and alerts are made int
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +18,14 @@ import pyarrow as pa
 import xxhash
 
 from ingest import kubernetes
-from ingest.errors import ClusterMissingError, InvalidEventError, MalformedBodyError
+from ingest.errors import (
+    BadRequestError,
+    ClusterMissingError,
+    InvalidEventError,
+    MalformedBodyError,
+)
 from ingest.rfc3339 import parse_time
+from ingest.sender import Sender
 from lake.schema import EVENTS
 from lake.timerange import EPOCH
 
@@ -36,28 +44,98 @@ the stack of whatever shows or writes it."""
 WATCH_TYPES = ("ADDED", "MODIFIED", "DELETED")
 
 
-def parse(
-    body: bytes, default_cluster: str | None, *, latest: datetime, earliest: datetime = EPOCH
-) -> pa.Table:
-    """Rows of `events`, in the order given; refused whole if any event is wrong.
+MAX_CLUSTER_BYTES = 255
+"""Of the name of an event's cluster: four times what DNS gives a label; folders can bear it."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """The events of a body by what becomes of them.
+
+    Attributes:
+        rows: of those that are stored, in the order given.
+        kept: those as they came, in the same order.
+        refused: how many break a rule, by (cluster, short name of the rule).
+        first: the first rule broken.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    kept: list[object] = field(default_factory=list)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: BadRequestError | None = None
+
+    def payload(self) -> bytes:
+        """What is stored, as a body that gives the same rows again."""
+        return json.dumps(self.kept, separators=(",", ":")).encode()
+
+
+def judge(
+    body: bytes,
+    sender: Sender,
+    *,
+    latest: datetime,
+    earliest: datetime = EPOCH,
+    max_cluster_bytes: int = MAX_CLUSTER_BYTES,
+) -> Judged:
+    """Judge each event of a body by itself.
 
     Args:
         body: UTF-8 JSON.
-        default_cluster: cluster of events that name none.
+        sender: cluster of events that name none, and which ones they may name.
         latest: events after this are refused.
         earliest: events before this are refused.
+        max_cluster_bytes: events of a cluster with a longer name are refused.
+
+    Raises:
+        MalformedBodyError: the body is no JSON; nothing of it can be told apart.
+    """
+    judged = Judged()
+    for item in _each(read_json(body)):
+        cluster = sender.cluster or ""
+        try:
+            event = _unwrapped(item)
+            row = _row(event, sender.cluster)
+            check_cluster(row["cluster"], sender, max_cluster_bytes)
+            cluster = row["cluster"]
+            _check_time(row, event, earliest, latest)
+        except BadRequestError as error:
+            judged.first = judged.first or error
+            judged.refused[cluster, error.reason] += 1
+        else:
+            judged.rows.append(row)
+            judged.kept.append(item)
+    return judged
+
+
+def parse(
+    body: bytes, default_cluster: str | None, *, latest: datetime, earliest: datetime = EPOCH
+) -> pa.Table:
+    """Rows of `events` of a body in which all is right; arguments as `judge`.
 
     Raises:
         MalformedBodyError: the body is no JSON object or array.
         InvalidEventError: an event lacks what identifies it, or its time is wrong.
         ClusterMissingError: nothing says which cluster an event is of.
     """
-    rows = []
-    for event in _each(read_json(body)):
-        row = _row(event, default_cluster)
-        _check_time(row, event, earliest, latest)
-        rows.append(row)
-    return table(rows)
+    judged = judge(body, Sender(default_cluster), latest=latest, earliest=earliest)
+    if judged.first is not None:
+        raise judged.first
+    return table(judged.rows)
+
+
+def check_cluster(cluster: str, sender: Sender, most: int = MAX_CLUSTER_BYTES) -> None:
+    """Whether events of this cluster are taken from this sender.
+
+    Raises:
+        InvalidEventError: its name is too long.
+        ClusterForbiddenError: the sender's token says otherwise.
+    """
+    size = len(cluster.encode())
+    if size > most:
+        raise InvalidEventError(
+            f"cluster {cluster[:40]!r}… has a name of {size} bytes, at most {most} are accepted"
+        )
+    sender.check(cluster)
 
 
 def read_json(body: bytes) -> object:
@@ -121,16 +199,18 @@ def _inner(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
-def _each(document: object) -> Iterator[Mapping[str, Any]]:
+def _each(document: object) -> list[object]:
     if isinstance(document, Mapping) and isinstance(document.get("items"), list):
         document = document["items"]
-    for event in document if isinstance(document, list) else [document]:
-        if not isinstance(event, Mapping):
-            raise MalformedBodyError(f"event {str(event)[:80]!r} is no JSON object")
-        if event.get("type") in WATCH_TYPES and isinstance(event.get("object"), Mapping):
-            yield event["object"]
-        else:
-            yield event
+    return document if isinstance(document, list) else [document]
+
+
+def _unwrapped(item: object) -> Mapping[str, Any]:
+    """The event; of a line of a watch, the one that it is about."""
+    if not isinstance(item, Mapping):
+        raise MalformedBodyError(f"event {str(item)[:80]!r} is no JSON object")
+    inner = item.get("object")
+    return inner if item.get("type") in WATCH_TYPES and isinstance(inner, Mapping) else item
 
 
 def _row(event: Mapping[str, Any], default_cluster: str | None) -> Row:

@@ -19,8 +19,11 @@ KINDS = {
 PART_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 """What a series' name has beyond its family's."""
 
-MAX_FAMILIES, MAX_HELP = 100_000, 1024
-"""Descriptions kept, and characters of each help text: 100 MB at the very worst."""
+MAX_OF_CLUSTER, MAX_CLUSTERS = 10_000, 1_000
+"""Descriptions kept of one cluster, and clusters that any are kept of."""
+
+MAX_NAME, MAX_UNIT, MAX_HELP = 256, 64, 1024
+"""Characters: what has a longer name or unit is not kept, a longer help text is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Families:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | None, str], Metadata] = {}
+        self._known: dict[str | None, dict[str, Metadata]] = {}
 
     def learn(
         self, metadata: Sequence[Metadata], clusters: Sequence[str | None]
@@ -56,20 +59,28 @@ class Families:
 
     def _learn(self, cluster: str | None, metadata: Metadata) -> bool:
         """Keep a description; whether more than its help text is new."""
-        key = (cluster, metadata.family)
-        known = self._known.get(key)
+        if len(metadata.family) > MAX_NAME or len(metadata.unit) > MAX_UNIT:
+            return False
+        if cluster not in self._known and len(self._known) >= MAX_CLUSTERS:
+            return False
+        of_cluster = self._known.setdefault(cluster, {})
+        known = of_cluster.get(metadata.family)
         if known == metadata or (known is not None and cluster is None):
             return False
-        if known is None and len(self._known) >= MAX_FAMILIES:
+        if known is None and len(of_cluster) >= MAX_OF_CLUSTER:
             return False
-        self._known[key] = replace(metadata, help=metadata.help[:MAX_HELP])
+        of_cluster[metadata.family] = replace(metadata, help=metadata.help[:MAX_HELP])
         return known is None or (known.kind, known.unit) != (metadata.kind, metadata.unit)
+
+    def forget(self, cluster: str) -> None:
+        """The cluster has no series any more."""
+        self._known.pop(cluster, None)
 
     def describe(self, cluster: str, metric: str) -> tuple[str, str | None, str | None]:
         """Kind, unit and help of a metric; its kind by its name where nothing was told."""
         names = (metric, *_family_names(metric))
         for key in [(whose, name) for whose in (cluster, None) for name in names]:
-            family = self._known.get(key)
+            family = self._known.get(key[0], {}).get(key[1])
             if family is not None and family.kind in KINDS:
                 kind = KINDS[family.kind]
                 # A histogram's and a summary's parts are counters, whatever the family is called.

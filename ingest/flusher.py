@@ -108,7 +108,8 @@ class Flusher:
     def _forget_idle(self) -> None:
         """Now and then, forget series that have ended: each takes memory."""
         now_us = to_micros(self._clock())
-        if now_us - self._forgot_us < self._idle_us // 4:
+        # A clock that was set back must not put it off for as long.
+        if 0 <= now_us - self._forgot_us < self._idle_us // 4:
             return
         self._forgot_us = now_us
         forgotten = self._catalogue.forget(now_us - self._idle_us, self._tickets.next)
@@ -133,7 +134,8 @@ class Flusher:
         n_samples = n_series = n_events = 0
         if cut.samples is not None and len(cut.samples):
             ordered = sort(cut.samples, self._catalogue)
-            self._catalogue.mark_active(ordered.numbers, to_micros(self._clock()))
+            now_us = to_micros(self._clock())
+            self._catalogue.mark_active(ordered.numbers, ordered.last_us, now_us)
             n_series = direct.append_series(self._lake, self._catalogue, ordered)
             self._lake.samples.append(ordered.samples, key, ordered=True)
             n_samples = len(cut.samples)

@@ -4,7 +4,8 @@ A decision's `input` may hold secrets, its `result` whatever a policy makes of t
 kept: of the input only which object an admission review is about, of the result whether it allows,
 and the messages of a denial, which are written for whoever is denied. What OPA masks never comes.
 
-OPA sends again until it gets 2xx, and drops its oldest decisions when its buffer is full.
+OPA sends again until it gets 2xx, and drops its oldest decisions when its buffer is full: what can
+never be stored is therefore counted, and not answered with a 400.
 """
 
 import json
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.errors import InvalidEventError, MalformedBodyError
+from ingest.errors import BadRequestError, InvalidEventError, MalformedBodyError
 from ingest.events import read_json
 
 MAX_TEXT = 1_024
@@ -48,21 +49,43 @@ class Verdict:
     messages: tuple[str, ...] = ()
 
 
-def translate(body: bytes, partition: str | None = None) -> bytes:
-    """A body of decisions as a JSON array of events, as `ingest.events` reads it.
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """Decisions as events.
+
+    Attributes:
+        events: as `ingest.events` reads them.
+        refused: what is wrong with each of the other decisions.
+    """
+
+    events: tuple[dict[str, Any], ...]
+    refused: tuple[BadRequestError, ...] = ()
+
+    def body(self) -> bytes:
+        """The events as a JSON array."""
+        return json.dumps(self.events).encode()
+
+
+def translate(body: bytes, partition: str | None = None) -> Translation:
+    """The decisions of a body; one that is not as OPA writes it is left out.
 
     Args:
         body: a JSON array, unpacked.
         partition: `decision_logs.partition_name` of the sender.
 
     Raises:
-        MalformedBodyError: it is no JSON array of objects.
-        InvalidEventError: a decision is not what OPA writes.
+        MalformedBodyError: it is no JSON array.
     """
     decisions = read_json(body)
     if not isinstance(decisions, list):
         raise MalformedBodyError("body is no JSON array, as OPA's decision logs are")
-    return json.dumps([_event(decision, partition) for decision in decisions]).encode()
+    events, refused = [], []
+    for decision in decisions:
+        try:
+            events.append(_event(decision, partition))
+        except BadRequestError as error:
+            refused.append(error)
+    return Translation(tuple(events), tuple(refused))
 
 
 def verdict(path: str, result: object) -> Verdict:

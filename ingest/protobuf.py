@@ -61,6 +61,8 @@ def field(data, at, end):
 
 def _fixed64(data, at):
     """The eight bytes at an offset as a little-endian number; the caller has checked the end."""
+    if not 0 <= at <= len(data) - 8:
+        raise IndexError(f"bug: 8 bytes at {at} of {len(data)}")
     return np.uint64(int.from_bytes(data[at : at + 8].tobytes(), "little"))
 
 

@@ -13,16 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from ingest.catalogue import UNBOUNDED, Catalogue
-from ingest.errors import BodyTooLargeError, InvalidLabelsError, LogError, OverloadedError
+from ingest.errors import BodyTooLargeError, LogError, OverloadedError
 from ingest.flusher import Flush, Flusher
+from ingest.judged_by import JudgedBy
+from ingest.keys import KeyTable
 from ingest.load import SAMPLE_BYTES, Load
 from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, follow, pending
 from ingest.receiver_id import receiver_id
 from ingest.recent import RecentRequests, key_of
 from ingest.replicas import ReplicaTracker
 from ingest.rules import Rules
-from ingest.segment import MAX_CLUSTER_BYTES, Entry, Record
-from ingest.sender import ANYONE, Sender
+from ingest.segment import Entry, Record
+from ingest.sender import ANYONE, Sender, check_cluster_name
 from ingest.settings import IngestSettings
 from ingest.statistics import Statistics
 from ingest.tickets import Tickets
@@ -96,13 +98,21 @@ class Receiver:
             self._recent.load(self._recent_path, to_micros(clock()))
             if self._replicas_path.exists():
                 self.replicas.load(self._replicas_path.read_bytes(), to_micros(clock()))
+            self._judged_by = JudgedBy(folder, settings)
             self._replay({REMOTE_WRITE: samples, REMOTE_WRITE_2: samples, EVENTS: events})
         except BaseException:
             self._log.close()
             raise
+        if self._judged_by.changed:
+            # The log is of other rules: no record of today's may stand beside them, and what a
+            # sender's labels became under them is to be asked anew.
+            self.flush()
+            self.catalogue.keys = KeyTable()
+        self._judged_by.save()
         # What was sent to an earlier process: it has stored where those counters began.
         self._starts_after_ms = self._recent.newest_us // MICROS_A_MILLI
         self.catalogue.max_series = settings.max_series
+        self.catalogue.max_label_bytes = settings.max_label_memory_bytes
         self.catalogue.max_of_cluster = settings.max_series_per_cluster or UNBOUNDED
 
     def write_samples(
@@ -183,12 +193,7 @@ class Receiver:
     def _check(self, body: bytes, cluster: str) -> None:
         if len(body) > self.settings.max_body_bytes:
             raise BodyTooLargeError(len(body), self.settings.max_body_bytes)
-        size = len(cluster.encode())
-        if size > MAX_CLUSTER_BYTES:
-            raise InvalidLabelsError(
-                f'{{cluster="{cluster[:40]}…"}}',
-                f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
-            )
+        check_cluster_name(cluster)
         self.check_load()
 
     def _through(self, ticket: int, weight: int) -> None:
@@ -273,8 +278,8 @@ class Receiver:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
     def _take_again(self, record: Record) -> Taken | None:
-        stated = record.cluster != (self.settings.default_cluster or "")
-        rules = self.settings.replay_rules(Sender(record.cluster or None), stated=stated)
+        stated = record.cluster != (self._judged_by.settings.default_cluster or "")
+        rules = self._judged_by.settings.replay_rules(Sender(record.cluster or None), stated=stated)
         rules = replace(rules, elect=self._was_elected)
         taken = take(record.kind, record.payload, self.catalogue, rules)
         if taken.cause is not None:

@@ -77,11 +77,12 @@ class RecentRequests:
     def save(self, path: Path) -> None:
         """Put what is durable into a file, for good; the file before it is replaced at once."""
         with self._lock:
-            packed = [
-                _pack(key, time_us, outcome)
-                for key, (time_us, outcome) in self._entries.items()
-                if isinstance(outcome, Written)
-            ]
+            entries = list(self._entries.items())
+        packed = [
+            _pack(key, time_us, outcome)
+            for key, (time_us, outcome) in entries
+            if isinstance(outcome, Written)
+        ]
         data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
         replace_file(path, data + _CRC.pack(zlib.crc32(data)))
 
@@ -106,6 +107,8 @@ class RecentRequests:
         self._entries[key] = (time_us, outcome)
         self.newest_us = max(self.newest_us, time_us)
         while len(self._entries) > self._capacity or self._oldest() < time_us - RETAIN_US:
+            if not isinstance(self._entries[next(iter(self._entries))][1], Written):
+                return  # still under way: its repeat must find it
             self._entries.popitem(last=False)
 
     def _oldest(self) -> int:

@@ -2,7 +2,25 @@
 
 from dataclasses import dataclass
 
-from ingest.errors import ClusterForbiddenError
+from ingest.errors import ClusterForbiddenError, InvalidLabelsError
+
+
+MAX_CLUSTER_BYTES = 255
+"""Of a cluster's name. It becomes a label of each series that names none, and a counter's."""
+
+
+def check_cluster_name(cluster: str) -> None:
+    """Whether a name is short enough.
+
+    Raises:
+        InvalidLabelsError: it is not.
+    """
+    size = len(cluster.encode())
+    if size > MAX_CLUSTER_BYTES:
+        raise InvalidLabelsError(
+            f'{{cluster="{cluster[:40]}…"}}',
+            f"cluster name has {size} bytes, at most {MAX_CLUSTER_BYTES} are accepted",
+        )
 
 
 @dataclass(frozen=True, slots=True)

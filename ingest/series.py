@@ -40,8 +40,7 @@ class Series:
         return entity_of(dict(self.labels))
 
     def __str__(self) -> str:
-        inner = ", ".join(f'{k}="{v}"' for k, v in self.labels if k != "__name__")
-        return f"{self.metric}{{{inner}}}"
+        return shown(self.labels)
 
 
 def identify(pairs: Iterable[tuple[str, str]], default_cluster: str | None = None) -> Series:
@@ -91,6 +90,17 @@ def identify(pairs: Iterable[tuple[str, str]], default_cluster: str | None = Non
         series_id=series_id(canonical),
         labels=canonical,
     )
+
+
+def shown(labels: Iterable[tuple[str, str]]) -> str:
+    """A series as a person would write it.
+
+    >>> shown([("__name__", "up"), ("job", "node")])
+    'up{job="node"}'
+    """
+    pairs = dict(labels)
+    metric = pairs.pop("__name__", "")
+    return metric + "{" + ", ".join(f'{name}="{text}"' for name, text in pairs.items()) + "}"
 
 
 def pairs_of(canonical: bytes) -> Iterator[tuple[str, str]]:

@@ -104,6 +104,12 @@ class IngestSettings(BaseModel):
         description="active series at a time, at about 0.5 kB each; beyond it requests with new "
         "ones get 503, those of known ones are taken",
     )
+    max_label_memory_bytes: int = Field(
+        1 << 30,
+        gt=0,
+        description="memory that the labels of all active series may take; beyond it as "
+        "`max_series`",
+    )
     max_buffered_samples: int = Field(
         4_000_000,
         gt=0,

@@ -13,6 +13,9 @@ from ingest.wires import Taken
 MAX_KEYS = 10_000
 """Clusters counted each for itself: senders without tokens can make them up without end."""
 
+MAX_NAME = 255
+"""Characters of a cluster's name that is counted for itself."""
+
 OTHER = "other"
 
 
@@ -66,7 +69,7 @@ class Statistics:
         """Count a request that was refused whole."""
         reason = error.reason if isinstance(error, IngestError) else "bug"
         with self._lock:
-            _add(self.refused_requests, {(cluster, reason): 1})
+            _add(self.refused_requests, Counter({(cluster, reason): 1}))
 
     def stored(self, taken: Taken, catalogue: Catalogue) -> None:
         """Count what of a request is durable."""
@@ -83,11 +86,12 @@ class Statistics:
 
 
 def _count(counter: Counter[str], cluster: str, count: int) -> None:
-    known = cluster in counter or len(counter) < MAX_KEYS
+    known = cluster in counter or (len(counter) < MAX_KEYS and len(cluster) <= MAX_NAME)
     counter[cluster if known else OTHER] += count
 
 
 def _add(counter: Counter[tuple[str, str]], more: Mapping[tuple[str, str], int]) -> None:
     for (cluster, reason), count in more.items():
-        known = (cluster, reason) in counter or len(counter) < MAX_KEYS
+        known = (cluster, reason) in counter
+        known |= len(counter) < MAX_KEYS and len(cluster) <= MAX_NAME
         counter[cluster if known else OTHER, reason] += count

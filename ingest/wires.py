@@ -10,16 +10,19 @@ import pyarrow as pa
 
 from ingest import events
 from ingest.catalogue import Catalogue
-from ingest.errors import IngestError, LogError
+from ingest.errors import ClusterForbiddenError, IngestError, LogError
 from ingest.load import SAMPLE_BYTES
-from ingest.outcome import Written
+from ingest.outcome import BAD_REQUEST, Refusal, Written
 from ingest.remote_write import message
 from ingest.remote_write.decode import decode
-from ingest.rules import EVERYTHING, Rules
+from ingest.rules import EVERYTHING, NO_LIMIT, Rules
 from ingest.samples import SampleBatch
 
 REMOTE_WRITE, EVENTS, REMOTE_WRITE_2 = 1, 2, 3
 """Kinds of log records; numbers are for ever."""
+
+FORBIDDEN = 403
+"""Status of a refusal whose first event is of a cluster that the sender's token does not allow."""
 
 VERSIONS = {REMOTE_WRITE: 1, REMOTE_WRITE_2: 2}
 
@@ -35,7 +38,7 @@ class Taken:
         events: to be stored, of events.
         kind: of the record to be logged.
         body: of the record to be logged; None = there is nothing to store.
-        refused: samples by (cluster, rule broken).
+        refused: samples or events by (cluster, rule broken).
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
         cause: where nothing of it can be stored, what the sender is told instead.
@@ -66,7 +69,7 @@ def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING
     """Decode a body.
 
     Raises:
-        BodyTooLargeError, MalformedBodyError, TooManySeriesError: see `decode`, `events.parse`.
+        BodyTooLargeError, MalformedBodyError, TooManySeriesError: see `decode`, `events.judge`.
         LogError: the kind is none that this program knows.
     """
     if kind in VERSIONS:
@@ -88,13 +91,35 @@ def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING
             cause=found.cause,
         )
     if kind == EVENTS:
-        sender = rules.sender
-        rows = events.parse(body, sender.cluster, latest=rules.latest, earliest=rules.earliest)
-        for cluster in rows.column("cluster").unique().to_pylist():
-            sender.check(cluster)
-        written = Written(events=rows.num_rows)
-        weight = rows.nbytes // SAMPLE_BYTES
-        return Taken(written, weight, events=rows, kind=kind, body=body)
+        return _take_events(body, rules)
     raise LogError(
         f"log record is of kind {kind}: it was written by a newer version, start that one"
+    )
+
+
+def _take_events(body: bytes, rules: Rules) -> Taken:
+    # Where nothing is limited (replay), what was acknowledged under another limit goes in.
+    limited = rules.labels.value_bytes < NO_LIMIT
+    judged = events.judge(
+        body,
+        rules.sender,
+        latest=rules.latest,
+        earliest=rules.earliest,
+        max_cluster_bytes=events.MAX_CLUSTER_BYTES if limited else NO_LIMIT,
+    )
+    refusal, count = None, judged.refused.total()
+    if judged.first is not None:
+        if not judged.rows:
+            return Taken(Written(), 0, kind=EVENTS, refused=judged.refused, cause=judged.first)
+        forbidden = isinstance(judged.first, ClusterForbiddenError)
+        refusal = Refusal(count, FORBIDDEN if forbidden else BAD_REQUEST, str(judged.first))
+        body = judged.payload()
+    rows = events.table(judged.rows)
+    return Taken(
+        Written(events=rows.num_rows, refusal=refusal),
+        rows.nbytes // SAMPLE_BYTES,
+        events=rows,
+        kind=EVENTS,
+        body=body,
+        refused=judged.refused,
     )

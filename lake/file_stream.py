@@ -14,6 +14,10 @@ MEMORY = "512MB"
 """Of DuckDB's own buffers: enough for the row groups of two threads."""
 
 
+PANDAS_INDEX = "__index_level_"
+"""Begins the names of columns in which pandas keeps numbers of rows in Parquet: no labels."""
+
+
 class SampleFile:
     """A file of samples, in its own order.
 
@@ -21,7 +25,7 @@ class SampleFile:
         path: Parquet or CSV, by its name's ending.
 
     Attributes:
-        labels: its text columns but for that of time.
+        labels: all its other columns; their values are text, of CSV as it stands in the file.
 
     Raises:
         FileFormatError: it is no such file, or has no column of time or no `value`.
@@ -49,11 +53,16 @@ class SampleFile:
         if "value" not in columns:
             raise FileFormatError(str(path), f"has no column 'value', only {', '.join(columns)}")
         self._time = time
+        self._types = columns
         self.labels = [
             name
-            for name, kind in columns.items()
-            if name not in {time, "value"} and (kind == "VARCHAR" or kind.startswith("ENUM"))
+            for name in columns
+            if name not in {time, "value"} and not name.startswith(PANDAS_INDEX)
         ]
+        if not self._is_parquet and self.labels:
+            # A number that is read and written again is another text: 007, 1.10, 0.50.
+            types = ", ".join(f"{quote(name)}: 'VARCHAR'" for name in self.labels)
+            self._source = f"{reader}({quote(str(path))}, header = true, types = {{{types}}})"
 
     def rows(self) -> int | None:
         """How many there are; None where only reading them would tell."""
@@ -72,7 +81,8 @@ class SampleFile:
             FileFormatError: what follows cannot be read.
         """
         picked = [f"CAST({identifier(self._time)} AS TIMESTAMPTZ) AS timestamp"]
-        picked += ["CAST(value AS DOUBLE) AS value", *map(identifier, self.labels)]
+        picked.append("CAST(value AS DOUBLE) AS value")
+        picked += [f"{self._text(name)} AS {identifier(name)}" for name in self.labels]
         query = f"SELECT {', '.join(picked)} FROM {self._source} OFFSET {skip}"
         held: list[pa.RecordBatch] = []
         n_held = 0
@@ -87,6 +97,15 @@ class SampleFile:
             raise FileFormatError(str(self.path), f"cannot be read: {error}") from error
         if held:
             yield pa.Table.from_batches(held)
+
+    def _text(self, label: str) -> str:
+        """The SQL of a label's values as text; null stays null."""
+        name = identifier(label)
+        text = f"CAST({name} AS VARCHAR)"
+        if not self._is_parquet or self._types[label] not in {"DOUBLE", "FLOAT"}:
+            return text
+        # As Prometheus writes the last bucket.
+        return f"CASE WHEN isinf({name}) THEN if({name} > 0, '+Inf', '-Inf') ELSE {text} END"
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()

@@ -143,13 +143,13 @@ class Scraper:
             except Exception:
                 # A bug must not end the scrapes of this target for good.
                 logger.exception("scrape failed", extra={"url": target.url})
-                self.statistics.errors[target.url] = "bug: see the log"
+                self._tell(target, "bug: see the log")
             missed = max(0, (self._clock() - due) // source.interval)
             self.statistics.skipped[source.cluster] += missed
             due += (missed + 1) * source.interval
 
     async def _scrape(self, client: httpx.AsyncClient, target: Target, began: _Began) -> None:
-        cluster, url = target.source.cluster, target.url
+        cluster = target.source.cluster
         self.statistics.scrapes[cluster] += 1
         try:
             reply = await self._fetch(client, target)
@@ -159,10 +159,10 @@ class Scraper:
             self._lost(target, error)
         except IngestError as error:
             self.statistics.failures[cluster] += 1
-            self.statistics.errors[url] = str(error)
+            self._tell(target, str(error))
             await self._store_failure(target, began)
         else:
-            self.statistics.errors.pop(url, None)
+            self._tell(target, None)
 
     async def _fetch(self, client: httpx.AsyncClient, target: Target) -> Reply:
         seconds = target.source.timeout.total_seconds()
@@ -208,7 +208,20 @@ class Scraper:
 
     def _lost(self, target: Target, error: IngestError) -> None:
         self.statistics.lost[target.source.cluster] += 1
-        self.statistics.errors[target.url] = f"not stored: {error}"
+        self._tell(target, f"not stored: {error}")
+
+    def _tell(self, target: Target, problem: str | None) -> None:
+        """Note how a target is; log it when that changes, not with every scrape."""
+        named = {"cluster": target.source.cluster, "url": target.url}
+        before = self.statistics.errors.get(target.url)
+        if problem is None:
+            self.statistics.errors.pop(target.url, None)
+            if before is not None:
+                logger.warning("a target answers again", extra=named)
+            return
+        self.statistics.errors[target.url] = problem
+        if before is None:
+            logger.warning("a target fails: %s", problem, extra=named)
 
 
 def first_after(now: datetime, interval: timedelta, name: str) -> datetime:

@@ -5,6 +5,7 @@ as in `FLEETLAKE_API__PORT=9000`). Frozen after load and handed in; nothing read
 """
 
 import os
+import re
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.kubernetes import KubernetesSource
@@ -198,8 +200,11 @@ def load(path: Path | None) -> Settings:
             values = yaml.safe_load(path.read_text("utf-8"))
         except OSError as error:
             raise SettingsError(f"settings file {path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise SettingsError(f"settings file {path} is no YAML: {error}") from error
+        except yaml.YAMLError as error:
+            # Its text, and it as a cause, show the lines around: there may be a secret in them.
+            raise SettingsError(f"settings file {path} is no YAML: {_place(error)}") from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -210,12 +215,37 @@ def load(path: Path | None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}"
-            f" (is {str(item['input'])[:60]!r})"
-            for item in error.errors()
-        )
-        raise SettingsError(f"settings {path or 'from the environment'}: {problems}") from error
+        problems = "; ".join(map(_problem, error.errors()))
+        # Its cause would print every value that is wrong, secrets too.
+        raise SettingsError(f"settings {path or 'from the environment'}: {problems}") from None
+
+
+SECRET = re.compile(r"token|password|secret|credential|authorization|key", re.IGNORECASE)
+"""Names of settings whose values nobody must see; those that end in `_file` are paths."""
+
+SHOWN = (bool, int, float, str, date, timedelta)
+"""What a message may repeat: a list or a mapping may hold a secret somewhere."""
+
+HIDDEN = re.compile(r"extra_forbidden|(model|model_attributes|dict|list|tuple|set|frozen_set)_type")
+"""Faults whose value is not to be repeated: the name is misspelt, or it stands for a whole."""
+
+
+def _place(error: yaml.YAMLError) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    mark = error.problem_mark
+    return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _problem(item: ErrorDetails) -> str:
+    """What is wrong with one value, and what it is, unless it is or holds a secret."""
+    names = [str(name) for name in item["loc"]]
+    said = f"{'.'.join(names) or 'settings'}: {item['msg']}"
+    secret = any(SECRET.search(name) and not name.endswith("_file") for name in names)
+    secret = secret or HIDDEN.fullmatch(item["type"]) is not None
+    if secret or not isinstance(item["input"], SHOWN):
+        return said
+    return f"{said} (is {str(item['input'])[:60]!r})"
 
 
 CONFIG_VARIABLE = "FLEETLAKE_CONFIG"

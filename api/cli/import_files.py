@@ -23,15 +23,15 @@ def import_files(
     ] = None,
     cluster: Annotated[str | None, typer.Option(help="Cluster of samples that name none.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Metric name of tables without a `metric` column.")
+        str | None, typer.Option(help="Metric name of rows of tables that name none.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Import files: tables, or expositions whose samples state their time.
 
-    Tables have columns `timestamp` (or `time`), `value` and `metric`; other text columns are
-    labels. What is in the lake already is passed over: a finished file adds nothing, and an import
-    that broke off goes on where it stopped when it is run again.
+    Tables have columns `timestamp` (or `time`), `value` and `metric`; all others are labels. A
+    file that was imported adds nothing, and an import that broke off goes on where it stopped when
+    it is run again.
     """
     settings = load_from_environment()
     lake = Lake.open((directory / "lake") if directory else settings.lake_dir)

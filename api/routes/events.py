@@ -1,9 +1,10 @@
 """What comes in over HTTP as events: plain JSON, OPA's decisions, alerts."""
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -13,10 +14,15 @@ from api.errors import problem
 from api.receiving import INLINE_BYTES, SenderDep, beside, hand_in, plain_body
 from ingest import opa
 from ingest.alert_gateway import AlertGateway, Told
+from ingest.errors import InvalidEventError, MalformedBodyError
 from ingest.events import from_lines
-from ingest.outcome import Outcome
+from ingest.opa import Translation
+from ingest.outcome import BAD_REQUEST, Outcome, Refusal, Written, settled
 from ingest.sender import Sender
+from ingest.wires import FORBIDDEN
 from orchestration.service import Service
+
+logger = logging.getLogger(__name__)
 
 LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
@@ -30,10 +36,11 @@ def router(service: Service) -> APIRouter:
     gateway = AlertGateway(service.receiver, service.clock)
 
     @routes.post("/api/v1/events", status_code=202)
-    async def post_events(
-        request: Request, service: ServiceDep, sender: SenderDep
-    ) -> dict[str, int]:
+    async def post_events(request: Request, service: ServiceDep, sender: SenderDep) -> Response:
         """Events as JSON; the answer comes when they are on disk.
+
+        202: all are. 400 and 403: of some a rule was broken, which sending again cannot mend; the
+        others are on disk, and the detail says how many.
 
         Kubernetes Events (core/v1, events.k8s.io/v1, lists, watch lines), or plain objects with
         `source`, `reason` and `time`: one, an array, or one a line (`application/x-ndjson`).
@@ -41,7 +48,15 @@ def router(service: Service) -> APIRouter:
         body = await plain_body(request, service)
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         translate = from_lines if media in LINES else None
-        return {"accepted": await _events(service, body, sender, translate)}
+
+        def write() -> Outcome:
+            # The same body gives the same events: by those it is known when it is sent again.
+            return service.receiver.write_events(translate(body) if translate else body, sender)
+
+        written = await hand_in(service, len(body), len(body), write)
+        if written.refusal is not None:
+            return _refused(written.refusal, written.events, "events")
+        return JSONResponse({"accepted": written.events}, 202)
 
     @routes.post("/logs")
     @routes.post("/logs/{partition}")
@@ -50,11 +65,12 @@ def router(service: Service) -> APIRouter:
     ) -> dict[str, int]:
         """Decision logs of OPA (a JSON array, gzip): each decision is an event.
 
-        200 means that all are on disk; OPA sends the others again.
+        200: all that can be stored are on disk. OPA sends whatever got no 2xx again, for ever: what
+        breaks a rule is counted (`refused`). Where no decision names a cluster that it may, the
+        settings are wrong, and the answer is 400 or 403.
         """
         body = await plain_body(request, service)
-        translate = partial(opa.translate, partition=partition)
-        return {"accepted": await _events(service, body, sender, translate)}
+        return await _decisions(service, body, sender, partition)
 
     @routes.post("/api/v1/alertmanager/webhook")
     async def alertmanager_webhook(
@@ -62,7 +78,8 @@ def router(service: Service) -> APIRouter:
     ) -> Response:
         """Alertmanager's webhook, version 4: each state of an alert is an event, once.
 
-        200 means that all are on disk. 400: a rule was broken; what it says is not stored.
+        200: all are on disk, save those that began too long ago (`too_old`). 400 and 403: of some a
+        rule was broken; the others are on disk, and the detail says how many.
         """
         return await _alerts(request, service, sender, gateway.write_webhook)
 
@@ -72,24 +89,42 @@ def router(service: Service) -> APIRouter:
     ) -> Response:
         """Alerts as a Prometheus sends them to its Alertmanagers: each state is an event, once.
 
-        200 means that all are on disk. 400: a rule was broken; what it says is not stored.
+        200: all are on disk, save those that began too long ago (`too_old`). 400 and 403: of some a
+        rule was broken; the others are on disk, and the detail says how many.
         """
         return await _alerts(request, service, sender, gateway.write_alerts)
 
     return routes
 
 
-async def _events(
-    service: Service, body: bytes, sender: Sender, translate: Callable[[bytes], bytes] | None
-) -> int:
-    """How many events of a body are stored, after translating it."""
+async def _decisions(
+    service: Service, body: bytes, sender: Sender, partition: str | None
+) -> dict[str, int]:
+    """How many decisions of a body are stored, and how many never will be."""
+    found = Translation(())
 
     def write() -> Outcome:
-        # The same body gives the same events: by those it is known when it is sent again.
-        return service.receiver.write_events(translate(body) if translate else body, sender)
+        nonlocal found
+        found = opa.translate(body, partition)
+        if not found.events:
+            if found.refused and isinstance(found.refused[0], MalformedBodyError):
+                raise found.refused[0]  # no OPA wrote this
+            return settled(Written())
+        return service.receiver.write_events(found.body(), sender)
 
-    written = await hand_in(service, len(body), len(body), write)
-    return written.events
+    try:
+        written = await hand_in(service, len(body), len(body), write)
+    except InvalidEventError as error:
+        # None of them can be stored, now or later; the receiver has counted them.
+        written = Written(refusal=Refusal(len(found.events), BAD_REQUEST, str(error)))
+    refused = Counter((sender.cluster or "", error.reason) for error in found.refused)
+    service.receiver.statistics.refuse(refused)
+    rules = [str(error) for error in found.refused[:1]]
+    rules += [written.refusal.message] if written.refusal else []
+    if rules:
+        logger.warning("decisions refused", extra={"problem": rules[0]})
+    late = written.refusal.count if written.refusal else 0
+    return {"accepted": written.events, "refused": len(found.refused) + late}
 
 
 async def _alerts(
@@ -104,5 +139,12 @@ async def _alerts(
         done = write(body, sender) if inline else await beside(write, body, sender)
     told = await asyncio.wrap_future(done)
     if (refusal := told.written.refusal) is not None:
-        return problem(refusal.status, refusal.title, refusal.message)
-    return JSONResponse({"accepted": told.written.events, "repeated": told.repeated})
+        return _refused(refusal, told.written.events, "alerts")
+    counts = {"accepted": told.written.events, "repeated": told.repeated, "too_old": told.too_old}
+    return JSONResponse(counts)
+
+
+def _refused(refusal: Refusal, stored: int, what: str) -> Response:
+    detail = f"{stored} {what} are stored, {refusal.count} are not: {refusal.message}"
+    title = "cluster not allowed" if refusal.status == FORBIDDEN else refusal.title
+    return problem(refusal.status, title, detail)

@@ -1,5 +1,7 @@
 """Whether it lives, whether it works, and its own metrics."""
 
+from itertools import islice
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,6 +11,9 @@ from api.dependencies import ServiceDep
 from api.monitoring import ServiceCollector
 
 router = APIRouter(tags=["health"])
+
+MOST_TARGETS = 50
+"""Failing targets that are named; a cluster that is down takes all of its own with it."""
 
 
 @router.get("/healthz")
@@ -21,12 +26,13 @@ def healthz() -> dict[str, str]:
 def readyz(service: ServiceDep) -> JSONResponse:
     """Data is taken, flushed and scored; otherwise 503 with what is wrong.
 
-    A cluster that we watch and cannot reach is told too, as `sources`: others can still write.
+    A cluster that we watch and cannot reach, and a target that we cannot scrape, are told too, as
+    `sources`: others can still write.
     """
     errors = dict(service.worker.health.errors)
     if (failure := service.receiver.log_failure()) is not None:
         errors["log"] = f"{type(failure).__name__}: {failure}"
-    sources = service.watchers.errors
+    sources = dict(service.watchers.errors) | _targets(dict(service.scraper.statistics.errors))
     return JSONResponse(
         {
             "status": "failing" if errors else "ready",
@@ -35,6 +41,13 @@ def readyz(service: ServiceDep) -> JSONResponse:
         },
         status_code=503 if errors else 200,
     )
+
+
+def _targets(errors: dict[str, str]) -> dict[str, str]:
+    told = dict(islice(errors.items(), MOST_TARGETS))
+    if len(errors) > MOST_TARGETS:
+        told["scrapes"] = f"{len(errors) - MOST_TARGETS} more targets fail"
+    return told
 
 
 @router.get("/metrics")

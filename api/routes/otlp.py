@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
@@ -26,6 +27,9 @@ CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14}
 exhausted, unavailable."""
 
 UNKNOWN_CODE = 2
+
+BAD_REQUEST = 400
+"""For an address that is wrong too: the protocol's senders know no 422."""
 
 BODY = {"schema": {"type": "string", "format": "binary"}}
 ACCEPTED = {
@@ -53,6 +57,10 @@ class OtlpRoute(APIRoute):
                 return await handle(request)
             except IngestError as error:
                 return _refused(*status_of(error), str(error), media)
+            except RequestValidationError as error:
+                found = error.errors()
+                rule = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in found)
+                return _refused(BAD_REQUEST, "bad request", rule, media)
             except HTTPException as error:
                 return _refused(error.status_code, "", str(error.detail), media)
 

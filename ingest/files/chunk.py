@@ -33,7 +33,14 @@ class Chunk:
 
 
 class Reader(Protocol):
-    """Reads one file, as often as one likes."""
+    """Reads one file, as often as one likes.
+
+    Attributes:
+        lacking: which of `cluster` and `metric` some row read so far did not name itself, so that
+            what is given for such rows decides which series they are of.
+    """
+
+    lacking: set[str]
 
     def chunks(self, skip: int) -> Iterator[Chunk]:
         """What comes after the first `skip` rows or lines, in order; at least one chunk.

@@ -63,6 +63,7 @@ class ExpositionReader:
         cluster: str | None = None,
         rows: int = CHUNK,
     ) -> None:
+        self.lacking: set[str] = set()
         self._path = path
         self._catalogue = catalogue
         self._latest = latest
@@ -93,6 +94,8 @@ class ExpositionReader:
         yield Chunk(joined(parts), done, 1.0, exemplars)
 
     def _number(self, labels: Labels) -> int:
+        if not labels.get("cluster"):
+            self.lacking.add("cluster")
         return self._catalogue.number(identify(labels.items(), self._cluster))
 
     def _parse(self, block: bytes, first: int) -> Exposition[int]:

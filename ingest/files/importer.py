@@ -8,7 +8,7 @@ is refused whole, and adds nothing that its corrected version would bring again.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, islice, product
 from pathlib import Path
 
 import xxhash
@@ -63,7 +63,7 @@ def import_file(
     """Bring a file into the lake; a file, or a part of it, that is there already adds nothing.
 
     Columns of Parquet and CSV: `timestamp` (or `time`), `value`; `metric` (or `__name__`) unless
-    `metric` is given; every other text column is a label. Rows without a value are left out.
+    `metric` is given; every other column is a label. Rows without a value are left out.
     Expositions: see `ingest.files.expositions`.
 
     Args:
@@ -71,7 +71,7 @@ def import_file(
         path: the file; its name's ending says what it is.
         latest: samples after this are refused, and with them the file.
         cluster: cluster of rows that name none.
-        metric: metric name of all rows, for files without such a column.
+        metric: metric name of rows that name none.
         told: is called with the share that is done.
         rows: samples of a commit, about; memory grows with it.
 
@@ -81,17 +81,23 @@ def import_file(
     """
     catalogue = Catalogue()
     reader = _reader(path, catalogue, latest, cluster, metric, rows)
-    app = f"import-{_digest(path)}-{cluster or ''}-{metric or ''}"
-    done = lake.samples.committed_position(app) or 0
+    digest = _digest(path)
+    known, done = _begun(lake, digest, cluster, metric)
     if done >= FINISHED:
         told(1.0)
         return Imported(path, 0, 0)
     chunks, base = reader.chunks(done), 0.0
     begun = list(islice(chunks, 2))
-    if len(begun) > 1 and done == 0:
+    if len(begun) > 1 and known is None:
         for chunk in chain(begun, chunks):
             told(CHECK_SHARE * chunk.share)
         chunks, base, begun = reader.chunks(0), CHECK_SHARE, []
+    # All of the file was read by now, or an import of it has begun.
+    app = known or _app(
+        digest,
+        cluster if "cluster" in reader.lacking else None,
+        metric if "metric" in reader.lacking else None,
+    )
     samples = exemplars = 0
     for chunk, last in _with_last(chain(begun, chunks)):
         key = CommitKey(app, FINISHED if last else chunk.done)
@@ -99,6 +105,22 @@ def import_file(
         exemplars += chunk.exemplars
         told(base + (1.0 - base) * chunk.share)
     return Imported(path, samples, len(catalogue), done, exemplars)
+
+
+def _app(digest: str, cluster: str | None, metric: str | None) -> str:
+    """Under which name a file's commits are: with what its rows needed, and nothing else."""
+    return f"import-{digest}-{cluster or ''}-{metric or ''}"
+
+
+def _begun(
+    lake: Lake, digest: str, cluster: str | None, metric: str | None
+) -> tuple[str | None, int]:
+    """The name and position of an import of these very series, whatever its rows needed."""
+    for app in {_app(digest, *given) for given in product((cluster, None), (metric, None))}:
+        done = lake.samples.committed_position(app)
+        if done is not None:
+            return app, done
+    return None, 0
 
 
 def _reader(

@@ -24,14 +24,14 @@ LabelSet = tuple[str | None, ...]
 
 
 class TableReader:
-    """Reads `timestamp` (or `time`), `value`, `metric` (or `__name__`); other text is labels.
+    """Reads `timestamp` (or `time`), `value`, `metric` (or `__name__`); all else is labels.
 
     Args:
         path: a Parquet or CSV file.
         catalogue: where its series get their numbers.
         latest: a later time is wrong.
         cluster: cluster of rows that name none.
-        metric: metric name of all rows.
+        metric: metric name of rows that name none.
         rows: rows of a chunk.
 
     Raises:
@@ -47,6 +47,7 @@ class TableReader:
         metric: str | None = None,
         rows: int = CHUNK,
     ) -> None:
+        self.lacking: set[str] = set()
         self._path = path
         self._file = SampleFile(path)
         self._labels = self._file.labels
@@ -102,19 +103,24 @@ class TableReader:
     def _number(self, row: LabelSet) -> int:
         number = self._numbers.get(row)
         if number is None:
-            labels = _named(dict(zip(self._labels, row, strict=True)), self._metric)
+            labels = self._named(dict(zip(self._labels, row, strict=True)))
             number = self._catalogue.number(identify(labels.items(), self._cluster))
             self._numbers[row] = number
         return number
 
-
-def _named(row: Mapping[str, str | None], metric: str | None) -> dict[str, str]:
-    labels = {name: value for name, value in row.items() if value}
-    column = labels.pop("metric", None)
-    name = metric or labels.get("__name__") or column
-    if not name:
-        raise InvalidLabelsError(labels, "the row has no metric name")
-    return {**labels, "__name__": name}
+    def _named(self, row: Mapping[str, str | None]) -> dict[str, str]:
+        """The labels of a row, its metric name among them."""
+        labels = {name: value for name, value in row.items() if value}
+        column = labels.pop("metric", None)
+        if "cluster" not in labels:
+            self.lacking.add("cluster")
+        name = labels.get("__name__") or column
+        if not name:
+            self.lacking.add("metric")
+            name = self._metric
+        if not name:
+            raise InvalidLabelsError(labels, "the row has no metric name")
+        return {**labels, "__name__": name}
 
 
 def _nothing() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:

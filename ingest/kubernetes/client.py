@@ -8,10 +8,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from kubernetes import client as official
@@ -19,13 +21,20 @@ from kubernetes import config
 from kubernetes.client.exceptions import OpenApiException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from ingest.backoff import retry_after
 from ingest.errors import ApiServerError, SourceError
 from ingest.kubernetes.server import Json, Query
 from ingest.kubernetes.settings import KubernetesSource
-from ingest.pull.backoff import retry_after
 from lake import Clock, utc_now
 
+if TYPE_CHECKING:
+    from kubernetes.client.api_client import RequestSerialized
+
 CONNECT_SECONDS = 10.0
+
+TOKEN_SECONDS = 10.0
+MOST_PLUGINS = 8
+"""Plugins of one kubeconfig that run at a time, those that hang among them."""
 
 SILENCE_SECONDS = 30.0
 """The longest pause inside the answer to a list."""
@@ -59,6 +68,7 @@ class Client:
         self._lock = threading.Lock()
         self._open: set[urllib3.BaseHTTPResponse] = set()
         self._interrupted = False
+        self._plugins = threading.BoundedSemaphore(MOST_PLUGINS)
         try:
             self._api = official.ApiClient(_configuration(source))  # type: ignore[no-untyped-call, unused-ignore]
         except Exception as error:
@@ -134,13 +144,10 @@ class Client:
         self, path: str, query: Query, headers: dict[str, str], silence: float
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         try:
-            request = self._api.param_serialize(
-                "GET",
-                path,
-                query_params=list(query.items()),
-                header_params=headers,
-                auth_settings=["BearerToken"],
-            )
+            request = self._signed(path, query, headers)
+        except TimeoutError as error:
+            problem = f"no token in {TOKEN_SECONDS:g} s: does a plugin of its kubeconfig hang?"
+            raise SourceError(self._url(path), problem) from error
         except Exception as error:  # it asks for a fresh token: a file, a plugin, a provider
             raise SourceError(self._url(path), f"no token: {_show(error)}") from error
         try:
@@ -162,6 +169,40 @@ class Client:
                 self._open.discard(response)
             # Not back into the pool: it may have been left in the middle.
             response.close()
+
+    def _signed(self, path: str, query: Query, headers: dict[str, str]) -> "RequestSerialized":
+        """The request with a fresh token.
+
+        A plugin may hang, and nothing can end it from outside: it has a thread of its own, and few
+        of those are begun.
+
+        Raises:
+            TimeoutError: there is no token yet.
+        """
+        serialize = partial(
+            self._api.param_serialize,
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            auth_settings=["BearerToken"],
+        )
+        if self._source.kubeconfig is None and self._source.context is None:
+            return serialize()
+        done: Future[RequestSerialized] = Future()
+
+        def act() -> None:
+            try:
+                done.set_result(serialize())
+            except Exception as error:  # noqa: BLE001 - raised by whoever waits
+                done.set_exception(error)
+            finally:
+                self._plugins.release()
+
+        if not self._plugins.acquire(timeout=TOKEN_SECONDS):
+            raise TimeoutError
+        threading.Thread(target=act, name="token", daemon=True).start()
+        return done.result(TOKEN_SECONDS)
 
     def _refusal(self, path: str, response: urllib3.BaseHTTPResponse) -> ApiServerError:
         body = b""

@@ -1,7 +1,7 @@
 """All objects of a cluster as they are now."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ingest.errors import ApiServerError
@@ -24,8 +24,8 @@ class Collection:
 
     Attributes:
         objects: by uid.
-        read: kinds that were listed, whole.
-        unread: kinds that could not be listed: nothing is known of them, also not that they went.
+        read: parts that were listed, whole: a kind, of all namespaces or of one (see `part`).
+        unread: parts that could not be listed: nothing is known of them, also not that they went.
         refusals: those of them that we may not list, with what the server said.
     """
 
@@ -33,6 +33,15 @@ class Collection:
     read: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     refusals: dict[str, ApiServerError] = field(default_factory=dict)
+
+
+def part(kind: str, namespace: str | None = None) -> str:
+    """Name of what one list holds.
+
+    >>> part("Node"), part("Pod", "shop")
+    ('Node', 'Pod/shop')
+    """
+    return kind if namespace is None else f"{kind}/{namespace}"
 
 
 Draft = tuple[ClusterObject, Owner | None, Mapping[str, str]]
@@ -44,7 +53,7 @@ def collect(server: ApiServer, source: KubernetesSource) -> Collection:
 
     Raises:
         SourceError: the server does not answer, or not rightly; a refusal (403) or a kind that it
-            does not have (404) leaves only that kind out.
+            does not have (404) leaves only that kind out, in that namespace.
     """
     found, owners, drafts = Collection(), Owners(), []
     for kind in KINDS:
@@ -52,16 +61,18 @@ def collect(server: ApiServer, source: KubernetesSource) -> Collection:
             continue
         if source.namespaces and not kind.namespaced:
             continue
-        try:
-            drafts += list(_drafts(server, source, kind, owners))
-        except ApiServerError as error:
-            if error.status not in (NOT_FOUND, FORBIDDEN):
-                raise
-            found.unread.add(kind.name)
-            if error.status == FORBIDDEN:
-                found.refusals[kind.name] = error
-        else:
-            found.read.add(kind.name)
+        for namespace in source.namespaces or (None,):
+            name = part(kind.name, namespace)
+            try:
+                drafts += _drafts(server, source, kind, namespace, owners)
+            except ApiServerError as error:
+                if error.status not in (NOT_FOUND, FORBIDDEN):
+                    raise
+                found.unread.add(name)
+                if error.status == FORBIDDEN:
+                    found.refusals[name] = error
+            else:
+                found.read.add(name)
     for draft in drafts:
         one = _settled(draft, owners)
         found.objects[one.uid] = one
@@ -69,22 +80,21 @@ def collect(server: ApiServer, source: KubernetesSource) -> Collection:
 
 
 def _drafts(
-    server: ApiServer, source: KubernetesSource, kind: Kind, owners: Owners
-) -> Iterator[Draft]:
+    server: ApiServer, source: KubernetesSource, kind: Kind, namespace: str | None, owners: Owners
+) -> list[Draft]:
     ignored = re.compile(source.ignore_config_maps)
-    for namespace in source.namespaces or (None,):
-        found: list[Draft] = []
-        for page in pages(server, kind.path(namespace), source.page_size, accept=kind.accept):
-            if page.first:
-                found = []
-            for raw in page.items:
-                owners.note(raw)
-                if kind.state is None or (kind is CONFIG_MAP and _is_noise(raw, ignored)):
-                    continue
-                draft = _draft(kind, raw)
-                if draft is not None:
-                    found.append(draft)
-        yield from found
+    found: list[Draft] = []
+    for page in pages(server, kind.path(namespace), source.page_size, accept=kind.accept):
+        if page.first:
+            found = []
+        for raw in page.items:
+            owners.note(raw)
+            if kind.state is None or (kind is CONFIG_MAP and _is_noise(raw, ignored)):
+                continue
+            draft = _draft(kind, raw)
+            if draft is not None:
+                found.append(draft)
+    return found
 
 
 def _is_noise(raw: Json, ignored: re.Pattern[str]) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ingest.errors import BadRequestError, BodyTooLargeError
+from ingest.backoff import Backoff
+from ingest.errors import BadRequestError, BodyTooLargeError, MalformedBodyError
 from ingest.kubernetes.statistics import KubernetesStatistics
 from ingest.outcome import Written
-from ingest.pull.backoff import Backoff
 from ingest.receiver import Receiver
 from ingest.sender import Sender
 
@@ -58,8 +58,8 @@ class Delivery:
         Args:
             events: each one as JSON.
 
-        A receiver refuses a body whole. Then its halves are tried, so that one wrong event takes
-        none with it.
+        A receiver judges each event by itself. What it cannot take apart (too large, too deep) it
+        refuses whole: then the halves are tried, so that one wrong event takes none with it.
         """
         if not events:
             return True
@@ -68,11 +68,11 @@ class Delivery:
             try:
                 written = self._acknowledged(body)
             except (BadRequestError, BodyTooLargeError) as error:
-                if len(events) > 1:
+                if len(events) > 1 and isinstance(error, MalformedBodyError | BodyTooLargeError):
                     half = len(events) // 2
                     return self.deliver(events[:half]) and self.deliver(events[half:])
-                self._statistics.refused_events += 1
-                logger.warning("event refused", extra={"problem": str(error)})
+                self._statistics.refused_events += len(events)
+                logger.warning("events refused", extra={"problem": str(error)})
                 return True
             except Exception as error:  # noqa: BLE001 - whatever it is, the events must not be lost
                 self._statistics.refusals_of_receiver += 1

@@ -14,12 +14,15 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.kubernetes import files
+from ingest.kubernetes.collection import part
 from ingest.kubernetes.objects import ClusterObject
 from ingest.kubernetes.server import Json
 from ingest.rfc3339 import parse_time
 from lake.parquet import sync
 
 VERSION = 1
+
+_PLACE = "namespace/"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Snapshot:
         position: counts what was written; the rows' position in the lake.
         time: when.
         since: time of the snapshot before, where there was one.
-        scope: kinds and namespaces that it holds: of others nothing is known.
+        scope: parts that it holds (`Pod`, or `Pod/shop`, of one namespace): of others nothing is
+            known.
         objects: by uid.
     """
 
@@ -59,9 +63,24 @@ class Snapshot:
             found["position"],
             parse_time(found["time"]),
             None if found["since"] is None else parse_time(found["since"]),
-            frozenset(found["scope"]),
+            _parts(found["scope"]),
             {one.uid: one for one in objects},
         )
+
+    def holds(self, one: ClusterObject) -> bool:
+        """Whether it was looked at where this object is, so that its absence means something."""
+        return one.kind in self.scope or part(one.kind, one.namespace) in self.scope
+
+
+def _parts(scope: list[str]) -> frozenset[str]:
+    """A scope; earlier files name kinds, and namespaces apart from them."""
+    places = [name.removeprefix(_PLACE) for name in scope if name.startswith(_PLACE)]
+    if not places:
+        return frozenset(scope)
+    kinds = [name for name in scope if not name.startswith(_PLACE)]
+    return frozenset(
+        part(kind, None if place == "*" else place) for kind in kinds for place in places
+    )
 
 
 class History:

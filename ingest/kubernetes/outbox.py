@@ -9,11 +9,13 @@ that is not durable.
 import json
 import logging
 import queue
+import threading
 import time
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest.kubernetes.delivery import Delivery
+from ingest.kubernetes.delivery import Delivery, Report
 from ingest.kubernetes.event import count_of
 from ingest.kubernetes.position import Position
 from ingest.kubernetes.server import Json
@@ -23,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 QUEUE = 256
 """Items read ahead: bounds memory also where each is as large as etcd allows."""
+
+PUT_SECONDS = 0.5
+FAULT_SECONDS = 5.0
+"""How long a fault of ours is left alone."""
 
 BATCH = 500
 BATCH_SECONDS = 1.0
@@ -60,10 +66,17 @@ class Outbox:
         delivery: hands events in.
         position: what is stored; the outbox alone changes it while it runs.
         statistics: counts repeats.
+        stop: set when the process ends; then nothing more is taken.
+        report: told of a fault of ours, after which the work goes on.
     """
 
     def __init__(
-        self, delivery: Delivery, position: Position, statistics: KubernetesStatistics
+        self,
+        delivery: Delivery,
+        position: Position,
+        statistics: KubernetesStatistics,
+        stop: threading.Event,
+        report: Report,
     ) -> None:
         self._delivery = delivery
         self._position = position
@@ -76,31 +89,59 @@ class Outbox:
         self._dirty = False
         self._next_save = 0.0
         self._given_up = False
+        self._stop = stop
+        self._report = report
+        self._closed = threading.Event()
 
     def put(self, item: Item) -> None:
-        """Take an item; waits while the queue is full."""
-        self._queue.put(item)
+        """Take an item; waits while the queue is full.
+
+        Once stopped, this and all later ones are left out: the position stays before them.
+        """
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=PUT_SECONDS)
+            except queue.Full:
+                continue
+            return
 
     def close(self) -> None:
-        """No more items come: `run` ends when it has seen to those that are here."""
-        self._queue.put(None)
+        """No more items come: `run` ends when it has seen to those that are here. Never waits."""
+        self._closed.set()
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
 
     def run(self) -> None:
         """Work until closed; for a thread of its own."""
         while True:
-            wait = max(0.0, self._due - time.monotonic()) if self._batch else BATCH_SECONDS
             try:
-                item = self._queue.get(timeout=wait)
-            except queue.Empty:
-                self._flush()
-                continue
-            if item is None:
-                self._flush(last=True)
-                return
-            self._take(item)
-            full = len(self._batch) >= BATCH or self._bytes >= BATCH_BYTES
-            if full or (self._batch and time.monotonic() >= self._due):
-                self._flush()
+                if not self._step():
+                    return
+            except Exception as error:
+                logger.exception("outbox failed")
+                self._report(error)
+                if self._closed.wait(FAULT_SECONDS) and self._queue.empty():
+                    return
+            else:
+                self._report(None)
+
+    def _step(self) -> bool:
+        """Take one item, or send what is due; no = nothing more comes."""
+        wait = max(0.0, self._due - time.monotonic()) if self._batch else BATCH_SECONDS
+        try:
+            item = self._queue.get(timeout=wait)
+        except queue.Empty:
+            item, last = None, self._closed.is_set()
+        else:
+            last = item is None
+        if item is None:
+            self._flush(last=last)
+            return not last
+        self._take(item)
+        full = len(self._batch) >= BATCH or self._bytes >= BATCH_BYTES
+        if full or (self._batch and time.monotonic() >= self._due):
+            self._flush()
+        return True
 
     def _take(self, item: Item) -> None:
         if item.event is not None:

@@ -1,6 +1,7 @@
 """One cluster's threads: for each watch a reader and an outbox, and one for the snapshots."""
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,9 @@ from ingest.receiver import Receiver
 from ingest.receiver_id import receiver_id
 from lake import Clock, utc_now
 
-STOP_SECONDS = 20.0
-"""A thread that is connecting cannot be interrupted; it is a daemon and ends with the process."""
+STOP_SECONDS = 8.0
+"""A stop takes no longer for readers, and for what they left: a thread that waits for a token of a
+plugin cannot be interrupted; it is a daemon and ends with the process."""
 
 
 class KubernetesRunner:
@@ -52,8 +54,9 @@ class KubernetesRunner:
         self._receiver = receiver
         self._folder = folder
         self._clock = clock
-        self._connection = Connection(source, connect)
+        self._connection = Connection(source, connect, clock)
         self._stop = threading.Event()
+        self._stopping: float | None = None
         self._readers: list[threading.Thread] = []
         self._senders: list[tuple[Outbox, threading.Thread]] = []
 
@@ -72,6 +75,8 @@ class KubernetesRunner:
 
     def interrupt(self) -> None:
         """Begin to stop, without waiting."""
+        # Of all clusters' threads: those that hang do so side by side, not one after the other.
+        self._stopping = self._stopping or time.monotonic()
         self._stop.set()
         self._connection.interrupt()
 
@@ -79,17 +84,23 @@ class KubernetesRunner:
         """Stop reading, hand in what was read, save the positions."""
         self.interrupt()
         for thread in self._readers:
-            if thread.is_alive():
-                thread.join(STOP_SECONDS)
-        for outbox, thread in self._senders:
+            self._join(thread, STOP_SECONDS)
+        for outbox, _ in self._senders:
             outbox.close()
-            if thread.is_alive():
-                thread.join(STOP_SECONDS)
+        for _, thread in self._senders:
+            self._join(thread, 2 * STOP_SECONDS)
+
+    def _join(self, thread: threading.Thread, seconds: float) -> None:
+        """Wait for its end, at most until so long after the stop began."""
+        if thread.is_alive():
+            left = (self._stopping or 0.0) + seconds - time.monotonic()
+            thread.join(max(0.0, left))
 
     def _add_watch(self, namespace: str | None) -> None:
         part = "events" if namespace is None else f"events of {namespace}"
         position = Position(self._folder / f"events-{namespace or ''}.json")
-        outbox = Outbox(self._delivery(part), position, self.statistics)
+        report = self._report(f"outbox of {part}")
+        outbox = Outbox(self._delivery(part), position, self.statistics, self._stop, report)
         watcher = EventWatcher(
             self._connection,
             self.source,

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ingest.backoff import Backoff
 from ingest.errors import ApiServerError, SourceError
 from ingest.kubernetes.delivery import Report
 from ingest.kubernetes.snapshotter import Snapshotter
 from ingest.kubernetes.statistics import KubernetesStatistics
-from ingest.pull.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 

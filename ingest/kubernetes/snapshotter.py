@@ -6,6 +6,7 @@ list ──► compare with the newest snapshot ──► file "coming" ──�
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from ingest.kubernetes.changes import changes
@@ -20,9 +21,6 @@ from ingest.kubernetes.statistics import KubernetesStatistics
 from lake import Clock, CommitKey, Lake
 
 BATCH = 500
-
-PLACE = "namespace/"
-"""Marks a namespace among the kinds of a scope."""
 
 Difference = tuple[ClusterObject | None, ClusterObject | None]
 """An object as it was and as it is; None = it was not, or is no more."""
@@ -88,13 +86,13 @@ class Snapshotter:
     def _compose(self, found: Collection, now: datetime) -> Snapshot:
         newest = self._history.newest
         objects = dict(found.objects)
-        places = frozenset(f"{PLACE}{name}" for name in self._source.namespaces or ("*",))
-        scope = places | found.read
-        if newest is not None and _places(newest) == places:
+        scope = frozenset(found.read)
+        if newest is not None:
             # What could not be read this time is as it was.
-            kept = {kind for kind in found.unread if kind in newest.scope}
-            objects |= {uid: one for uid, one in newest.objects.items() if one.kind in kept}
-            scope |= kept
+            kept = Snapshot(0, now, None, frozenset(_known(found.unread, newest.scope)), {})
+            was = {uid: one for uid, one in newest.objects.items() if kept.holds(one)}
+            objects = was | objects
+            scope |= kept.scope
         position = self._lake.objects.committed_position(self._app) or 0
         if newest is not None:
             position = max(position, newest.position)
@@ -129,8 +127,14 @@ class Snapshotter:
         return True
 
 
-def _places(snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(name for name in snapshot.scope if name.startswith(PLACE))
+def _known(parts: AbstractSet[str], scope: AbstractSet[str]) -> Iterator[str]:
+    """Of these parts, what a scope holds of them."""
+    for name in parts:
+        kind, _, namespace = name.partition("/")
+        if name in scope or kind in scope:
+            yield name
+        elif not namespace:
+            yield from (held for held in scope if held.startswith(f"{kind}/"))
 
 
 def _other_day(newest: Snapshot, new: Snapshot) -> bool:
@@ -140,7 +144,8 @@ def _other_day(newest: Snapshot, new: Snapshot) -> bool:
 def _differences(newest: Snapshot | None, new: Snapshot) -> Iterator[Difference]:
     before = {} if newest is None else newest.objects
     for uid, was in before.items():
-        if uid not in new.objects:
+        # Where nobody looks any more, nothing is known to have gone.
+        if uid not in new.objects and new.holds(was):
             yield was, None
     for uid, one in new.objects.items():
         earlier = before.get(uid)
@@ -157,11 +162,9 @@ def _row(was: ClusterObject | None, now: ClusterObject | None) -> tuple[ClusterO
 
 
 def _events(newest: Snapshot, coming: Snapshot, found: list[Difference]) -> Iterator[str]:
-    """Of kinds and places that were looked at before: elsewhere everything would be new."""
-    if _places(newest) != _places(coming):
-        return
+    """Where it was looked before, and is now: elsewhere everything would be new."""
     for was, now in found:
         one, _ = _row(was, now)
-        if one.kind in newest.scope and one.kind in coming.scope:
+        if newest.holds(one) and coming.holds(one):
             for change in changes(was, now):
                 yield event(change, one, coming.since or newest.time, coming.time)

@@ -162,10 +162,11 @@ def claim(raw: Json) -> Json:
 def autoscaler(raw: Json) -> Json:
     """A HorizontalPodAutoscaler: its bounds and aims; what it measures is in the metrics."""
     spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
-    target = mapping(spec.get("scaleTargetRef"))
+    target, least = mapping(spec.get("scaleTargetRef")), spec.get("minReplicas")
     return {
         "target": {"kind": target.get("kind"), "name": target.get("name")},
-        "min": spec.get("minReplicas") or 1,
+        # None is one; zero is allowed (HPAScaleToZero), and is not the same.
+        "min": 1 if least is None else least,
         "max": spec.get("maxReplicas"),
         "metrics": [_aim(one) for one in items(spec.get("metrics"))],
         "current": status.get("currentReplicas"),

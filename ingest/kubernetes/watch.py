@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from ingest.backoff import Backoff
 from ingest.errors import ApiServerError, SourceError
 from ingest.kubernetes.delivery import Report
 from ingest.kubernetes.lines import lines, parse
@@ -22,7 +23,6 @@ from ingest.kubernetes.outbox import Item, Outbox, uid_of
 from ingest.kubernetes.server import GONE, ApiServer, Json
 from ingest.kubernetes.settings import KubernetesSource
 from ingest.kubernetes.statistics import KubernetesStatistics
-from ingest.pull.backoff import Backoff
 from lake import Clock
 
 logger = logging.getLogger(__name__)
@@ -119,8 +119,11 @@ class EventWatcher:
             if self._stop.is_set():
                 return
         self._statistics.lists += 1
-        self._outbox.put(Item(resource_version=resource_version, alive=alive))
-        self._resume = resource_version or None
+        self._outbox.put(Item(resource_version=resource_version or None, alive=alive))
+        if not resource_version:
+            # Without it there is nothing to watch from, and listing on and on would be a storm.
+            raise ApiServerError(self._path(), 200, "the list has no resourceVersion")
+        self._resume = resource_version
         self._report(None)
 
     def _watch(self) -> None:

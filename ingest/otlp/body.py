@@ -26,8 +26,8 @@ SAMPLE_BYTES = 18
 
 
 SHORT, CACHED_LABELS = 128, 65_536
-"""Labels of so few characters are kept serialised: in all some 30 MB. Most are of the resource, or
-come again with the next request; that saves a third of the time."""
+"""Labels of so few characters, name and value, are kept serialised: in all some 30 MB. Most are of
+the resource, or come again with the next request; that saves a third of the time."""
 
 
 class WriteBody:
@@ -36,7 +36,11 @@ class WriteBody:
     Labels are serialised sorted: the same series gives the same bytes, by which it is recognised.
 
     Args:
-        limits: how large it may become.
+        limits: how large it may become, and what a series may have.
+
+    Attributes:
+        exemplars: of its samples, which are dropped.
+        samples: all that it holds.
     """
 
     def __init__(self, limits: Limits = NO_LIMITS) -> None:
@@ -45,6 +49,7 @@ class WriteBody:
         self._series: dict[bytes, tuple[list[bytes], dict[int, float]]] = {}
         self._families: dict[str, tuple[int, str, str]] = {}
         self.exemplars = 0
+        self.samples = 0
 
     def __bool__(self) -> bool:
         return any(points for _, points in self._series.values())
@@ -53,11 +58,21 @@ class WriteBody:
         """Say what a family is; the first to say it counts."""
         self._families.setdefault(family, (kind, text, unit))
 
+    def spend(self, size: int) -> None:
+        """Count work that gives no sample; what is refused must not be free.
+
+        Raises:
+            BodyTooLargeError: there is too much already.
+        """
+        self._bytes += size
+        self._limits.check_bytes(self._bytes)
+
     def add(self, labels: Mapping[str, str], time_ms: int, samples: Iterable[Sample]) -> None:
         """Add the samples of one data point: all or none.
 
         Raises:
-            UnsupportedSampleError: a series has another value at that time already.
+            UnsupportedSampleError: a series has another value at that time already, or too many
+                labels.
             BodyTooLargeError: there is too much in it already.
         """
         self._limits.check_bytes(self._bytes)
@@ -67,6 +82,8 @@ class WriteBody:
             own = {"__name__": metric, **more}
             pairs = [pair for pair in base if pair[0] not in own]
             pairs += [(name, _label(name, text)) for name, text in own.items()]
+            self._limits.check_attributes(len(pairs))
+            self._limits.check_value("__name__", metric)
             parts = [part for _, part in sorted(pairs)]
             key = b"".join(parts)
             if key not in self._series:
@@ -81,6 +98,7 @@ class WriteBody:
                 )
             entries.append((points, value))
         for points, value in entries:
+            self.samples += time_ms not in points
             points.setdefault(time_ms, value)
         self._bytes += SAMPLE_BYTES * len(entries)
 
@@ -106,7 +124,7 @@ class WriteBody:
 
 
 def _label(name: str, text: str) -> bytes:
-    return _short(name, text) if len(text) <= SHORT else _serialised(name, text)
+    return _short(name, text) if len(name) + len(text) <= SHORT else _serialised(name, text)
 
 
 def _serialised(name: str, text: str) -> bytes:

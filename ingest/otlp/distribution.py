@@ -8,6 +8,7 @@ from itertools import pairwise
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
+    SummaryDataPoint,
 )
 
 from ingest.errors import UnsupportedSampleError
@@ -67,8 +68,8 @@ def explicit(point: HistogramDataPoint) -> Distribution:
     Raises:
         UnsupportedSampleError: bounds and counts do not fit together.
     """
+    _check_size(len(point.explicit_bounds) + 1)
     bounds, counts = tuple(point.explicit_bounds), point.bucket_counts
-    _check_size(len(bounds) + 1)
     if counts and len(counts) != len(bounds) + 1:
         raise UnsupportedSampleError(
             f"{len(counts)} bucket counts for {len(bounds)} bounds, which make one more"
@@ -77,6 +78,10 @@ def explicit(point: HistogramDataPoint) -> Distribution:
         raise UnsupportedSampleError("a bucket's bound is not finite")
     if any(low >= high for low, high in pairwise(bounds)):
         raise UnsupportedSampleError("bucket bounds do not rise")
+    if counts and sum(counts) != point.count:
+        raise UnsupportedSampleError(
+            f"its buckets hold {sum(counts)} measurements, but it counts {point.count}"
+        )
     # Without counts it is only a count and a sum; the last count is what `count` has beyond.
     buckets = dict(zip(bounds, counts, strict=False))
     return Distribution(point.count, point.sum if point.HasField("sum") else None, buckets, bounds)
@@ -122,6 +127,15 @@ def _power(index: int, scale: int) -> float:
         return math.pow(2.0, math.ldexp(index, -scale))
     except OverflowError:
         return math.inf
+
+
+def check_quantiles(point: SummaryDataPoint) -> None:
+    """Whether a summary may have so many quantiles.
+
+    Raises:
+        UnsupportedSampleError: it may not.
+    """
+    _check_size(len(point.quantile_values))
 
 
 def _check_size(buckets: int) -> None:

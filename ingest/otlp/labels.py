@@ -7,9 +7,9 @@ of the resource; what names the sender (`job`, `instance`, `otel_scope_…`) is 
 from collections.abc import Iterable, Mapping, Sequence
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from ingest.errors import UnsupportedSampleError
+from ingest.otlp.limits import NO_LIMITS, Limits
 from ingest.otlp.names import label_name
 from ingest.otlp.values import text_of, texts
 
@@ -22,6 +22,9 @@ IDENTIFYING = frozenset({SERVICE, SERVICE_NAMESPACE, INSTANCE})
 
 RENAMED = {"hpa": "horizontalpodautoscaler", "job": "job_name"}
 """Kinds whose label kube-state-metrics calls otherwise; `job` is the sender's."""
+
+WITH_NAME = 2
+"""Labels beside those already there: the next one, and `__name__`."""
 
 _PREFIX, _SUFFIX = "k8s.", ".name"
 
@@ -85,45 +88,76 @@ def of_scope(scope: InstrumentationScope) -> dict[str, str]:
 
 
 class SeriesLabels:
-    """The labels of one scope's series.
+    """The labels of one scope's series; what its points have in common is made and checked once.
 
-    Attributes:
-        cluster: the cluster that the resource names, or "".
+    Args:
+        attributes: the resource's.
+        scope: of the metrics.
+        limits: what a series may have.
+
+    Raises:
+        UnsupportedSampleError: no series can have these labels.
     """
 
-    def __init__(self, resource: Resource, scope: InstrumentationScope) -> None:
-        self._weak, strong = of_resource(texts(resource.attributes))
-        self.cluster = self._weak.get("cluster", "")
-        self._strong = of_scope(scope) | strong
+    def __init__(
+        self, attributes: Labels, scope: InstrumentationScope, limits: Limits = NO_LIMITS
+    ) -> None:
+        limits.check_attributes(len(scope.attributes))
+        for one in scope.attributes:
+            limits.check_name(one.key)
+        self._limits = limits
+        weak, strong = of_resource(attributes)
+        strong = of_scope(scope) | strong
+        self._weak, self._strong = (
+            {name: text for name, text in of.items() if text} for of in (weak, strong)
+        )
+        both = self._weak | self._strong
+        limits.check_attributes(len(both))
+        _check(both, limits)
 
     def of(self, attributes: Sequence[KeyValue]) -> dict[str, str]:
         """Labels of a data point, `__name__` not among them.
 
         Raises:
-            UnsupportedSampleError: an attribute whose name gives no label.
+            UnsupportedSampleError: an attribute whose name gives no label, or what is too much.
         """
-        found = self._weak | of_attributes(attributes) | self._strong
+        self._limits.check_attributes(len(attributes))
+        for one in attributes:
+            self._limits.check_name(one.key)
+        own = of_attributes(attributes)
+        _check(own, self._limits)
+        found = self._weak | own | self._strong
         found.pop("__name__", None)
         return {name: text for name, text in found.items() if text}
 
 
-def target_info(resource: Resource) -> dict[str, str] | None:
+def _check(labels: Labels, limits: Limits) -> None:
+    for name, text in labels.items():
+        limits.check_name(name)
+        limits.check_value(name, text)
+
+
+def target_info(attributes: Labels, limits: Limits = NO_LIMITS) -> dict[str, str] | None:
     """Labels of `target_info`: what is known of the sender and is not on its series.
 
-    None where nothing else is known, or nothing would join it to its series.
+    None where nothing else is known, or nothing would join it to its series. What a label cannot
+    hold is left out (a Java process' command line), and what is too much.
     """
-    attributes = texts(resource.attributes)
     weak, strong = of_resource(attributes)
+    joins = {name: text for name, text in (weak | strong).items() if text}
     rest: dict[str, str] = {}
     for name in sorted(attributes):
         if name in IDENTIFYING or promoted(name) is not None or not attributes[name]:
             continue
         try:
+            limits.check_name(name)
             label = label_name(name)
+            text = f"{rest[label]};{attributes[name]}" if label in rest else attributes[name]
+            limits.check_value(label, text)
+            limits.check_attributes(len(rest) + len(joins) + WITH_NAME)
         except UnsupportedSampleError:
             continue  # It is about the sender only, and no reason to refuse its data.
-        rest[label] = f"{rest[label]};{attributes[name]}" if label in rest else attributes[name]
-    joins = {name: text for name, text in (weak | strong).items() if text}
+        rest[label] = text
     if not rest or not joins.keys() - {"cluster"}:
         return None
     rest.pop("__name__", None)

@@ -15,19 +15,23 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from ingest.errors import InvalidEventError
+from ingest.errors import BadRequestError, ClusterMissingError, InvalidEventError
 from ingest.otlp import kubernetes_events
 from ingest.otlp.limits import NO_LIMITS, Limits
-from ingest.otlp.refusals import REASON, Refusals
+from ingest.otlp.refusals import UNNAMED, Refusals
 from ingest.otlp.severity import severity_of, type_of
 from ingest.otlp.values import text_of, texts, to_json
 from ingest.rules import END_OF_TIME
+from ingest.sender import ANYONE, Sender
 from lake.timerange import EPOCH
 
 MAX_MESSAGE = 65_536
 """Characters; beyond this the rest is cut off, as with Kubernetes' events."""
 
 NS_PER_US = 1_000
+
+LEAST_ATTRIBUTE = 8
+"""Bytes of the shortest attribute as JSON."""
 
 CLUSTER = "k8s.cluster.name"
 
@@ -62,7 +66,7 @@ class Translation:
 
 def translate(
     request: ExportLogsServiceRequest,
-    whose: str = "",
+    sender: Sender = ANYONE,
     limits: Limits = NO_LIMITS,
     times: tuple[datetime, datetime] = (EPOCH, END_OF_TIME),
 ) -> Translation:
@@ -72,28 +76,34 @@ def translate(
 
     Args:
         request: what came.
-        whose: cluster of records that name none, "" if it is not known; by it refusals are counted.
-        limits: how much it may hold, and become.
+        sender: whose cluster is that of records which name none, and who may not bring all.
+        limits: how much it may become.
         times: the first and the last that are accepted. One wrong clock behind a collector must not
             take the records of all others with it.
 
     Raises:
-        TooManyEntriesError: it has more parts than a request may.
         BodyTooLargeError: its translation would be too large.
     """
-    limits.check_entries(_entries(request), "resources, scopes and log records")
     events, refusals, count, size = [], Refusals(), 0, 0
     seen: Counter[bytes] = Counter()
     for resource, scope, record in _records(request):
         count += 1
+        named = resource.get(CLUSTER) or sender.cluster or ""
         try:
-            event, wrong = _event(resource, scope, record), _wrong_time(record, *times)
-        except InvalidEventError as error:
-            event, wrong = {}, (REASON, str(error))
+            wrong = _wrong_time(record, *times)
+            event = {} if wrong else _event(resource, scope, record)
+            if not wrong:
+                _check_cluster(event, sender)
+        except BadRequestError as error:
+            refusals.refuse(_about(record), error, named)
+            wrong, event = None, {}
         if wrong is not None:
             reason, broken = wrong
-            rule = f"log record {text_of(record.body)[:60]!r}: {broken}"
-            refusals.add(rule, resource.get(CLUSTER) or whose, reason=reason)
+            refusals.add(f"{_about(record)}: {broken}", named, reason=reason)
+        if not event:
+            # Its resource's attributes were gone through for nothing: that is not free either.
+            size += record.ByteSize() + LEAST_ATTRIBUTE * len(resource)
+            limits.check_bytes(size)
             continue
         if "uid" not in event:
             # Lines that are the same in everything, time included, are still so many lines.
@@ -107,12 +117,15 @@ def translate(
     return Translation(body, count, refusals)
 
 
-def _entries(request: ExportLogsServiceRequest) -> Iterator[int]:
-    """The parts of a request, counted piece by piece."""
-    yield len(request.resource_logs)
-    for of_resource in request.resource_logs:
-        yield len(of_resource.scope_logs)
-        yield from (len(of_scope.log_records) for of_scope in of_resource.scope_logs)
+def _about(record: LogRecord) -> str:
+    return f"log record {text_of(record.body)[:60]!r}"
+
+
+def _check_cluster(event: Mapping[str, Any], sender: Sender) -> None:
+    cluster = event.get("cluster") or sender.cluster
+    if not cluster:
+        raise ClusterMissingError(UNNAMED)
+    sender.check(cluster)
 
 
 def _records(

@@ -58,8 +58,11 @@ _DIGITS = frozenset("0123456789")
 CACHED_NAMES = 16_384
 """More than the metrics, or attribute names, of a large fleet; each takes about 200 bytes."""
 
+CACHED_CHARACTERS = 256
+"""Longer names are made anew each time: no sender has them, and a cache of them would grow to
+gigabytes. OpenTelemetry's own limit for a metric is 255."""
 
-@lru_cache(CACHED_NAMES)
+
 def metric_name(name: str, unit: str, *, counter: bool = False, gauge: bool = False) -> str:
     """The family's name, with the suffixes that unit and kind ask for.
 
@@ -79,6 +82,11 @@ def metric_name(name: str, unit: str, *, counter: bool = False, gauge: bool = Fa
     Raises:
         UnsupportedSampleError: nothing is left of the name.
     """
+    short = len(name) + len(unit) <= CACHED_CHARACTERS
+    return (_cached_metric_name if short else _metric_name)(name, unit, counter, gauge)
+
+
+def _metric_name(name: str, unit: str, counter: bool, gauge: bool) -> str:
     tokens = _TOKEN.findall(name)
     if not tokens:
         raise UnsupportedSampleError("its name has no letter or digit of ASCII")
@@ -92,14 +100,23 @@ def metric_name(name: str, unit: str, *, counter: bool = False, gauge: bool = Fa
     return f"_{joined}" if joined[0] in _DIGITS else joined
 
 
-@lru_cache(CACHED_NAMES)
+_cached_metric_name = lru_cache(CACHED_NAMES)(_metric_name)
+
+
 def unit_name(unit: str) -> str:
     """The unit in words, as metadata has it.
 
     >>> [unit_name(unit) for unit in ("By/s", "1", "{packet}", "1/min")]
     ['bytes_per_second', '', '', 'per_min']
     """
+    return (_cached_unit if len(unit) <= CACHED_CHARACTERS else _unit)(unit)
+
+
+def _unit(unit: str) -> str:
     return "_".join(word for word in _unit_words(unit) if word)
+
+
+_cached_unit = lru_cache(CACHED_NAMES)(_unit)
 
 
 def _unit_words(unit: str) -> tuple[str, str]:
@@ -114,7 +131,6 @@ def _clean(unit: str) -> str:
     return _NOT_IN_UNIT.sub("_", unit).strip("_")
 
 
-@lru_cache(CACHED_NAMES)
 def label_name(attribute: str) -> str:
     """The label that an attribute becomes.
 
@@ -124,6 +140,10 @@ def label_name(attribute: str) -> str:
     Raises:
         UnsupportedSampleError: nothing is left of the name.
     """
+    return (_cached_label if len(attribute) <= CACHED_CHARACTERS else _label)(attribute)
+
+
+def _label(attribute: str) -> str:
     name = _NOT_IN_LABEL.sub("_", attribute)
     if not name.strip("_"):
         raise UnsupportedSampleError(
@@ -134,3 +154,6 @@ def label_name(attribute: str) -> str:
     if name[0] == "_" and name[1] != "_":
         return f"key{name}"
     return name
+
+
+_cached_label = lru_cache(CACHED_NAMES)(_label)

@@ -16,7 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from ingest.errors import UnsupportedSampleError
 from ingest.otlp.accumulator import Amount
 from ingest.otlp.body import Sample
-from ingest.otlp.distribution import Distribution, explicit, exponential
+from ingest.otlp.distribution import Distribution, check_quantiles, explicit, exponential
 from ingest.otlp.values import bound_text
 from ingest.remote_write.decode import STALE_NAN_BITS
 
@@ -61,6 +61,7 @@ def amount_of(point: Point) -> Amount | None:
         return explicit(point)
     if isinstance(point, ExponentialHistogramDataPoint):
         return exponential(point)
+    check_quantiles(point)
     return None
 
 

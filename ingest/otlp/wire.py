@@ -12,11 +12,14 @@ from typing import Any, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from ingest.errors import MalformedBodyError, UnsupportedProtocolError
+from ingest.errors import MalformedBodyError, TooManyEntriesError, UnsupportedProtocolError
+from ingest.otlp import count
+from ingest.otlp.limits import NO_LIMITS, Limits
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
-_IDS = ("traceId", "spanId")
+_IDS = ("traceId", "spanId", "trace_id", "span_id")
+"""Protobuf's JSON may have names as its own files do."""
 
 M = TypeVar("M", bound=Message)
 
@@ -36,19 +39,25 @@ def media_type(content_type: str | None) -> str:
     return media
 
 
-def decode(body: bytes, media: str, into: M) -> M:
+def decode(body: bytes, media: str, into: M, limits: Limits = NO_LIMITS) -> M:
     """Read a body into an empty message; what the message does not know is ignored.
 
     Raises:
         MalformedBodyError: it is no such message.
+        TooManyEntriesError: it has more parts than a request may.
     """
     name = into.DESCRIPTOR.full_name
     if media == PROTOBUF:
+        count.check(body, into.DESCRIPTOR, limits)
         try:
             into.ParseFromString(body)
         except DecodeError as error:
             raise MalformedBodyError(f"body is no {name}: {error}") from error
         return into
+    # Those within texts too: a log line that is JSON counts with its own.
+    nested = body.count(b"{") + body.count(b"[")
+    if nested > limits.entries + limits.details:
+        raise TooManyEntriesError(nested, limits.entries + limits.details, "objects and arrays")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -60,7 +69,7 @@ def decode(body: bytes, media: str, into: M) -> M:
             _read_ids(record)
         json_format.ParseDict(document, into, ignore_unknown_fields=True)
         # Text with half a character (JSON can write one) is taken, but cannot be written again.
-        into.SerializeToString()
+        binary = into.SerializeToString()
     except (
         json_format.ParseError,
         EncodeError,
@@ -73,6 +82,7 @@ def decode(body: bytes, media: str, into: M) -> M:
         SystemError,
     ) as error:
         raise MalformedBodyError(f"body is no {name}: {error}") from error
+    count.check(binary, into.DESCRIPTOR, limits)
     return into
 
 

@@ -7,6 +7,7 @@ as those that are pushed do.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,40 @@ Points = tuple[Series, npt.NDArray[np.int64], npt.NDArray[np.float64]]
 CLOSED = 3
 """Rule of a bucket that holds both its bounds: that around zero."""
 
+MOST_TOLD = 500
+"""Characters of a warning that are kept."""
+
 Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source says of a range.
+
+    Attributes:
+        points: the series, with their points.
+        warnings: why it may not be all; an answer with any must not stand for what there is.
+    """
+
+    points: list[Points]
+    warnings: tuple[str, ...] = ()
+
+
+def read(answer: dict[str, Any], cluster: str) -> Answer:
+    """The whole answer, of which the status is known to be success.
+
+    >>> read({"isPartial": True, "data": {"result": []}}, "eu").warnings
+    ('the answer is partial',)
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, OverflowError, InvalidLabelsError: as
+            `points`.
+    """
+    # Prometheus and Thanos warn of what they could not read; VictoriaMetrics says `isPartial`.
+    told = tuple(str(one)[:MOST_TOLD] for one in answer.get("warnings") or ())
+    if answer.get("isPartial"):
+        told += ("the answer is partial",)
+    return Answer(points(answer["data"]["result"], cluster), told)
 
 
 def points(result: list[Any], cluster: str) -> list[Points]:

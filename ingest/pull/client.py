@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 from pydantic import TypeAdapter
 
+from ingest.backoff import RETRY_STATUSES, Backoff, retry_after
 from ingest.errors import AnswerTooLargeError, SourceError
-from ingest.pull.answer import Points, points
-from ingest.pull.backoff import RETRY_STATUSES, Backoff, retry_after
+from ingest.pull.answer import Answer, read
 from ingest.pull.source import PrometheusSource
 from lake import Clock, TimeRange, utc_now
 from lake.timerange import MICROSECOND
@@ -25,6 +25,8 @@ TOO_MUCH = (
     "query timed out",
 )
 """What Prometheus, Thanos, Mimir and VictoriaMetrics say of a range that is too long for them."""
+
+REDIRECTS = range(300, 400)
 
 ANSWER: TypeAdapter[Any] = TypeAdapter(Any)
 """Reads JSON at several times the speed of the standard library."""
@@ -61,8 +63,10 @@ class RangeClient:
         self._waits = waits
         self.url = f"{source.url.rstrip('/')}/api/v1/query_range"
 
-    def query(self, selector: str, part: TimeRange) -> list[Points]:
+    def query(self, selector: str, part: TimeRange) -> Answer:
         """The series that a selector finds, with their points at the steps of a range.
+
+        A redirect is not followed: the token is for the address that the settings name.
 
         Raises:
             AnswerTooLargeError: this range is too much for the source, or for us: ask for less.
@@ -85,6 +89,8 @@ class RangeClient:
                     raise SourceError(self.url, f"{type(error).__name__}: {error}") from error
             else:
                 if status not in RETRY_STATUSES or last or _is_too_much(_told(body)):
+                    if (to := headers.get("Location")) and status in REDIRECTS:
+                        raise SourceError(self.url, f"status {status}: is at {to[:SHOWN]}")
                     return self._read(status, body)
                 asked = retry_after(headers, self._waits.clock())
             self._waits.sleep(self._waits.backoff.seconds(attempt, self._waits.rng, asked))
@@ -108,7 +114,7 @@ class RangeClient:
                 parts.append(part)
         return reply.status_code, b"".join(parts), reply.headers
 
-    def _read(self, status: int, body: bytes) -> list[Points]:
+    def _read(self, status: int, body: bytes) -> Answer:
         with _decoding:
             try:
                 answer = ANSWER.validate_json(body)
@@ -120,11 +126,11 @@ class RangeClient:
                 problem = answer.get("error") if isinstance(answer, dict) else answer
                 kind = AnswerTooLargeError if _is_too_much(str(problem)) else SourceError
                 raise kind(self.url, f"status {status}: {str(problem)[:SHOWN]}")
-            return self._points(answer)
+            return self._answer(answer)
 
-    def _points(self, answer: dict[str, Any]) -> list[Points]:
+    def _answer(self, answer: dict[str, Any]) -> Answer:
         try:
-            return points(answer["data"]["result"], self._source.cluster)
+            return read(answer, self._source.cluster)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SourceError(
                 self.url, f"answer is no range of series: {type(error).__name__} {error}"

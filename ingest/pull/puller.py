@@ -5,12 +5,13 @@ samples, so it can be neither ahead of them nor behind. A long gap is pulled in 
 a commit: memory is bounded, and what is done stays done.
 
 No sample is there twice. The running day is appended to: a pull begins a little before the
-watermark, and of that overlap only what the lake lacks is added. A closed day is pulled whole and
-made to agree with the source, so it may be pulled by whoever and as often as one likes.
+watermark, and of that overlap only what the lake lacks is added. A closed day is pulled whole, and
+the points of the answer are made to agree with the source, so it may be pulled by whoever and as
+often as one likes. What the source does not tell of is never touched: others write there too.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -42,6 +43,8 @@ class Pulled:
         range: what was asked for that is new; None where there was nothing to ask for.
         samples: of closed days all that the source has, of the running one those that were added.
         series: how many series they are of.
+        warnings: why the source may have more than it told; such answers only add.
+        foreign: clusters that series named which are not the source's: those were left out.
         error: why it failed, if it did; what was committed before that is not counted here.
     """
 
@@ -50,6 +53,26 @@ class Pulled:
     samples: int
     series: int
     error: str | None = None
+    warnings: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a pull has met so far."""
+
+    series: set[int] = field(default_factory=set)
+    warnings: dict[str, None] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the source has of a range; where it is not whole, something may be missing."""
+
+    range: TimeRange
+    batch: SampleBatch
+    whole: bool
 
 
 class PrometheusPuller:
@@ -95,25 +118,27 @@ class PrometheusPuller:
         step = self.source.step
         end = EPOCH + (now - self.source.settle - EPOCH) // step * step
         watermark = self.watermark()
-        start = watermark or end - self.source.lookback
+        start = watermark or self._on_grid(end - self.source.lookback)
         if end <= start:
             return Pulled(self.source.cluster, None, 0, 0)
         today = TimeRange.of_day(end.astimezone(UTC).date()).start
-        samples, series = 0, set[int]()
+        samples, seen = 0, _Seen()
         for day in _days(start, today):
             whole = TimeRange.of_day(day)
-            samples += self._settle(whole, series, leave_empty=True)
+            # The first pull reaches back so far, and no further; later ones close the whole day.
+            since = whole.start if watermark else max(start, whole.start)
+            samples += self._settle(TimeRange(since, whole.end), seen)
             self._append(direct.batch(self._catalogue, [], [], []), whole, whole.end)
-        # The first point of the grid that is of today: rounded up.
-        first = EPOCH - (EPOCH - today) // step * step
         overlap = self.source.overlap // step * step if watermark else timedelta(0)
-        at = max(start - overlap, first)
+        at = max(start - overlap, self._on_grid(today))
         if at >= end:
             self._append(direct.batch(self._catalogue, [], [], []), TimeRange(start, end), end)
         else:
-            for part, batch in self._parts(TimeRange(at, end), series):
-                samples += self._append(batch, part, part.end)
-        return Pulled(self.source.cluster, TimeRange(start, end), samples, len(series))
+            for part in self._parts(TimeRange(at, end), seen):
+                # A part behind the watermark is no progress, and may bring what came late.
+                until = part.range.end if part.range.end > start else None
+                samples += self._append(part.batch, part.range, until)
+        return self._pulled(TimeRange(start, end), samples, seen)
 
     def pull_day(self, day: date) -> Pulled:
         """Pull a closed UTC day again; repeating it changes nothing.
@@ -121,27 +146,46 @@ class PrometheusPuller:
         Raises:
             SourceError, InvalidLabelsError: as `pull_new`.
         """
-        whole, series = TimeRange.of_day(day), set[int]()
-        samples = self._settle(whole, series, leave_empty=False)
-        return Pulled(self.source.cluster, whole, samples, len(series))
+        whole, seen = TimeRange.of_day(day), _Seen()
+        return self._pulled(whole, self._settle(whole, seen), seen)
 
-    def _settle(self, whole: TimeRange, series: set[int], *, leave_empty: bool) -> int:
-        """Make the lake agree with the source on a range; how many samples that has."""
-        samples = 0
-        for part, batch in self._parts(whole, series):
-            if len(batch) or not leave_empty:
-                direct.replace(self.lake, self._catalogue, batch, self.source.cluster, part)
-            samples += len(batch)
+    def _pulled(self, between: TimeRange, samples: int, seen: _Seen) -> Pulled:
+        return Pulled(
+            self.source.cluster,
+            between,
+            samples,
+            len(seen.series),
+            warnings=tuple(seen.warnings),
+            foreign=tuple(sorted(seen.foreign)),
+        )
+
+    def _settle(self, between: TimeRange, seen: _Seen) -> int:
+        """Make the lake agree with what the source has of a range; how many samples that are.
+
+        An answer that may not be whole says what is there, but not that other values are wrong.
+        """
+        samples, start = 0, self._on_grid(between.start)
+        if start >= between.end:
+            return 0
+        for part in self._parts(TimeRange(start, between.end), seen):
+            if part.whole:
+                direct.replace(self.lake, self._catalogue, part.batch, part.range)
+                samples += len(part.batch)
+            else:
+                samples += self._append(part.batch, part.range, None)
         return samples
 
-    def _append(self, batch: SampleBatch, part: TimeRange, until: datetime) -> int:
-        """Add what the lake lacks of a part, and move the watermark."""
-        key = CommitKey(self._app, (until - EPOCH) // SECOND)
+    def _on_grid(self, at: datetime) -> datetime:
+        """The first time from then on at which the source is asked: that of all pulls, one grid."""
+        step = self.source.step
+        return EPOCH - (EPOCH - at) // step * step
+
+    def _append(self, batch: SampleBatch, part: TimeRange, until: datetime | None) -> int:
+        """Add what the lake lacks of a part, and move the watermark; None leaves it."""
+        key = None if until is None else CommitKey(self._app, (until - EPOCH) // SECOND)
         return direct.append_missing(self.lake, self._catalogue, batch, key, part)
 
-    def _parts(
-        self, between: TimeRange, series: set[int]
-    ) -> Iterator[tuple[TimeRange, SampleBatch]]:
+    def _parts(self, between: TimeRange, seen: _Seen) -> Iterator[_Part]:
         """Parts on the grid of steps, so that points are as far apart at their borders as inside.
 
         A part that is too much for the source or for us is halved, and so are those after it.
@@ -150,7 +194,7 @@ class PrometheusPuller:
         while start < between.end:
             part = TimeRange(start, min(start + self._span, between.end))
             try:
-                batch = self._fetch(part, series)
+                fetched = self._fetch(part, seen)
             except AnswerTooLargeError as error:
                 steps = min(self._span, part.end - start) // self.source.step
                 if steps <= 1:
@@ -161,23 +205,30 @@ class PrometheusPuller:
                     ) from error
                 self._span = steps // 2 * self.source.step
                 continue
-            yield part, batch
+            yield fetched
             start = part.end
 
-    def _fetch(self, part: TimeRange, series: set[int]) -> SampleBatch:
+    def _fetch(self, part: TimeRange, seen: _Seen) -> _Part:
         found, times, values = [], [], []
-        seen: set[int] = set()
+        here: set[int] = set()
+        warned = False
         for selector in self.source.match:
-            for one, time_ms, value in self._client.query(selector, part):
+            answer = self._client.query(selector, part)
+            warned |= bool(answer.warnings)
+            seen.warnings |= dict.fromkeys(answer.warnings)
+            for one, time_ms, value in answer.points:
                 # Selectors may overlap.
-                if one.series_id in seen:
+                if one.series_id in here:
                     continue
-                seen.add(one.series_id)
+                if one.cluster != self.source.cluster and not self.source.foreign:
+                    seen.foreign.add(one.cluster)
+                    continue
+                here.add(one.series_id)
                 found.append(one)
                 times.append(time_ms)
                 values.append(value)
-        series |= seen
-        return direct.batch(self._catalogue, found, times, values)
+        seen.series |= here
+        return _Part(part, direct.batch(self._catalogue, found, times, values), not warned)
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:

@@ -13,6 +13,11 @@ class PrometheusSource(Endpoint):
     """A Prometheus server to pull one cluster's metrics from."""
 
     cluster: str = Field(description="cluster of series that carry no `cluster` label")
+    foreign: bool = Field(
+        False,
+        description="whether series that name another cluster are taken, as of a Thanos or Mimir "
+        "that has several; otherwise they are left out, and told",
+    )
     url: str = Field(description="base address, e.g. http://prometheus.monitoring:9090")
     match: tuple[str, ...] = Field(
         ('{__name__=~".+"}',),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ingest.catalogue import DROPPED, OVER_LIMIT, Catalogue
+from ingest.catalogue import COLLIDING, DROPPED, ID_TAKEN, OVER_LIMIT, Catalogue
 from ingest.errors import (
     BadRequestError,
     ClusterMissingError,
@@ -59,7 +59,8 @@ def admit(scan: Scan, places: Places, rules: Rules, catalogue: Catalogue) -> Adm
         place = int(places[index])
         try:
             series, replica = _identify(scan, place, rules)
-            done.tags[index] = catalogue.replica_tag(replica) if replica else 0
+            if series is not None and replica:
+                done.tags[index] = catalogue.replicas.tag(series.cluster, replica)
         except BadRequestError as error:
             done.refusals[place] = error, rules.sender.cluster or ""
             continue
@@ -88,6 +89,12 @@ def _number(
         cluster = named.clusters[index].decode()
         error = SeriesLimitError(cluster, catalogue.max_of_cluster)
         done.refusals[int(places[chosen[index]])] = error, cluster
+    for index in np.flatnonzero(numbers == COLLIDING).tolist():
+        place = int(places[chosen[index]])
+        done.refusals[place] = (
+            InvalidLabelsError(f"number {place}", ID_TAKEN),
+            named.clusters[index].decode(),
+        )
 
 
 def _regular(scan: Scan, places: Places, rules: Rules) -> tuple[Places, Named]:

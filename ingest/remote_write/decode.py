@@ -157,11 +157,16 @@ def _describe(
         catalogue.describe(of_cluster, [cluster])
     if not descriptions:
         return
+    if rules.stated:
+        catalogue.describe(descriptions, [rules.sender.cluster])
+        return
     numbers = judged.numbers[judged.numbers >= 0]
     found = [cluster for cluster, _ in catalogue.count_by_cluster(numbers)]
+    if not found and rules.sender.allowed is not None:
+        found = sorted(rules.sender.allowed)
     # Whose they are is not said; a request of descriptions alone has no series to tell by.
-    whose = found if 0 < len(found) <= MAX_CLUSTERS else [None]
-    catalogue.describe(descriptions, [rules.sender.cluster] if rules.stated else whose)
+    unknown = [None] if rules.sender.allowed is None else []
+    catalogue.describe(descriptions, found if 0 < len(found) <= MAX_CLUSTERS else unknown)
 
 
 def _families(judged: Judged, catalogue: Catalogue) -> dict[str, list[Metadata]]:

@@ -5,23 +5,47 @@ A histogram is stored whole or not at all. See docs/native-histograms.md.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.catalogue import Catalogue
-from ingest.errors import BadRequestError, IngestError, InvalidLabelsError
-from ingest.remote_write import message
+from ingest.errors import BadRequestError, BodyTooLargeError, IngestError, InvalidLabelsError
+from ingest.remote_write import message, write_out
 from ingest.remote_write.judgement import Judged, judge
-from ingest.remote_write.native_histogram import ClassicHistogram, classic
-from ingest.remote_write.scan import Scan, scan
+from ingest.remote_write.native_histogram import Part, classic
+from ingest.remote_write.scan import Scan
+from ingest.remote_write.write_out import BOUND, METRIC
 from ingest.rules import Rules
 
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Pairs = list[tuple[bytes, bytes]]
 
-METRIC, BOUND = b"__name__", b"le"
+
+@dataclass(slots=True)
+class _Classic:
+    """The classic series of the histograms that could be converted, one after the other.
+
+    Attributes:
+        owners: places of those histograms.
+        lengths: how many series each has become.
+        times: ms, of each.
+        parts: the series.
+        odd: labels of those histograms whose labels are not regular (see `write_out`).
+    """
+
+    owners: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    odd: dict[int, Pairs] = field(default_factory=dict)
+
+    def by_part(self, of_histograms: Sequence[int]) -> Ints:
+        """What is of each histogram, for each of its series."""
+        return np.repeat(np.array(of_histograms, np.int64), self.lengths)
 
 
 @dataclass(slots=True)
@@ -48,42 +72,133 @@ def judge_histograms(request: Scan, catalogue: Catalogue, rules: Rules) -> Judge
 
     Raises:
         TooManyEntriesError: converted, they hold more than a request may.
+        BodyTooLargeError: the labels of all their series do.
         TooManySeriesError: new series where no more fit.
     """
     count = len(request.histograms)
     done = JudgedHistograms(np.zeros(count, np.bool_), np.zeros(count, np.bool_))
     if not count:
         return done
-    # Each is a series of the request, and many of the lake: samples are what bounds them.
-    bounds = replace(rules.bounds, series=rules.bounds.samples)
-    made, owners = message.WriteRequest(), list[int]()
-    for index, (place, start, end) in enumerate(request.histograms.tolist()):
-        try:
-            labels = _labels(request, place)
-            histogram = classic(request.body[start:end].tobytes())
-        except BadRequestError as error:
-            done.refused[index] = True
-            done.first = done.first or error
-            done.refusals[rules.sender.cluster or "", error.reason] += 1
-        else:
-            bounds.check(0, len(owners) + len(histogram.parts), 0)
-            owners.extend([index] * _write(made, labels, histogram))
-    payload = np.frombuffer(made.SerializeToString(), np.uint8)
-    parts = scan(payload, bounds)
-    assert parts is not None  # noqa: S101 - written by ourselves, in order
-    judged = judge(parts, catalogue, rules)
-    owner = np.array(owners, np.int64)
-    done.refused[owner[judged.refused]] = True
+    places = _places(request)
+    found = _convert(request, places, rules, done)
+    owner = found.by_part(found.owners)
+    _check_size(places, owner, rules)
+    judged = judge(_series(request, places, found, owner), catalogue, rules)
     done.first = done.first or judged.first
-    for key in judged.refusals:
-        done.refusals[key] += len(np.unique(owner[judged.refused]))
+    done.refusals += _refusals(judged, owner, catalogue, rules)
+    done.refused[owner[judged.refused]] = True
     judged.refused |= done.refused[owner]
     done.stored[owner[judged.stored]] = True
     done.parts.append(judged)
     return done
 
 
-def _labels(request: Scan, place: int) -> list[tuple[bytes, bytes]]:
+def _places(request: Scan) -> Ints:
+    """Of each histogram, where its labels have what changes."""
+    series = request.histograms[:, 0]
+    places = np.empty((len(series), 6), np.int64)
+    starts, ends = request.label_starts[series], request.label_ends[series]
+    write_out.places_of_labels(request.data, starts, ends, places)
+    return places
+
+
+def _convert(request: Scan, places: Ints, rules: Rules, done: JudgedHistograms) -> _Classic:
+    # Each is a series of the request, and many of the lake: samples are what bounds them.
+    bounds = replace(rules.bounds, series=rules.bounds.samples)
+    found = _Classic()
+    regular = (places[:, write_out.METRIC_AT] >= 0).tolist()
+    for index, (place, start, end) in enumerate(request.histograms.tolist()):
+        try:
+            labels = None if regular[index] else _labels(request, place)
+            histogram = classic(request.body[start:end].tobytes())
+        except BadRequestError as error:
+            done.refused[index] = True
+            done.first = done.first or error
+            done.refusals[rules.sender.cluster or "", error.reason] += 1
+            continue
+        bounds.check(0, len(found.parts) + len(histogram.parts), 0)
+        found.owners.append(index)
+        found.lengths.append(len(histogram.parts))
+        found.times.append(histogram.time_ms)
+        found.parts.extend(histogram.parts)
+        if labels is not None:
+            found.odd[index] = labels
+    return found
+
+
+def _check_size(places: Ints, owner: Ints, rules: Rules) -> None:
+    """Before memory is taken: long labels can be repeated for thousands of buckets."""
+    size = int((places[owner, write_out.END] - places[owner, write_out.START]).sum())
+    if size > rules.bounds.label_bytes:
+        raise BodyTooLargeError(
+            size, rules.bounds.label_bytes, "labels, written out for each bucket,"
+        )
+
+
+def _series(request: Scan, places: Ints, found: _Classic, owner: Ints) -> Scan:
+    """The classic series as a request of their own, with one sample each."""
+    count = len(owner)
+    table: dict[tuple[str, str | None], int] = {}
+    codes = np.fromiter(
+        (table.setdefault(part[:2], len(table)) for part in found.parts), np.int64, count
+    )
+    pieces = [text.encode() for suffix, bound in table for text in (suffix, bound or "")]
+    lengths = np.array([len(piece) for piece in pieces], np.int64)
+    ends = np.cumsum(lengths)
+    texts = np.stack([ends - lengths, ends], axis=1).reshape(-1, 4)
+    letters = np.frombuffer(b"".join(pieces), np.uint8)
+    sizes = np.empty(count, np.int64)
+    size = write_out.sizes_of_parts(places, owner, codes, texts, sizes)
+    odd: dict[int, bytes] = {}
+    if found.odd:
+        for index, (of, part) in enumerate(zip(owner.tolist(), found.parts, strict=True)):
+            if of in found.odd:
+                odd[index] = _encoded(found.odd[of], *part[:2])
+    data = np.empty(size + sum(map(len, odd.values())), np.uint8)
+    write_out.write_parts(request.data, places, owner, codes, letters, texts, sizes, data)
+    data[size:] = np.frombuffer(b"".join(odd.values()), np.uint8)
+    label_ends = np.cumsum(sizes)
+    for index, labels in odd.items():
+        size += len(labels)
+        sizes[index], label_ends[index] = len(labels), size
+    return Scan(
+        data=data,
+        label_starts=label_ends - sizes,
+        label_ends=label_ends,
+        counts=np.ones(count, np.int64),
+        time_ms=found.by_part(found.times),
+        values=np.fromiter((part[2] for part in found.parts), np.float64, count),
+        start_ms=None,
+        histograms=np.empty((0, 3), np.int64),
+        metadata=np.empty((0, 2), np.int64),
+        families=None,
+        exemplars=0,
+        body=data,
+    )
+
+
+def _refusals(
+    judged: Judged, owner: Ints, catalogue: Catalogue, rules: Rules
+) -> Counter[tuple[str, str]]:
+    """Histograms, each once, by the rule that refused its first series."""
+    refused = np.flatnonzero(judged.refused)
+    histograms, first = np.unique(owner[refused], return_index=True)
+    if len(judged.refusals) <= 1:
+        return Counter(dict.fromkeys(judged.refusals, len(histograms)))
+    # Which rule refused which series is not told: those again, that each histogram has one of.
+    chosen = refused[first]
+    again = replace(
+        judged.request,
+        label_starts=judged.request.label_starts[chosen],
+        label_ends=judged.request.label_ends[chosen],
+        counts=judged.request.counts[chosen],
+        time_ms=judged.request.time_ms[chosen],
+        values=judged.request.values[chosen],
+    )
+    return judge(again, catalogue, rules).refusals
+
+
+def _labels(request: Scan, place: int) -> Pairs:
     start, end = int(request.label_starts[place]), int(request.label_ends[place])
     labels = message.label_pairs(request.data[start:end].tobytes())
     if not any(name == METRIC and value for name, value in labels):
@@ -93,17 +208,13 @@ def _labels(request: Scan, place: int) -> list[tuple[bytes, bytes]]:
     return labels
 
 
-def _write(made: Any, labels: list[tuple[bytes, bytes]], histogram: ClassicHistogram) -> int:
-    """Add the classic series of a histogram to a request; how many they are."""
-    for suffix, bound, value in histogram.parts:
-        named = [
-            (name, text + suffix.encode() if name == METRIC else text) for name, text in labels
-        ]
-        if bound is not None:
-            named.append((BOUND, bound.encode()))
-        one = made.timeseries.add()
-        one.labels.extend(
-            message.Label(name=name, value=text).SerializeToString() for name, text in sorted(named)
-        )
-        one.samples.add(value=value, timestamp=histogram.time_ms)
-    return len(histogram.parts)
+def _encoded(labels: Pairs, suffix: str, bound: str | None) -> bytes:
+    """Labels of a part as a series carries them, whatever is odd about them."""
+    named = [(name, text + suffix.encode() if name == METRIC else text) for name, text in labels]
+    if bound is not None:
+        named.append((BOUND, bound.encode()))
+    made = message.TimeSeries()
+    made.labels.extend(
+        message.Label(name=name, value=text).SerializeToString() for name, text in sorted(named)
+    )
+    return bytes(made.SerializeToString())

@@ -1,9 +1,7 @@
 """Which samples of a request are stored, which are left out on purpose, and which are refused."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +11,7 @@ from ingest.errors import IngestError, TimestampError
 from ingest.keys import ABSENT, Numbers
 from ingest.remote_write.admission import Admitted, admit
 from ingest.remote_write.scan import Scan
+from ingest.remote_write.times import WrongTimes, unknown_series, wrong_times
 from ingest.rules import Rules
 
 Mask = npt.NDArray[np.bool_]
@@ -63,8 +62,12 @@ def judge(request: Scan, catalogue: Catalogue, rules: Rules) -> Judged:
     Raises:
         TooManySeriesError: new series where no more fit; nothing was taken.
     """
-    numbers, tags, admitted, new = _resolve(request, catalogue, rules)
+    wrong = wrong_times(request, rules)
     n_samples = len(request.time_ms)
+    late = np.zeros(n_samples, np.bool_)
+    for one in wrong:
+        late |= one.samples
+    numbers, tags, admitted, new = _resolve(request, late, catalogue, rules)
     judged = Judged(
         request, numbers, new, np.zeros(n_samples, np.bool_), np.zeros(n_samples, np.bool_)
     )
@@ -75,14 +78,15 @@ def judge(request: Scan, catalogue: Catalogue, rules: Rules) -> Judged:
         dropped = numbers == DROPPED
         judged.left_out |= np.repeat(dropped, request.counts)
         judged.relabelled = int(request.counts[dropped].sum())
+    for one in wrong:
+        _refuse_times(judged, one, catalogue, rules)
     if rules.elect is not None and tags.any():
         _elect(judged, tags, catalogue, rules)
-    _check_times(judged, catalogue, rules)
     return judged
 
 
 def _resolve(
-    request: Scan, catalogue: Catalogue, rules: Rules
+    request: Scan, late: Mask, catalogue: Catalogue, rules: Rules
 ) -> tuple[Numbers, Numbers, Admitted, npt.NDArray[np.int64]]:
     context = rules.sender.context(rules.sender.cluster)
     keys = catalogue.keys.hash(
@@ -91,9 +95,10 @@ def _resolve(
     numbers, tags, missing = catalogue.keys.find(keys)
     if not missing:
         return numbers, tags, NO_SERIES, np.empty(0, np.int64)
-    new = np.flatnonzero(numbers == ABSENT)
-    # What brings native histograms only is looked at when they are converted.
-    new = new[request.counts[new] > 0]
+    # A series of which nothing can be stored takes no room. What brings native histograms only is
+    # looked at when they are converted.
+    worth = np.bincount(_owners(request)[~late], minlength=len(request)) > 0
+    new = np.flatnonzero((numbers == ABSENT) & worth)
     admitted = admit(request, new, rules, catalogue)
     numbers[new], tags[new] = admitted.numbers, admitted.tags
     known = new[admitted.numbers >= DROPPED]
@@ -101,11 +106,37 @@ def _resolve(
     return numbers, tags, admitted, new
 
 
+def _refuse_times(judged: Judged, wrong: WrongTimes, catalogue: Catalogue, rules: Rules) -> None:
+    request = judged.request
+    samples = np.flatnonzero(wrong.samples & ~(judged.refused | judged.left_out))
+    judged.refused[samples] = True
+    places = _owners(request)[samples]
+    seen: dict[str, tuple[int, str]] = {}
+    counts: Counter[str] = Counter()
+    series, first, count = np.unique(places, return_index=True, return_counts=True)
+    for place, at, n in zip(series.tolist(), first.tolist(), count.tolist(), strict=True):
+        number = int(judged.numbers[place])
+        if number < 0:
+            name, cluster = unknown_series(request, place, rules)
+        else:
+            name, cluster = catalogue.name(number), catalogue.cluster_of(number)
+        seen.setdefault(cluster, (int(samples[at]), name))
+        counts[cluster] += n
+    for cluster, (sample, name) in seen.items():
+        at = int(request.time_ms[sample])
+        error = TimestampError(name, at, wrong.rule, wrong.reason)
+        judged.refuse(error, cluster, counts[cluster])
+
+
 def _elect(judged: Judged, tags: Numbers, catalogue: Catalogue, rules: Rules) -> None:
-    """Leave out the samples of replicas that are not elected."""
+    """Leave out the samples of replicas that are not elected.
+
+    Asked last: a replica of which nothing can be stored must not keep out its partner.
+    """
     assert rules.elect is not None  # noqa: S101 - asked by the caller
     request, numbers = judged.request, judged.numbers
-    paired = np.flatnonzero((tags > 0) & (numbers >= 0))
+    sound = np.bincount(_owners(request)[judged.stored], minlength=len(request)) > 0
+    paired = np.flatnonzero((tags > 0) & (numbers >= 0) & sound)
     if not len(paired):
         return
     codes = catalogue.cluster_codes(numbers[paired])
@@ -114,45 +145,11 @@ def _elect(judged: Judged, tags: Numbers, catalogue: Catalogue, rules: Rules) ->
             continue
         theirs = np.zeros(len(request), np.bool_)
         theirs[paired[(codes == code) & (tags[paired] == tag)]] = True
-        judged.left_out |= np.repeat(theirs, request.counts)
-        judged.deduplicated[cluster] += int(request.counts[theirs].sum())
+        left_out = np.repeat(theirs, request.counts) & ~judged.refused
+        judged.left_out |= left_out
+        judged.deduplicated[cluster] += int(left_out.sum())
 
 
-def _check_times(judged: Judged, catalogue: Catalogue, rules: Rules) -> None:
-    time_ms = judged.request.time_ms
-    if len(time_ms) == 0:
-        return
-    lowest, highest = _ms(rules.earliest), _ms(rules.latest)
-    if int(time_ms.min()) >= max(lowest, 0) and int(time_ms.max()) <= highest:
-        return
-    series = np.repeat(np.arange(len(judged.request)), judged.request.counts)
-    for wrong, reason, rule in _time_rules(time_ms, lowest, highest, rules):
-        wrong &= ~(judged.refused | judged.left_out)
-        judged.refused |= wrong
-        places = series[wrong]
-        for cluster, count in catalogue.count_by_cluster(judged.numbers[places]):
-            first = int(np.argmax(wrong))
-            name = catalogue.name(int(judged.numbers[series[first]]))
-            judged.refuse(TimestampError(name, int(time_ms[first]), rule, reason), cluster, count)
-
-
-def _time_rules(
-    time_ms: npt.NDArray[np.int64], lowest: int, highest: int, rules: Rules
-) -> Iterator[tuple[Mask, str, str]]:
-    latest, earliest = rules.latest.isoformat(), rules.earliest.isoformat()
-    yield (
-        time_ms > highest,
-        "future",
-        f"is later than {latest}, the latest accepted: is the sender's clock right?",
-    )
-    yield time_ms < 0, "past", "is before 1970: is the sender's clock right?"
-    yield (
-        time_ms < lowest,
-        "past",
-        f"is earlier than {earliest}, the earliest accepted over the wire "
-        "(import older data from files)",
-    )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _owners(request: Scan) -> npt.NDArray[np.int64]:
+    """The place of the series of each sample."""
+    return np.repeat(np.arange(len(request)), request.counts)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ingest.remote_write.message import WriteRequest
+from ingest.remote_write import write_out
 from ingest.remote_write.scan import Scan
 
 Mask = npt.NDArray[np.bool_]
@@ -13,39 +13,29 @@ Ints = npt.NDArray[np.int64]
 def encode_kept(request: Scan, samples: Mask, histograms: Mask, starts: Ints) -> bytes:
     """An uncompressed `prometheus.WriteRequest` (version 1) with the chosen parts of a request.
 
+    Labels, histograms and descriptions are copied as they are.
+
     Args:
         request: of version 1 or 2.
         samples: bool[n_samples], the chosen ones.
         histograms: bool[n_histograms].
         starts: places of samples before which a 0 is stored, when their counter began.
     """
-    began = (
-        {}
-        if request.start_ms is None
-        else dict(zip(starts.tolist(), request.start_ms[starts].tolist(), strict=True))
-    )
-    ends = np.cumsum(request.counts)
-    made = WriteRequest()
-    of_series: dict[int, list[bytes]] = {}
-    for series, start, end in request.histograms[histograms].tolist():
-        of_series.setdefault(series, []).append(request.body[start:end].tobytes())
-    with_samples = np.flatnonzero(np.bincount(_owners(request)[samples], minlength=len(request)))
-    for place in sorted({*with_samples.tolist(), *of_series}):
-        start, end = int(request.label_starts[place]), int(request.label_ends[place])
-        one = made.timeseries.add()
-        one.MergeFromString(request.data[start:end].tobytes())
-        first = int(ends[place] - request.counts[place])
-        for index in (np.flatnonzero(samples[first : ends[place]]) + first).tolist():
-            if index in began:
-                one.samples.add(value=0.0, timestamp=began[index])
-            one.samples.add(
-                value=float(request.values[index]), timestamp=int(request.time_ms[index])
-            )
-        one.histograms.extend(of_series.get(place, ()))
-    for start, end in request.metadata.tolist():
-        made.metadata.add().MergeFromString(request.body[start:end].tobytes())
-    return bytes(made.SerializeToString())
-
-
-def _owners(request: Scan) -> npt.NDArray[np.int64]:
-    return np.repeat(np.arange(len(request)), request.counts)
+    began = np.zeros(len(samples), np.bool_)
+    start_ms = request.time_ms if request.start_ms is None else request.start_ms
+    if request.start_ms is not None:
+        began[starts] = True
+    time, start = request.time_ms.view(np.uint64), start_ms.view(np.uint64)
+    bits = request.values.view(np.uint64)
+    sizes = np.empty(len(request), np.int64)
+    size = write_out.sizes_of_kept(
+        request.label_starts, request.label_ends, request.counts, time, bits, start,
+        request.histograms, samples, began, histograms, sizes,
+    )  # fmt: skip
+    out = np.empty(size + write_out.size_of_metadata(request.metadata), np.uint8)
+    at = write_out.write_kept(
+        request.data, request.label_starts, request.label_ends, request.counts, time, bits, start,
+        request.body, request.histograms, samples, began, histograms, sizes, out,
+    )  # fmt: skip
+    write_out.write_metadata(request.body, request.metadata, out, at)
+    return out.tobytes()

@@ -4,6 +4,7 @@ As in Prometheus, the text of a series (all before the value) is the key of a ca
 that is new is taken apart. prometheus_client's parsers need 27 to 42 µs a line here, this one 0.6.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ NO_TIME = np.iinfo(np.int64).min
 
 MAX_MS = 1 << 53
 """Milliseconds beyond this are no time, and no exact float."""
+
+_SAMPLE_LINE = re.compile(rb"^(?!#)[ \t\r]*+[^ \t\r\n]", re.MULTILINE)
 
 MAX_COMMENTS = 100_000
 """Comment lines remembered; a target that changes its help texts for ever fills no memory."""
@@ -96,14 +99,20 @@ class Parser(Generic[T]):
         known = self._known
         found: _Found[T] = _Found()
         series, values = found.series, found.values
+        # Only single spaces are told apart fast: hardly anybody writes anything else.
+        odd = b"\t" in body or b"\r" in body
         for number, line in enumerate(body.split(b"\n"), first):
-            # No series' text ends before the space that its value follows: a hit is right.
             head, _, value = line.rpartition(b" ")
+            if not value or (odd and (b"\t" in line or b"\r" in line)):
+                self._slowly(line, number, openmetrics, found)
+                continue
+            # No series' text ends before the space that its value follows: a hit is right.
             one = known.get(head)
             if one is None:
                 before, _, middle = head.rpartition(b" ")
                 one = known.get(before)
-                if one is None:
+                # Two spaces have nothing in between; braces may stand apart from their name.
+                if one is None or not middle or middle.startswith(b"{"):
                     self._slowly(line, number, openmetrics, found)
                     continue
                 found.stamp(value)
@@ -211,6 +220,17 @@ def line_of(body: bytes, first: int, place: int) -> tuple[int, bytes]:
     lines = enumerate(body.split(b"\n"), first)
     samples = (each for each in lines if each[1].strip(b" \t\r") and not each[1].startswith(b"#"))
     return next(islice(samples, place, None))
+
+
+def has_more_than(most: int, body: bytes) -> bool:
+    r"""Whether an exposition has more samples than that; much cheaper than to parse it.
+
+    >>> has_more_than(1, b"# TYPE up gauge\nup 1\n\n"), has_more_than(1, b"up 1\n \nup 2")
+    (False, True)
+    """
+    if body.count(b"\n") + 1 - body.count(b"\n#") <= most:
+        return False
+    return next(islice(_SAMPLE_LINE.finditer(body), most, None), None) is not None
 
 
 def _wrong_number(body: bytes, first: int, place: int, text: bytes, what: str) -> ExpositionError:

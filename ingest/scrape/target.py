@@ -11,12 +11,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ingest.errors import ExpositionError, SourceError
+from ingest.errors import ExpositionError, IngestError, SourceError
 from ingest.families import Metadata
 from ingest.remote_write import message
 from ingest.remote_write import remote_write_pb2 as schema
 from ingest.remote_write.decode import STALE_NAN_BITS
-from ingest.scrape.exposition import NO_TIME, Exposition, Parser
+from ingest.scrape.exposition import NO_TIME, Exposition, Parser, has_more_than
 from ingest.scrape.fetch import Reply
 from ingest.scrape.grammar import Labels
 from ingest.scrape.labels import encode, merge
@@ -105,14 +105,17 @@ class Target:
             ExpositionError: it is no exposition.
             SourceError: it exposes too many samples.
         """
-        found = self._parser.parse(reply.body, reply.openmetrics)
-        if reply.openmetrics and not found.ended:
-            raise ExpositionError(reply.body.count(b"\n") + 1, b"", "ends without # EOF")
-        if len(found.series) > self.source.max_samples:
-            raise SourceError(
-                self.url,
-                f"{len(found.series)} samples, at most {self.source.max_samples} are accepted",
-            )
+        most = self.source.max_samples
+        if has_more_than(most, reply.body):
+            raise SourceError(self.url, f"over {most} samples, at most `max_samples` are accepted")
+        try:
+            found = self._parser.parse(reply.body, reply.openmetrics)
+            if reply.openmetrics and not found.ended:
+                raise ExpositionError(reply.body.count(b"\n") + 1, b"", "ends without # EOF")
+        except IngestError:
+            # What a target exposes that is not stored must not fill the memory.
+            self._forget()
+            raise
         return self._scrape(found, at_ms, seconds)
 
     def failed(self, at_ms: int, seconds: float) -> Scrape:
@@ -127,8 +130,12 @@ class Target:
         self._live = scrape.live
         self._described |= scrape.described
         if len(self._parser) > 2 * len(self._live) + SPARE_TEXTS:
-            self._parser.forget()
-            self._series = {b"".join(one.labels): one for one in self._live}
+            self._forget()
+
+    def _forget(self) -> None:
+        """Keep only the series that are there."""
+        self._parser.forget()
+        self._series = {b"".join(one.labels): one for one in self._live}
 
     def _know(self, labels: Labels) -> Known:
         encoded = encode(merge(labels, self.labels, self.source.honor_labels))

@@ -1,5 +1,6 @@
 """Pulling what is configured: every source, one day or since its watermark."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import date, datetime
@@ -11,6 +12,8 @@ from ingest.pull import PrometheusPuller, PrometheusSource, Pulled
 from ingest.pull.client import Waits
 from lake import Lake, LakeError, TimeRange
 from orchestration.errors import PullError
+
+logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 4
 """Sources that are pulled at once. One that hangs takes a thread until its last attempt; each holds
@@ -26,8 +29,9 @@ def pull_sources(
 ) -> Iterator[Pulled]:
     """Pull a day of every source, several at once; each is told of as it is done.
 
-    A closed day is pulled whole and replaces what the lake has of it. Of the running day, what
-    came since the watermark is appended. One that fails holds up no other: its result says why.
+    A closed day is pulled whole, and what the lake has at the same points is corrected. Of the
+    running day, what came since the watermark is appended. What a source warned of, and clusters
+    that it may not speak for, are logged. One that fails holds up no other: its result says why.
 
     Raises:
         PullError: at the end, if any source failed.
@@ -49,6 +53,12 @@ def pull_sources(
             one = done.result()
             if one.error is not None:
                 failed[one.cluster] = one.error
+            if one.warnings:
+                told = {"cluster": one.cluster, "warnings": one.warnings}
+                logger.warning("a source warned that its answer may not be whole", extra=told)
+            if one.foreign:
+                named = {"cluster": one.cluster, "foreign": one.foreign}
+                logger.warning("series of other clusters were left out: see `foreign`", extra=named)
             yield one
     if failed:
         raise PullError(failed, len(sources))

@@ -9,7 +9,8 @@ from api.errors import STATUS, ServerError, problem, status_of
 
 ROOTS = (lake.errors.LakeError, ingest.errors.IngestError, orchestration.errors.OrchestrationError)
 
-# Of pulls, which are Dagster's; of settings, files and folders named on the command line, of our own writing, of the demo.
+# Of pulls, which are Dagster's; of settings, files and folders named on the command line; of our
+# own writing; of the demo.
 NOT_OF_REQUESTS = {
     "DetectFileError",
     "FileFormatError",

@@ -158,19 +158,75 @@ def test_decisions_keep_their_partition(running):
 def test_a_repeated_alert_is_counted_as_such(running):
     for accepted in (1, 0):
         reply = running.http.post("/api/v2/alerts", json=[ALERT])
-        assert reply.json() == {"accepted": accepted, "repeated": 1 - accepted}
+        assert reply.json() == {"accepted": accepted, "repeated": 1 - accepted, "too_old": 0}
     reply = running.http.post("/api/v1/alertmanager/webhook", json=NOTIFICATION)
-    assert reply.json() == {"accepted": 0, "repeated": 1}
+    assert reply.json() == {"accepted": 0, "repeated": 1, "too_old": 0}
 
 
 def test_many_alerts_at_once(running):
     alerts = [ALERT | {"labels": {**ALERT["labels"], "disk": str(n)}} for n in range(2000)]
     reply = running.http.post("/api/v2/alerts", json=alerts)
-    assert reply.json() == {"accepted": 2000, "repeated": 0}
+    assert reply.json() == {"accepted": 2000, "repeated": 0, "too_old": 0}
 
 
 def test_an_alert_of_a_wrong_time_is_told_of_and_the_others_are_stored(running, problem):
     late = ALERT | {"startsAt": "2026-11-24T00:00:00Z", "endsAt": "2026-11-24T00:05:00Z"}
     detail = problem(running.http.post("/api/v2/alerts", json=[late, ALERT]), 400, "bad request")
-    assert detail.startswith("1 alerts are not stored, the other 1 are: 'Full' is firing since")
+    assert detail.startswith("1 alerts are stored, 1 are not: 'Full' is firing since")
     assert len(rows(running)) == 1
+
+
+def with_a_bad_one(path, bad):
+    """A body with a second event, of another cluster."""
+    one = BODIES[path]
+    if isinstance(one, dict) and "alerts" in one:
+        return one | {"alerts": [*with_a_bad_one("/api/v2/alerts", bad), *one["alerts"]]}
+    one = one[0] if isinstance(one, list) else one
+    return [json.loads(json.dumps(one).replace('"cluster": "c1"', bad)), one]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_one_without_a_cluster_takes_no_other_with_it(running, problem, path):
+    reply = running.http.post(path, json=with_a_bad_one(path, '"team": "a"'))
+    if path.startswith("/logs"):
+        # OPA sends again whatever got no 2xx.
+        assert (reply.status_code, reply.json()) == (200, {"accepted": 1, "refused": 1})
+    else:
+        detail = problem(reply, 400, "bad request")
+        assert " 1 are not: " in detail.replace("1 events are stored,", "").replace(
+            "1 alerts are stored,", ""
+        )
+        assert "names no cluster" in detail
+    assert [row["cluster"] for row in rows(running)] == ["c1"]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_one_of_a_forbidden_cluster_takes_no_other_with_it(start, problem, path):
+    tokens = [{"token": "token-of-cluster-one", "clusters": ["c1", "c3"]}]
+    with start(ingest={"tokens": tokens}) as running:
+        headers = {"Authorization": "Bearer token-of-cluster-one"}
+        body = with_a_bad_one(path, '"cluster": "c2"')
+        reply = running.http.post(path, json=body, headers=headers)
+        if path.startswith("/logs"):
+            assert (reply.status_code, reply.json()) == (200, {"accepted": 1, "refused": 1})
+        else:
+            assert "'c2' is not one" in problem(reply, 403, "cluster not allowed")
+        assert [row["cluster"] for row in rows(running)] == ["c1"]
+
+
+@pytest.mark.parametrize("wrong", [{"timestamp": "2027-01-01T00:00:00Z"}, {"path": 5}])
+def test_opa_need_not_send_again_what_can_never_be_stored(running, wrong):
+    for _ in range(2):
+        reply = running.http.post("/logs", json=[DECISION | wrong])
+        assert (reply.status_code, reply.json()) == (200, {"accepted": 0, "refused": 1})
+    assert nothing(running)
+    assert running.service.receiver.statistics.refused == {("", "event"): 2} or (
+        "timestamp" in wrong
+    )
+
+
+def test_an_alert_that_is_too_old_is_told_of_without_an_error(start):
+    with start(ingest={"max_age": 3600}) as running:
+        old = ALERT | {"startsAt": "2020-01-01T00:00:00Z"}
+        reply = running.http.post("/api/v2/alerts", json=[old])
+        assert (reply.status_code, reply.json()["too_old"]) == (200, 1)

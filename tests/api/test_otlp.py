@@ -138,6 +138,20 @@ def test_the_cluster_is_named_by_the_address_too(shared, now):
     assert rows == [["us"]]
 
 
+@pytest.mark.parametrize("path", ["/v1/metrics", "/otlp/v1/logs"])
+def test_an_empty_cluster_in_the_address_is_told_as_the_protocol_does(shared, now, path):
+    reply = post(shared, f"{path}?cluster=", metrics(now))
+    assert (reply.status_code, reply.json()["code"]) == (400, 3)
+    assert "cluster" in reply.json()["message"]
+
+
+def test_who_names_no_cluster_is_told_how_its_sdk_does(shared, now):
+    for path, document in (("metrics", metrics), ("logs", logs)):
+        reply = post(shared, f"/v1/{path}", document(now, cluster=None))
+        assert reply.status_code == 400
+        assert "OTEL_RESOURCE_ATTRIBUTES=k8s.cluster.name=" in reply.json()["message"]
+
+
 def test_overload_is_to_be_tried_again(shared, now, monkeypatch):
     def full(*_):
         raise OverloadedError(2, 1, 5)

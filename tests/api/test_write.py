@@ -193,7 +193,7 @@ BAD_EVENTS = {
     "no UTF-8": b'"\xff"',
     "no object": b"3",
     "null": b"null",
-    "no reason": json.dumps([EVENT, EVENT | {"reason": None}]).encode(),
+    "no reason": json.dumps(EVENT | {"reason": None}).encode(),
     "no time": json.dumps(EVENT | {"time": "soon"}).encode(),
     "no cluster": json.dumps(EVENT | {"cluster": None}).encode(),
     "future": json.dumps(EVENT | {"time": "2027-01-01T00:00:00Z"}).encode(),

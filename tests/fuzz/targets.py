@@ -157,7 +157,7 @@ def otlp_metrics(media: str) -> Callable[[bytes], None]:
             with suppress(IngestError):
                 request = wire.decode(data, media, ExportMetricsServiceRequest())
                 metrics.has_deltas(request)
-                done = metrics.translate(request, (totals, "none"), LIMITS)
+                done = metrics.translate(request, totals, Sender("none"), LIMITS)
                 done.refusals.message()
                 if done.body is not None:
                     accept(REMOTE_WRITE, done.body)
@@ -169,7 +169,7 @@ def otlp_logs(media: str) -> Callable[[bytes], None]:
     def run(data: bytes) -> None:
         with suppress(IngestError):
             request = wire.decode(data, media, ExportLogsServiceRequest())
-            done = logs.translate(request, "none", LIMITS)
+            done = logs.translate(request, Sender("none"), LIMITS)
             done.refusals.message()
             if done.body is not None:
                 accept(EVENTS, done.body)
@@ -184,13 +184,13 @@ def event_lines(data: bytes) -> None:
 
 def decisions(data: bytes) -> None:
     with suppress(IngestError):
-        accept(EVENTS, opa.translate(data, "p"))
+        accept(EVENTS, opa.translate(data, "p").body())
 
 
 def alerts(parse) -> Callable[[bytes], None]:
     def run(data: bytes) -> None:
         with suppress(IngestError):
-            found = parse(data, NOW)
+            found = parse(data, NOW).alerts
             for alert in found:
                 alert.state("none")
             if found:

@@ -1,6 +1,7 @@
 """The reference pages say what the code says. `UPDATE_DOCS=1 pytest tests/house` rewrites them."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,18 @@ def test_page_is_true(name, tmp_path):
     if os.environ.get("UPDATE_DOCS"):
         path.write_text(made)
     assert path.read_text() == made, "run UPDATE_DOCS=1 uv run pytest tests/house/test_docs.py"
+
+
+PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
+
+
+def test_examples_have_the_default_port():
+    """Of our own address: `fleetlake`, or this machine."""
+    port = Settings.model_fields["api"].get_default(call_default_factory=True).port
+    found = [
+        (page.name, int(given))
+        for page in PAGES
+        for given in re.findall(r"\b(?:fleetlake|localhost|127\.0\.0\.1):(\d+)", page.read_text())
+    ]
+    assert len(found) > 5
+    assert [(page, given) for page, given in found if given != port] == []

@@ -15,8 +15,6 @@ from ingest.alert_memory import AlertMemory
 from ingest.alert_object import object_of
 from ingest.errors import (
     BadRequestError,
-    ClusterForbiddenError,
-    ClusterMissingError,
     InvalidEventError,
     LogError,
     MalformedBodyError,
@@ -63,7 +61,15 @@ def alerts(*given_):
     return json.dumps(given_).encode()
 
 
-def rows(found, cluster="default"):
+def all_of(told):
+    """Its alerts, where all are right; else what is wrong first."""
+    for error in told.refused:
+        raise error
+    return told.alerts
+
+
+def rows(told, cluster="default"):
+    found = all_of(told)
     return events.parse(alertmanager.to_body(found), cluster, latest=NOON).to_pylist()
 
 
@@ -127,7 +133,7 @@ def test_fingerprints_are_alertmanagers():
     ],
 )
 def test_without_a_status_the_end_tells(ends, status):
-    (alert,) = alertmanager.from_alerts(alerts(OF_PROMETHEUS | {"endsAt": ends}), NOON)
+    (alert,) = alertmanager.from_alerts(alerts(OF_PROMETHEUS | {"endsAt": ends}), NOON).alerts
     assert alert.status == status
 
 
@@ -331,11 +337,12 @@ def test_what_was_not_stored_is_not_remembered(open_receiver):
     receiver = open_receiver()
     gateway = AlertGateway(receiver, lambda: NOON)
     nameless = alerts(OF_PROMETHEUS | {"labels": {"alertname": "X"}})
+    of_us = Sender("us", frozenset({"us"}))
     for _ in range(2):
-        with pytest.raises(ClusterMissingError):
-            gateway.write_alerts(nameless, Sender())
-        with pytest.raises(ClusterForbiddenError):
-            gateway.write_alerts(alerts(OF_PROMETHEUS), Sender("us", frozenset({"us"})))
+        told = gateway.write_alerts(nameless, Sender()).result(10)
+        assert (told.written.events, told.written.refusal.status) == (0, 400)
+        told = gateway.write_alerts(alerts(OF_PROMETHEUS), of_us).result(10)
+        assert (told.written.events, told.written.refusal.status) == (0, 403)
     receiver.close()
     with pytest.raises(LogError):
         gateway.write_alerts(alerts(OF_PROMETHEUS), Sender()).result(10)
@@ -343,26 +350,67 @@ def test_what_was_not_stored_is_not_remembered(open_receiver):
     assert not gateway._memory._stored
 
 
+LONG = "x" * 256
+
+
 @pytest.mark.parametrize(
-    ("starts", "rule"),
+    ("labels", "sender", "status", "rule", "counted"),
     [
-        ("2026-01-29T11:59:59Z", "earlier than 2026-01-29T12:00:00"),
-        ("2026-03-01T12:10:01Z", "later than 2026-03-01T12:10:00"),
+        ({"alertname": "X"}, Sender(), 400, "'X' names no cluster", ("", "cluster missing")),
+        ({"alertname": "X", "cluster": LONG}, Sender(), 400, "256 bytes", ("", "event")),
+        (
+            {"alertname": "X", "cluster": "us"},
+            Sender("eu-1", frozenset({"eu-1"})),
+            403,
+            "cluster 'us' is not one",
+            ("eu-1", "cluster not allowed"),
+        ),
     ],
+    ids=["no cluster", "long cluster", "forbidden cluster"],
 )
-def test_an_alert_of_a_wrong_time_takes_no_other_with_it(open_receiver, count, starts, rule):
+def test_an_alert_of_a_wrong_cluster_takes_no_other_with_it(
+    open_receiver, count, labels, sender, status, rule, counted
+):
     receiver = open_receiver()
     gateway = AlertGateway(receiver, lambda: NOON)
+    body = alerts(OF_PROMETHEUS | {"labels": labels}, OF_PROMETHEUS)
+    told = gateway.write_alerts(body, sender).result(10)
+    assert (told.written.events, told.written.refusal.count) == (1, 1)
+    assert told.written.refusal.status == status
+    assert rule in told.written.refusal.message
+    assert receiver.statistics.refused == {counted: 1}
+    receiver.flush()
+    assert count() == [1]
+
+
+def odd(starts):
     labels = LABELS | {"alertname": "Odd"}
-    odd = OF_PROMETHEUS | {"startsAt": starts, "endsAt": UNSET, "labels": labels}
+    return OF_PROMETHEUS | {"startsAt": starts, "endsAt": UNSET, "labels": labels}
+
+
+def test_an_alert_of_the_future_takes_no_other_with_it(open_receiver, count):
+    receiver = open_receiver()
+    gateway = AlertGateway(receiver, lambda: NOON)
     for repeated in range(2):
-        told = gateway.write_alerts(alerts(odd, OF_PROMETHEUS), Sender()).result(10)
+        body = alerts(odd("2026-03-01T12:10:01Z"), OF_PROMETHEUS)
+        told = gateway.write_alerts(body, Sender()).result(10)
         assert (told.written.events, told.repeated) == (1 - repeated, repeated)
         assert (told.written.refusal.count, told.written.refusal.status) == (1, 400)
-        assert rule in told.written.refusal.message
+        assert "later than 2026-03-01T12:10:00" in told.written.refusal.message
         assert "'Odd' is firing since" in told.written.refusal.message
     receiver.flush()
     assert count() == [1]
+
+
+def test_an_alert_that_is_too_old_is_no_failure(open_receiver, count):
+    """It may fire for ever, and is told of each minute: counted once after each start."""
+    receiver = open_receiver()
+    gateway = AlertGateway(receiver, lambda: NOON)
+    for told_before in range(3):
+        told = gateway.write_alerts(alerts(odd("2026-01-29T11:59:59Z")), Sender()).result(10)
+        assert (told.written.events, told.written.refusal) == (0, None)
+        assert (told.too_old, told.repeated) == ((0, 1) if told_before else (1, 0))
+    assert receiver.statistics.refused == {("eu-1", "past"): 1}
 
 
 def test_the_memory_is_bounded_and_forgets_what_nobody_tells():
@@ -408,12 +456,15 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "value", "rule"), BROKEN)
-def test_a_wrong_alert_refuses_the_notification(name, value, rule):
-    body = notification(FIRING, FIRING | {name: value})
-    with pytest.raises(InvalidEventError, match=rule):
-        alertmanager.from_webhook(body, NOON)
-    with pytest.raises(InvalidEventError, match=rule):
-        alertmanager.from_alerts(alerts(FIRING, FIRING | {name: value}), NOON)
+def test_a_wrong_alert_takes_no_other_with_it(name, value, rule):
+    given_ = FIRING | {name: value}, FIRING
+    for told in (
+        alertmanager.from_webhook(notification(*given_), NOON),
+        alertmanager.from_alerts(alerts(*given_), NOON),
+    ):
+        assert len(told.alerts) == 1
+        with pytest.raises(InvalidEventError, match=rule):
+            all_of(told)
 
 
 @pytest.mark.parametrize(
@@ -431,13 +482,13 @@ def test_a_wrong_alert_refuses_the_notification(name, value, rule):
 )
 def test_what_is_no_notification_is_refused(body, rule):
     with pytest.raises(MalformedBodyError, match=rule):
-        alertmanager.from_webhook(body, NOON)
+        all_of(alertmanager.from_webhook(body, NOON))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"5", b"[5]", b"[[]]", b"[" * 100_000])
 def test_what_are_no_alerts_is_refused(body):
     with pytest.raises(MalformedBodyError):
-        alertmanager.from_alerts(body, NOON)
+        all_of(alertmanager.from_alerts(body, NOON))
 
 
 def test_no_alerts_are_nothing(open_receiver):

@@ -1,14 +1,14 @@
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest import catalogue as catalogue_module
-from ingest import families
+from ingest import families, replica_tags
 from ingest.buffer import Buffer, sort
-from ingest.catalogue import OVER_LIMIT, Catalogue
-from ingest.errors import InvalidLabelsError, TooManySeriesError
+from ingest.catalogue import COLLIDING, OVER_LIMIT, Catalogue
+from ingest.errors import InvalidLabelsError, TooManyLabelsError, TooManySeriesError
 from ingest.families import Metadata
 from ingest.naming import Named
 from ingest.samples import SampleBatch
@@ -106,16 +106,41 @@ def test_keys_are_bounded_and_their_series_still_found():
     catalogue = Catalogue(max_series=2)
     for i in range(100):
         assert add(catalogue, (b"key", series()), context=str(i).encode()) == [0]
-    assert len(catalogue.keys) == 4
-    assert [find(catalogue, b"key", context=str(i).encode()) for i in (3, 4)] == [[0], [-1]]
+    assert len(catalogue.keys) == 8
+    assert [find(catalogue, b"key", context=str(i).encode()) for i in (7, 8)] == [[0], [-1]]
 
 
 def test_replicas_have_tags_and_are_bounded(catalogue, monkeypatch):
-    monkeypatch.setattr(catalogue_module, "MAX_REPLICAS", 2)
-    assert [catalogue.replica_tag(name) for name in ("a", "b", "a")] == [1, 2, 1]
-    with pytest.raises(InvalidLabelsError, match="more than 2 replicas are known"):
-        catalogue.replica_tag("c")
-    assert catalogue.replica_tag("b") == 2
+    monkeypatch.setattr(replica_tags, "MAX_REPLICAS", 2)
+    tag = catalogue.replicas.tag
+    assert [tag("eu", name) for name in ("a", "b", "a")] == [1, 2, 1]
+    with pytest.raises(InvalidLabelsError, match="has 2 replicas already"):
+        tag("eu", "c")
+    assert tag("us", "c") == 3, "one cluster takes no room of another's"
+    assert catalogue.replicas.name(2) == "b"
+
+
+def test_an_id_that_is_taken_names_no_other_series(catalogue):
+    """Ids have 64 bits: who searches finds labels with the id of another cluster's series."""
+    victim = series("up", "eu")
+    number = catalogue.number(victim)
+    thief = replace(series("m", "evil"), series_id=victim.series_id)
+    with pytest.raises(InvalidLabelsError, match="another series has its 64-bit id"):
+        catalogue.number(thief)
+    assert catalogue.number(victim) == number
+    both = Named.of([replace(thief, series_id=7), replace(victim, series_id=7)])
+    assert sorted(catalogue.number_all(both, 0).tolist()) == [COLLIDING, number + 1]
+
+
+def test_labels_have_a_ceiling_of_their_own(catalogue):
+    catalogue.max_label_bytes = 2_000
+    catalogue.number(series(x="v" * 1_500))
+    with pytest.raises(TooManyLabelsError, match="max_label_memory_bytes"):
+        catalogue.number(series(x="w" * 1_500))
+    catalogue.number(series(x="short"))
+    catalogue.forget(1, lambda: 1)
+    catalogue.release(1)
+    assert catalogue.label_bytes == 0
 
 
 def test_clusters_are_described_apart(catalogue):
@@ -144,9 +169,13 @@ def test_a_description_of_no_cluster_stands_in_and_stays(catalogue):
 
 
 def test_descriptions_are_bounded(catalogue, monkeypatch):
-    monkeypatch.setattr(families, "MAX_FAMILIES", 3)
+    monkeypatch.setattr(families, "MAX_OF_CLUSTER", 3)
     catalogue.describe([Metadata(str(i), 2, "x" * 5000, "") for i in range(9)], ["a"])
-    assert [len(one.help) for one in catalogue._families._known.values()] == [1024] * 3
+    assert [len(one.help) for one in catalogue._families._known["a"].values()] == [1024] * 3
+    catalogue.describe([Metadata("x", 2, "", "")], ["b"])
+    assert len(catalogue._families._known["b"]) == 1, "one cluster takes no room of another's"
+    catalogue.describe([Metadata("x" * 300, 2, "", ""), Metadata("y", 2, "", "u" * 99)], ["c"])
+    assert catalogue._families._known.get("c", {}) == {}
 
 
 def test_growth_keeps_clusters_apart(catalogue):

@@ -13,6 +13,7 @@ from ingest.errors import (
     MalformedBodyError,
 )
 from ingest.events import MAX_DEPTH, from_lines, parse, read_json
+from ingest.sender import Sender
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLAIN = {"source": "opa", "reason": "Denied", "time": "2026-03-01T11:00:00+01:00", "cluster": "eu"}
@@ -181,16 +182,60 @@ def test_what_is_refused(document, error, rule):
     assert issubclass(error, BadRequestError)
 
 
-@pytest.mark.parametrize("place", [0, 1], ids=["first", "last"])
-def test_one_wrong_event_refuses_all_and_leaves_no_trace(open_receiver, lake, place):
-    receiver, events = open_receiver(), [PLAIN]
-    events.insert(place, PLAIN | {"uid": 7})
+def test_nothing_to_store_leaves_no_trace(open_receiver, lake):
+    receiver = open_receiver()
     versions = lake.snapshot().versions
     with pytest.raises(InvalidEventError):
-        receiver.write_events(json.dumps(events).encode())
+        receiver.write_events(json.dumps([PLAIN | {"uid": 7}, PLAIN | {"count": 0.5}]).encode())
     receiver.flush()
     assert (lake.snapshot().versions, receiver.log_bytes()) == (versions, 0)
     assert receiver.statistics.events == {}
+    assert receiver.statistics.refused == {("", "event"): 2}
+
+
+WRONG = [
+    ({"uid": 7}, None, 400, "uid is 7", ("", "event")),
+    ({"cluster": ""}, None, 400, "names no cluster", ("", "cluster missing")),
+    ({"cluster": "us"}, ["eu"], 403, "cluster 'us' is not one", ("eu", "cluster not allowed")),
+    ({"cluster": "é" * 128}, None, 400, "256 bytes, at most 255", ("", "event")),
+    ({"time": "2026-03-01T12:10:01Z"}, None, 400, "later than", ("eu", "event")),
+    ({"time": "2026-01-29T11:59:59Z"}, None, 400, "earlier than", ("eu", "event")),
+]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("change", "allowed", "status", "rule", "counted"), WRONG)
+def test_a_wrong_event_takes_no_other_with_it(
+    open_receiver, abandon, lake, place, change, allowed, status, rule, counted
+):
+    """The good ones are stored, also after a crash, and a repeat is told the same."""
+    cluster = None if counted[0] == "" else counted[0]
+    sender = Sender(cluster, None if allowed is None else frozenset(allowed))
+    good = [PLAIN | {"cluster": "eu", "name": name} for name in ("a", "b")]
+    watched = {"type": "ADDED", "object": good[1]}
+    document = [good[0], watched]
+    document.insert(place, good[0] | change)
+    body = json.dumps(document).encode()
+    receiver = open_receiver()
+    done = receiver.write_events(body, sender).result(10)
+    assert (done.events, done.refusal.count, done.refusal.status) == (2, 1, status)
+    assert rule in done.refusal.message
+    assert receiver.statistics.refused == {counted: 1}
+    assert receiver.statistics.events == {"eu": 2}
+    abandon(receiver)
+    receiver = open_receiver()
+    again = receiver.write_events(body, sender).result(10)
+    assert (again.events, again.refusal.count, again.refusal.status) == (2, 1, status)
+    receiver.flush()
+    found = lake.sql("SELECT cluster, name FROM stored.events ORDER BY name").to_pylist()
+    assert [tuple(row.values()) for row in found] == [("eu", "a"), ("eu", "b")]
+
+
+def test_a_body_that_is_no_json_refuses_all(open_receiver):
+    receiver = open_receiver()
+    with pytest.raises(MalformedBodyError):
+        receiver.write_events(json.dumps([PLAIN]).encode() + b"]")
+    assert receiver.statistics.refused_requests == {("", "malformed"): 1}
 
 
 def test_sent_again_is_stored_but_seen_once(open_receiver, lake):

@@ -283,3 +283,109 @@ def test_garbage_is_refused_or_empty(tmp_path_factory, data, name):
     path.write_bytes(data)
     with suppress(FileFormatError, IngestError):
         import_file(Lake.open(folder / "lake"), path, latest=LATEST, cluster="eu", metric=None)
+
+
+NUMBERED = """\
+timestamp,value,metric,cluster,code,le,cpu,shard,up
+2026-03-01T12:00:00Z,1,http_bucket,eu,200,0.50,0,007,true
+2026-03-01T12:00:00Z,2,http_bucket,eu,404,0.50,0,007,true
+2026-03-01T12:00:00Z,3,http_bucket,eu,200,+Inf,0,007,true
+2026-03-01T12:00:00Z,4,http_bucket,eu,200,1e3,1,,false
+"""
+
+
+def labels_by_value(lake):
+    found = lake.sql("SELECT value, labels FROM metrics ORDER BY value").to_pylist()
+    own = {"__name__", "cluster"}
+    return [{k: v for k, v in dict(row["labels"]).items() if k not in own} for row in found]
+
+
+def test_every_other_column_is_a_label_in_its_own_text(bring, lake):
+    assert bring(NUMBERED).series == 4
+    first = {"code": "200", "le": "0.50", "cpu": "0", "shard": "007", "up": "true"}
+    assert labels_by_value(lake) == [
+        first,
+        first | {"code": "404"},
+        first | {"le": "+Inf"},
+        {"code": "200", "le": "1e3", "cpu": "1", "up": "false"},
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 30_000])
+def test_columns_of_numbers_alone_are_labels(bring, lake, n):
+    rows = "value,time,shard\n" + "".join(
+        f"{i},{(LATEST - timedelta(minutes=1 + i % 1000)).isoformat()},{i // 1000:04}\n"
+        for i in range(n)
+    )
+    done = bring(rows, cluster="eu", metric="up")
+    assert (done.samples, done.series) == (n, (n + 999) // 1000)
+    assert labels_by_value(lake)[0] == {"shard": "0000"}
+    points = lake.sql("SELECT count(DISTINCT (series_id, time)) AS n FROM samples").to_pylist()
+    assert points == [{"n": n}]
+
+
+def test_columns_of_parquet_of_every_kind_are_labels(lake, tmp_path):
+    path = tmp_path / "x.parquet"
+    columns = {
+        "time": pa.array([LATEST] * 3, pa.timestamp("us", "UTC")),
+        "value": [1.0, 2.0, 3.0],
+        "code": pa.array([200, 404, None], pa.int32()),
+        "le": [0.5, 0.5, float("inf")],
+        "pod": pa.array(["a", "b", "a"]).dictionary_encode(),
+        "__index_level_0__": [7, 8, 9],
+    }
+    pq.write_table(pa.table(columns), path)
+    done = import_file(lake, path, latest=LATEST, cluster="eu", metric="up")
+    assert done.series == 3
+    assert labels_by_value(lake) == [
+        {"code": "200", "le": "0.5", "pod": "a"},
+        {"code": "404", "le": "0.5", "pod": "b"},
+        {"le": "+Inf", "pod": "a"},
+    ]
+
+
+@pytest.mark.parametrize("rows", [2, 1_000_000], ids=["in parts", "at once"])
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("x.csv", CSV, {"metric": "down"}),
+        ("x.dump", DUMP.replace("{", '{cluster="eu", '), {}),
+    ],
+)
+def test_what_a_file_names_itself_is_imported_once_whatever_is_given(
+    bring, lake, monkeypatch, name, text, options, rows
+):
+    monkeypatch.setattr("ingest.files.expositions.BLOCK_BYTES", 100)
+    assert bring(text, name, rows=rows).samples == 3
+    assert bring(text, name, rows=rows, cluster="asia", **options).samples == 0
+    assert bring(text, name, cluster="us").samples == 0
+    assert len(rows_of(lake)) == 3
+
+
+def test_the_other_way_round_too(bring, lake):
+    assert bring(cluster="asia", metric="down").samples == 3
+    assert bring().samples == 0
+    assert lake.sql("SELECT DISTINCT metric FROM samples").to_pylist() == [{"metric": "up"}]
+
+
+def test_one_row_that_needs_the_cluster_makes_it_another_import(bring, lake):
+    text = CSV + "2026-03-01T12:00:00Z,9,up,,\n"
+    assert bring(text, cluster="a").samples == 4
+    assert bring(text, cluster="a", metric="down").samples == 0
+
+
+def test_an_import_that_broke_off_goes_on_whatever_is_given(bring, lake, monkeypatch):
+    append, calls = lake.samples.append, []
+
+    def fail(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return append(*args, **kwargs)
+
+    monkeypatch.setattr(lake.samples, "append", fail)
+    with pytest.raises(OSError, match="No space"):
+        bring(many(), cluster="asia", rows=30)
+    monkeypatch.undo()
+    assert bring(many(), metric="down", rows=30).resumed > 0
+    assert len(rows_of(lake)) == 100

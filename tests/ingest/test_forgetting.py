@@ -39,7 +39,7 @@ def catalogue():
 
 def test_what_is_idle_is_forgotten_and_the_rest_is_not(catalogue):
     number(catalogue, "old", "new")
-    catalogue.mark_active(np.array([1]), 100)
+    catalogue.mark_active(np.array([1]), np.zeros(1, np.int64), 100)
     assert catalogue.forget(100, lambda: 0) == 1
     assert (len(catalogue), catalogue.active_by_cluster()) == (1, {"eu": 1})
     assert catalogue.forget(100, lambda: 0) == 0
@@ -96,7 +96,7 @@ def test_a_forgotten_series_is_known_by_no_key_and_written_again(catalogue):
     keys = np.array([[1, 1], [2, 2], [3, 3]], np.uint64)
     numbers = np.array([*number(catalogue, "a", "b"), DROPPED], np.int32)
     catalogue.remember(keys, numbers, np.zeros(3, np.int32))
-    catalogue.mark_active(np.array([1]), 5)
+    catalogue.mark_active(np.array([1]), np.zeros(1, np.int64), 5)
     catalogue.ledger.written(np.array([0, 1]), np.array([1, 1]), np.array([2, 2]), 0)
     catalogue.forget(5, lambda: 0)
     assert catalogue.keys.find(keys)[0].tolist() == [-1, 1, -1]

@@ -56,8 +56,15 @@ def denial(*messages):
     }
 
 
+def all_of(translation):
+    """Its body, where all is right; else what is wrong first."""
+    for error in translation.refused:
+        raise error
+    return translation.body()
+
+
 def rows(*decisions, partition=None):
-    body = opa.translate(json.dumps(decisions).encode(), partition)
+    body = all_of(opa.translate(json.dumps(decisions).encode(), partition))
     return events.parse(body, "default", latest=NOON).to_pylist()
 
 
@@ -96,7 +103,7 @@ def test_a_denial_of_an_admission_says_what_and_why():
 def test_neither_input_nor_result_are_kept():
     decision = denial() | {"result": {"token": "hunter2"}}
     for given_ in (DECISION, denial("no"), decision):
-        assert "hunter2" not in opa.translate(json.dumps([given_]).encode()).decode()
+        assert "hunter2" not in all_of(opa.translate(json.dumps([given_]).encode())).decode()
 
 
 DENIED = {
@@ -246,7 +253,14 @@ def test_nothing_is_nothing():
 )
 def test_what_is_refused(body, error, rule):
     with pytest.raises(error, match=rule):
-        events.parse(opa.translate(body), "default", latest=NOON)
+        events.parse(all_of(opa.translate(body)), "default", latest=NOON)
+
+
+def test_a_wrong_decision_takes_no_other_with_it():
+    body = json.dumps([5, DECISION, DECISION | {"path": 5}]).encode()
+    translation = opa.translate(body)
+    assert [event["uid"] for event in translation.events] == [DECISION["decision_id"]]
+    assert [error.reason for error in translation.refused] == ["malformed", "event"]
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -274,7 +288,8 @@ def test_any_json_is_taken_or_refused_by_a_rule(garbage, whole):
 @given(JSON)
 def test_any_document_is_taken_or_refused_by_a_rule(document):
     try:
-        events.parse(opa.translate(json.dumps(document).encode()), "default", latest=NOON)
+        body = all_of(opa.translate(json.dumps(document).encode()))
+        events.parse(body, "default", latest=NOON)
     except BadRequestError:
         return
 

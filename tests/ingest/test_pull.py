@@ -19,6 +19,8 @@ from pydantic import ValidationError
 from ingest.errors import IngestError, InvalidLabelsError, SourceError
 from ingest.pull import PrometheusPuller, PrometheusSource
 from ingest.pull.client import RangeClient, Waits
+from ingest.remote_write import message
+from ingest.scrape.labels import encode
 from lake import Lake
 from orchestration.errors import PullError
 from orchestration.steps.pull import pull_sources
@@ -192,7 +194,7 @@ def test_a_closed_day_is_replaced(puller, lake, prometheus, make_samples):
         ("eu", midnight.date(), 12, 1.0),
         ("us", DAY, 1, 7.0),
     ]
-    assert before == 37, "the closed day whole, half of the running one, and the other cluster"
+    assert before == 20 + 1, "as far as it looks back, and the other cluster"
     assert one.watermark() == NOON
 
 
@@ -217,7 +219,7 @@ def test_a_closed_day_and_a_look_back_into_it_do_not_double(puller, lake, first)
     found = once(lake)
     assert (found[0], found[-1]) == (MIDNIGHT - timedelta(days=1), HALF_PAST - timedelta(minutes=1))
     assert len(found) == 1440 + 30
-    assert pulled.samples == 1440 + 30
+    assert pulled.samples == 30 + 30
     assert one.watermark() == HALF_PAST
 
 
@@ -260,26 +262,186 @@ def test_a_pull_that_failed_after_a_closed_day_is_repeated(puller, lake, prometh
         one.pull_new(HALF_PAST)
     assert one.watermark() is None
     one.pull_new(HALF_PAST)
-    assert len(once(lake)) == 1440 + 30
+    assert len(once(lake)) == 30 + 30
 
 
-def test_a_closed_day_without_samples_is_emptied(puller, lake, prometheus):
+def test_a_closed_day_without_samples_is_left(puller, lake, prometheus):
     one = puller(step=timedelta(hours=1))
     one.pull_day(DAY)
     prometheus.series = []
     assert one.pull_day(DAY).samples == 0
-    assert times(lake) == []
+    assert len(once(lake)) == 24, "the source may have forgotten it"
+
+
+def of_clusters(lake):
+    found = lake.sql("SELECT cluster, count(*) AS n FROM samples GROUP BY ALL ORDER BY 1")
+    return [tuple(row.values()) for row in found.to_pylist()]
 
 
 def test_a_source_of_several_clusters(puller, lake, prometheus):
     prometheus.series = [UP, UP | {"cluster": "it's us"}]
+    one = puller(step=timedelta(hours=1), foreign=True)
+    for value in ("1", "1", "2"):
+        prometheus.value = value
+        pulled = one.pull_day(DAY)
+        assert (pulled.samples, pulled.foreign) == (48, ())
+    assert of_clusters(lake) == [("eu", 24), ("it's us", 24)]
+    assert {value for (value,) in pushed(lake, "up")} == {2.0}
+
+
+def test_a_source_speaks_for_its_own_cluster(puller, lake, prometheus):
+    prometheus.series = [UP, UP | {"cluster": "us"}, UP | {"cluster": "asia", "job": "a"}]
     one = puller(step=timedelta(hours=1))
-    for _ in range(2):
-        assert one.pull_day(DAY).samples == 48
-    found = lake.sql(
-        "SELECT cluster, count(*) AS n FROM samples GROUP BY ALL ORDER BY 1"
-    ).to_pylist()
-    assert [tuple(row.values()) for row in found] == [("eu", 24), ("it's us", 24)]
+    for pulled in (one.pull_day(DAY), one.pull_new(NOON)):
+        assert pulled.foreign == ("asia", "us")
+        assert pulled.series == 1
+    assert of_clusters(lake) == [("eu", 25)]
+
+
+def pushed(lake, metric):
+    found = lake.sql("SELECT value FROM samples WHERE metric = $m ORDER BY time", {"m": metric})
+    return [(value,) for value in found.column("value").to_pylist()]
+
+
+@pytest.fixture
+def push(open_receiver):
+    """Pushes through a receiver: the hours of `DAY`, by values."""
+    receiver = open_receiver()
+    start = int((MIDNIGHT - timedelta(days=1)).timestamp() * 1000)
+
+    def send(values, seconds=0, **labels):
+        n = len(values)
+        at = start + 3_600_000 * np.arange(n, dtype=np.int64) + 1000 * seconds
+        body = message.build(
+            [encode(labels)], np.array([n], np.int64), at, np.array(values, np.float64)
+        )
+        receiver.write_samples(message.pack(body)).result()
+        receiver.flush()
+
+    return send
+
+
+def test_what_others_push_outlives_a_closed_day(puller, lake, prometheus, push):
+    push(range(10), __name__="pushed", cluster="eu")
+    push(range(10), __name__="pushed", cluster="us")
+    push([7.0] * 24, seconds=1, __name__="up", job="node", cluster="eu")
+    prometheus.series = [UP, UP | {"cluster": "us"}]
+    one = puller(step=timedelta(hours=1), foreign=True)
+    ours = [(float(value),) for value in range(10) for _ in ["eu", "us"]]
+    for value in ("1", "1", "3", "3"):
+        prometheus.value = value
+        one.pull_day(DAY)
+        one.pull_new(NOON)
+        assert sorted(pushed(lake, "pushed")) == ours
+        assert of_clusters(lake) == [("eu", 10 + 24 + 24 + 1), ("us", 10 + 24 + 1)]
+        assert pushed(lake, "up").count((7.0,)) == 24, "another time of the same series"
+    prometheus.series = []
+    one.pull_day(DAY)
+    assert sorted(pushed(lake, "pushed")) == ours
+    once_each = lake.sql("SELECT count(DISTINCT (series_id, time)) AS n FROM samples").to_pylist()
+    assert once_each == [{"n": 59 + 35}]
+
+
+def test_a_point_that_was_pushed_twice_is_there_once_after_the_day_closed(puller, lake, push):
+    for value in (1.0, 2.0):
+        push([value] * 24, __name__="up", job="node", cluster="eu")
+    assert len(times(lake)) == 48
+    puller(step=timedelta(hours=1)).pull_day(DAY)
+    assert len(once(lake)) == 24
+    assert set(pushed(lake, "up")) == {(1.0,)}
+
+
+def test_what_is_pushed_while_a_day_is_written_again_stays(
+    puller, lake, prometheus, push, monkeypatch
+):
+    one = puller(step=timedelta(hours=1))
+    one.pull_day(DAY)
+    replace = lake.samples.replace
+
+    def late(*args):
+        monkeypatch.setattr(lake.samples, "replace", replace)
+        push([7.0] * 24, seconds=9, __name__="up", job="node", cluster="eu")
+        return replace(*args)
+
+    monkeypatch.setattr(lake.samples, "replace", late)
+    prometheus.value = "2"
+    one.pull_day(DAY)
+    assert sorted(pushed(lake, "up")) == [(2.0,)] * 24 + [(7.0,)] * 24
+    once(lake)
+
+
+@pytest.mark.parametrize(
+    ("sign", "told"),
+    [
+        ({"warnings": ["store 10.0.0.9 is gone"]}, "store 10.0.0.9 is gone"),
+        ({"isPartial": True}, "the answer is partial"),
+    ],
+    ids=["Prometheus", "VictoriaMetrics"],
+)
+def test_an_answer_that_may_not_be_whole_only_adds(puller, lake, prometheus, sign, told):
+    one = puller(step=timedelta(days=1))
+    one.pull_day(DAY)
+    at = MIDNIGHT.timestamp() - 86_400
+    result = [
+        {"metric": UP, "values": [[at, "9"]]},
+        {"metric": UP | {"job": "new"}, "values": [[at, "5"]]},
+    ]
+    answer = SUCCESS | sign | {"data": {"result": result}}
+    prometheus.answer = (200, json.dumps(answer).encode())
+    for added in (1, 0):
+        pulled = one.pull_day(DAY)
+        assert pulled.samples == added
+        assert pulled.warnings == (told,)
+        assert sorted(pushed(lake, "up")) == [(1.0,), (5.0,)]
+
+
+def test_warnings_and_foreign_clusters_are_logged(lake, prometheus, caplog):
+    result = [{"metric": UP | {"cluster": "us"}, "values": [[MIDNIGHT.timestamp() - 60, "9"]]}]
+    answer = SUCCESS | {"warnings": ["gone"], "data": {"result": result}}
+    prometheus.answer = (200, json.dumps(answer).encode())
+    source = PrometheusSource(cluster="eu", url=prometheus.url)
+    list(pull_sources(lake, (source,), DAY, NOON))
+    told = [vars(record) for record in caplog.records if record.name.endswith("steps.pull")]
+    assert (told[0]["warnings"], told[1]["foreign"]) == (("gone",), ("us",))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_names_where_it_leads(puller, prometheus, status):
+    prometheus.failures = [(status, b"", {"Location": "https://sso.example/login"})]
+    with pytest.raises(SourceError, match=f"status {status}: is at https://sso.example/login"):
+        puller().pull_new(NOON)
+
+
+@pytest.mark.parametrize("lookback", [timedelta(hours=1), timedelta(seconds=3601)])
+def test_the_first_pull_reaches_back_so_far_over_midnight_too(puller, lake, lookback):
+    one = puller(lookback=lookback)
+    assert one.pull_new(HALF_PAST).samples == 120
+    found = once(lake)
+    assert (found[0], found[-1]) == (HALF_PAST - timedelta(hours=1), HALF_PAST - one.source.step)
+    assert {after - before for before, after in pairwise(found)} == {one.source.step}
+
+
+def test_late_samples_are_found_also_in_parts_shorter_than_the_overlap(puller, lake, prometheus):
+    one = puller(overlap=timedelta(minutes=10))
+    one.pull_new(NOON)
+    prometheus.series = [UP, UP | {"job": "late"}]
+    prometheus.refuse = lambda form: (
+        (422, b'{"status":"error","error":"would load too many samples"}', {})
+        if too_long(form, timedelta(minutes=2))
+        else None
+    )
+    assert one.pull_new(NOON + timedelta(minutes=1)).samples == 20 + 4
+    assert one.watermark() == NOON + timedelta(minutes=1)
+    late_times = lake.sql("SELECT min(time) AS t FROM metrics WHERE job = 'late'").to_pylist()
+    assert late_times == [{"t": NOON - timedelta(minutes=10)}]
+
+
+def test_a_step_that_does_not_divide_the_day_has_one_grid(puller, lake):
+    one = puller(step=timedelta(seconds=7 * 60), lookback=timedelta(hours=1))
+    for hours in range(4):
+        one.pull_new(MIDNIGHT + timedelta(hours=hours - 2))
+    one.pull_day(DAY)
+    assert {after - before for before, after in pairwise(once(lake))} == {one.source.step}
 
 
 def test_series_are_not_written_with_every_pull(puller, lake):

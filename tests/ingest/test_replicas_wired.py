@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ingest.errors import TimestampError
 from ingest.receiver import Receiver
 from ingest.remote_write import message
 from ingest.remote_write import remote_write_pb2 as schema
@@ -65,6 +66,17 @@ def test_only_the_elected_replica_is_stored(start, send, lake):
     assert receiver.statistics.samples == {"eu": 2}
     assert held(receiver, lake) == [0.0, 2.0]
     assert len(receiver.catalogue) == 1, "one series, whoever sends it"
+
+
+def test_a_replica_with_a_wrong_clock_does_not_keep_out_its_partner(
+    start, body, send, lake, now_ms
+):
+    receiver = start()
+    for value in range(3):
+        with pytest.raises(TimestampError):
+            receiver.write_samples(body((labels("a"), [(now_ms + 10**9 + value, 0.0)])))
+        send(receiver, "b", value=float(value))
+    assert held(receiver, lake) == [0.0, 1.0, 2.0]
 
 
 def test_after_the_timeout_the_other_takes_over_and_stays(start, send, lake, clock):

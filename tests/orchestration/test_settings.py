@@ -1,5 +1,6 @@
 """Settings: far more ways to be wrong than right."""
 
+import traceback
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -111,6 +112,38 @@ def test_every_problem_is_named_at_once(written):
         load(written("api: {port: 70000, sql_rows: 0}\ncolour: red"))
     for fragment in ("api.port", "api.sql_rows", "colour"):
         assert fragment in str(refused.value)
+
+
+SECRETS = [
+    "ingest: {tokens: [{token: hunter2-short, clusters: 5}]}",
+    "ingest: {tokens: [hunter2-short]}",
+    "ingest: {tokens: hunter2-short}",
+    "ingest: {tokens: {token: hunter2-short}}",
+    "ingest: hunter2-short",
+    "sources: [{cluster: eu, url: 5, bearer_token: hunter2-short}]",
+    "sources: [{cluster: eu, bearer_token: [hunter2-short]}]",
+    "sources: [{cluster: eu, password: hunter2-short}]",
+    "scrapes: [{job: a, targets: [b], bearer_token: hunter2-short, bearer_token_file: x}]",
+    "password: hunter2-short",
+    "pasword: hunter2-short",
+    "token: 'hunter2-short\n  x: [",
+    "token: hunter2-short: x",
+    "ingest: {tokens: [{token: hunter2-short]}",
+    "api: [hunter2-short]",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_message_holds_no_secret(written, text):
+    with pytest.raises(SettingsError) as refused:
+        load(written(text))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in shown
+
+
+def test_a_value_that_is_no_secret_is_shown(written):
+    with pytest.raises(SettingsError, match=r"api\.port: .*\(is '70000'\)"):
+        load(written("api: {port: 70000}"))
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):

@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ingest.backoff import Backoff
 from ingest.kubernetes import delivery, outbox, watch
 from ingest.kubernetes.client import Client
 from ingest.kubernetes.runner import KubernetesRunner
 from ingest.kubernetes.settings import KubernetesSource
-from ingest.pull.backoff import Backoff
 
 PATIENCE = 30.0
 EVENTS = ("/apis/events.k8s.io/v1", "/api/v1")

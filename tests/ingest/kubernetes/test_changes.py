@@ -188,6 +188,11 @@ def test_autoscalers(told):
     )
 
 
+@pytest.mark.parametrize(("given", "least"), [(None, 1), (0, 0), (3, 3)])
+def test_an_autoscaler_may_go_down_to_nothing(given, least):
+    assert states.autoscaler({"spec": {"minReplicas": given}})["min"] == least
+
+
 def test_quotas_and_budgets(told):
     def quota(hard, used):
         return {"spec": {"hard": hard}, "status": {"used": used}}

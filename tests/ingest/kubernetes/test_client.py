@@ -1,13 +1,14 @@
 """The official client: its ways in, and what is made of answers."""
 
 import json
+import threading
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from ingest.errors import ApiServerError, SourceError
-from ingest.kubernetes.client import Client
+from ingest.kubernetes.client import MOST_PLUGINS, Client
 from ingest.kubernetes.connection import Connection
 from ingest.kubernetes.settings import KubernetesSource
 
@@ -60,6 +61,35 @@ def test_a_kubeconfig_and_its_contexts(api, tmp_path):
         Client(KubernetesSource(cluster="eu", kubeconfig=path)).get(PODS, {})
     with pytest.raises(SourceError, match="no way in"):
         Client(KubernetesSource(cluster="eu", kubeconfig=path, context="nowhere"))
+
+
+def test_a_plugin_that_hangs_in_the_middle_is_told(api, tmp_path, monkeypatch):
+    path, hang = tmp_path / "kubeconfig", threading.Event()
+    content = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "eu",
+        "clusters": [{"name": "eu", "cluster": {"server": api.url}}],
+        "users": [{"name": "us", "user": {"token": "one"}}],
+        "contexts": [{"name": "eu", "context": {"cluster": "eu", "user": "us"}}],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(content))
+    client = Client(KubernetesSource(cluster="eu", kubeconfig=path))
+    monkeypatch.setattr("ingest.kubernetes.client.TOKEN_SECONDS", 0.02)
+    serialize, begun = client._api.param_serialize, []
+
+    def slow(*args, **more):
+        begun.append(args)
+        hang.wait(30)
+        return serialize(*args, **more)
+
+    monkeypatch.setattr(client._api, "param_serialize", slow)
+    for _ in range(MOST_PLUGINS + 3):
+        with pytest.raises(SourceError, match=r"no token in 0\.02 s: does a plugin"):
+            client.get(PODS, {})
+    assert len(begun) == MOST_PLUGINS
+    hang.set()
+    monkeypatch.setattr("ingest.kubernetes.client.TOKEN_SECONDS", 10.0)
+    assert client.get(PODS, {})["items"] == []
+    assert sent_tokens(api) == ["Bearer one"]
 
 
 def test_after_a_401_the_kubeconfig_is_read_again(api, tmp_path, fault):

@@ -9,7 +9,7 @@ import pytest
 from ingest.errors import ApiServerError, LogError, SourceError
 from ingest.kubernetes.client import Client
 from ingest.kubernetes.delivery import Delivery
-from ingest.kubernetes.history import History
+from ingest.kubernetes.history import History, Snapshot
 from ingest.kubernetes.snapshotter import Snapshotter
 from ingest.kubernetes.statistics import KubernetesStatistics
 
@@ -327,14 +327,69 @@ def test_kinds_that_are_read_for_the_first_time_are_no_changes(
 @pytest.mark.parametrize(
     "changes", [{"namespaces": ("shop",)}, {"config_maps": False}], ids=["namespaces", "maps"]
 )
-def test_looking_at_less_is_no_change(changes, shop, put, raw, open_snapshotter, clock, told):
-    put("ConfigMap", raw["other"]("ConfigMap", "flags"))
+def test_looking_at_less_is_no_change(
+    changes, shop, put, raw, api, open_snapshotter, clock, told, rows, path_of
+):
+    if "config_maps" in changes:
+        put("ConfigMap", raw["other"]("ConfigMap", "flags"))
+    api.put(within(path_of["Deployment"], "shop"), raw["Deployment"]())
+    api.put(within(path_of["Pod"], "shop"), raw["Pod"]())
     open_snapshotter().snapshot()
     clock.tick()
     open_snapshotter(**changes).snapshot()
     clock.tick()
     open_snapshotter().snapshot()
     assert told() == []
+    assert not [row for row in rows() if row[2] == "removed"]
+
+
+def within(path, namespace):
+    """The path of the same kind in one namespace."""
+    group, _, plural = path.rpartition("/")
+    return f"{group}/namespaces/{namespace}/{plural}"
+
+
+def test_a_forbidden_namespace_takes_no_other_with_it(
+    put, raw, api, open_snapshotter, clock, told, rows, path_of
+):
+    """Of each kind and namespace by itself: what is read, what is as it was, what is gone."""
+    shop, pay = (within(path_of["Deployment"], name) for name in ("shop", "pay"))
+    api.put(shop, raw["Deployment"]())
+    other = raw["Deployment"](name="till", uid="d-till")
+    other["metadata"]["namespace"] = "pay"
+    api.put(pay, other)
+    snapshotter = open_snapshotter(namespaces=("shop", "pay"))
+    api.forbidden.add(pay)
+    found = snapshotter.snapshot()
+    assert [one.name for one in found.objects.values()] == ["cart"]
+    assert "Deployment/pay" in found.refusals
+    assert rows() == [("Deployment", "cart", "added")]
+    api.forbidden.clear()
+    clock.tick()
+    snapshotter.snapshot()
+    api.forbidden.add(pay)
+    api.put(shop, raw["Deployment"](replicas=9))
+    clock.tick()
+    snapshotter.snapshot()
+    assert [reason for reason, *_ in told()] == ["Scaled"]
+    assert ("Deployment", "till", "removed") not in rows()
+    api.forbidden.clear()
+    api.remove(pay, "d-till")
+    clock.tick()
+    snapshotter.snapshot()
+    assert ("Deployment", "till", "removed") in rows()
+    assert [reason for reason, *_ in told()] == ["Scaled", "DeploymentRemoved"]
+
+
+def test_a_scope_of_an_earlier_file_is_understood():
+    held = {"version": 1, "position": 3, "time": "2026-03-01T12:00:00Z", "since": None,
+            "objects": []}  # fmt: skip
+    for scope, expected in (
+        (["Node", "Pod", "namespace/*"], {"Node", "Pod"}),
+        (["Job", "Pod", "namespace/a", "namespace/b"], {"Job/a", "Job/b", "Pod/a", "Pod/b"}),
+        (["Pod/a", "Node"], {"Pod/a", "Node"}),
+    ):
+        assert Snapshot.from_json(held | {"scope": scope}).scope == expected
 
 
 def test_owners_are_known_without_replica_sets(shop, api, open_snapshotter, lake, path_of):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogError, OverloadedError
+from ingest.kubernetes.client import Client
 
 NEW = "/apis/events.k8s.io/v1/events"
 OLD = "/api/v1/events"
@@ -308,6 +309,26 @@ def test_a_wrong_event_takes_no_other_with_it(api, put_event, run, open_receiver
     until(lambda: runner.statistics.events == 7)
     until(lambda: runner.statistics.refused_events == 3)
     assert in_lake(receiver) == [(f"e-{i}", 1) for i in range(7)]
+
+
+def test_a_list_without_a_position_is_told_and_not_stormed(
+    api, put_event, run, open_receiver, until, monkeypatch
+):
+    put_event("e-0")
+    get = Client.get
+
+    def without(self, path, query, *, accept="application/json"):
+        answer = get(self, path, query, accept=accept)
+        answer.get("metadata", {}).pop("resourceVersion", None)
+        return answer
+
+    monkeypatch.setattr(Client, "get", without)
+    runner = run(open_receiver(), snapshot_every=None)
+    until(lambda: runner.statistics.events == 1)
+    until(lambda: "no resourceVersion" in runner.errors.get("events", ""))
+    asked = api.n("list")
+    time.sleep(0.5)
+    assert api.n("list") - asked < 50
 
 
 def test_a_huge_event_is_taken(api, put_event, run, open_receiver, until, lake):

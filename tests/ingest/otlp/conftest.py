@@ -10,7 +10,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from ingest.otlp import metrics
 from ingest.otlp.accumulator import Accumulator
+from ingest.otlp.limits import NO_LIMITS
 from ingest.remote_write import remote_write_pb2 as schema
+from ingest.sender import Sender
 
 NS = 1_000_000_000
 START = 1_700_000_000 * NS
@@ -167,4 +169,6 @@ def told():
 def translate():
     """Translates request after request with the same totals."""
     totals = Accumulator()
-    return lambda request, whose="": Told(metrics.translate(request, (totals, whose)))
+    return lambda request, whose="any", limits=NO_LIMITS: Told(
+        metrics.translate(request, totals, Sender(whose), limits)
+    )

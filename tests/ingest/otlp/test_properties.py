@@ -15,10 +15,12 @@ from ingest import events
 from ingest.otlp import logs, metrics
 from ingest.otlp.accumulator import Accumulator
 from ingest.otlp.wire import JSON, PROTOBUF, decode
+from ingest.sender import Sender
 from ingest.series import identify
 
 LIKELY = ("metrics", "logs", "points", "records", "unix_nano", "name", "key", "temporality")
 
+DEFAULT = Sender("default")
 LATEST = datetime(2600, 1, 1, tzinfo=UTC)
 
 BOUNDS = {"int32": 32, "sint32": 32, "int64": 64, "sint64": 64, "sfixed64": 64}
@@ -106,7 +108,7 @@ def as_otlp_json(request):
 def test_metrics_of_any_content(told, request):
     binary = request.SerializeToString()
     read = decode(binary, PROTOBUF, ExportMetricsServiceRequest())
-    translation = metrics.translate(read, (Accumulator(), ""))
+    translation = metrics.translate(read, Accumulator(), DEFAULT)
     assert 0 <= translation.refusals.count <= translation.points
     found = told(translation)
     for series in found.request.timeseries:
@@ -115,7 +117,7 @@ def test_metrics_of_any_content(told, request):
         times = [sample.timestamp for sample in series.samples]
         assert len(times) == len(set(times)) > 0
     again = decode(as_otlp_json(request), JSON, ExportMetricsServiceRequest())
-    other = metrics.translate(again, (Accumulator(), ""))
+    other = metrics.translate(again, Accumulator(), DEFAULT)
     assert (other.body, other.points) == (translation.body, translation.points)
     assert other.refusals.message() == translation.refusals.message()
 
@@ -124,11 +126,11 @@ def test_metrics_of_any_content(told, request):
 @given(requests(ExportLogsServiceRequest))
 def test_logs_of_any_content(request):
     read = decode(request.SerializeToString(), PROTOBUF, ExportLogsServiceRequest())
-    translation = logs.translate(read)
+    translation = logs.translate(read, DEFAULT)
     found = json.loads(translation.body or b"[]")
     assert len(found) + translation.refusals.count == translation.records
     if translation.body is not None:
         rows = events.parse(translation.body, "default", latest=LATEST)
         assert rows.num_rows == len(found)
     again = decode(as_otlp_json(request), JSON, ExportLogsServiceRequest())
-    assert logs.translate(again).body == translation.body
+    assert logs.translate(again, DEFAULT).body == translation.body

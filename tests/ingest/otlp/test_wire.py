@@ -66,6 +66,14 @@ def test_other_media_types(header):
         media_type(header)
 
 
+def test_json_may_have_the_names_of_protobuf():
+    record = {"trace_id": TRACE, "span_id": SPAN}
+    body = json.dumps({"resource_logs": [{"scope_logs": [{"log_records": [record]}]}]}).encode()
+    request = decode(body, JSON, ExportLogsServiceRequest())
+    read = request.resource_logs[0].scope_logs[0].log_records[0]
+    assert (read.trace_id.hex(), read.span_id.hex()) == (TRACE, SPAN)
+
+
 def test_json_has_hexadecimal_ids_numbers_in_text_and_unknown_fields():
     read = decode(json.dumps(LOG).encode(), JSON, ExportLogsServiceRequest())
     record = read.resource_logs[0].scope_logs[0].log_records[0]

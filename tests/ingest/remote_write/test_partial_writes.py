@@ -206,3 +206,12 @@ def test_settings_decide_how_old_a_sample_may_be(open_receiver, body, now_ms):
     points = [(now_ms + off, float(off)) for off in times]
     assert receiver.write_samples(body((UP, points))).result(10).samples == 2
     assert receiver.statistics.refused == {("eu", "past"): 1, ("eu", "future"): 1}
+
+
+def test_what_is_refused_for_its_time_takes_no_room(open_receiver, body, now_ms):
+    receiver = open_receiver(max_series=3)
+    late = [([*UP, ("x", str(i))], [(now_ms + WRONG_CLOCK, 1.0)]) for i in range(9)]
+    with pytest.raises(TimestampError):
+        receiver.write_samples(body(*late))
+    assert receiver.write_samples(body((UP, [(now_ms, 1.0)]))).result(10).samples == 1
+    assert len(receiver.catalogue) == 1

@@ -128,6 +128,13 @@ def test_starts_of_a_partly_refused_request_come_back_after_a_crash(
     assert points(open_receiver()) == [(-9, 0.0), (0, 5.0)]
 
 
+def test_no_zero_stands_where_a_sample_is_stored(receiver, send, points, now_ms):
+    send(Series(TOTAL, [(now_ms, 5.0)]))
+    receiver.flush()
+    send(Series(TOTAL, [(now_ms + 15, 7.0, now_ms)]))
+    assert points(receiver) == [(0, 5.0), (15, 7.0)]
+
+
 def test_stale_markers_and_exemplars(receiver, send, points, now_ms):
     done = send(Series(TOTAL, [(now_ms, 1.0), (now_ms + 1, STALE)], exemplars=3))
     assert (done.samples, done.refusal) == (2, None)

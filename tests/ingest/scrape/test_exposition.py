@@ -5,13 +5,13 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
 from ingest.errors import ExpositionError
-from ingest.scrape.exposition import NO_TIME, Parser
+from ingest.scrape.exposition import NO_TIME, Parser, has_more_than
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "exposition"
 
@@ -217,3 +217,65 @@ def test_garbage_gives_samples_or_our_error(pieces, is_openmetrics):
         except ExpositionError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1], "with a warm cache the same"
+
+
+def outcome(one, body, is_openmetrics):
+    try:
+        found = one.parse(body, is_openmetrics)
+    except ExpositionError:
+        return "refused"
+    return points(found), found.exemplars, found.ended
+
+
+BLANK = st.sampled_from([" ", " ", "  ", "\t", " \t", "\t ", ""])
+NUMBER = st.sampled_from(["5", "1.5", "NaN", "+Inf", "2000", "1_0", "x", "#", ""])
+
+
+@st.composite
+def lines(draw):
+    series = draw(st.sampled_from(["a", "b", 'a{x="1"}', 'a {x="1"}', 'a{x="1 2",y="a 5"}', "#"]))
+    parts = [draw(BLANK), series, draw(BLANK), draw(NUMBER), draw(BLANK), draw(NUMBER)]
+    exemplar = draw(st.sampled_from(["", "", " # {} 1", '\t#\t{id="a"} 1 2', " # ", " #"]))
+    return "".join(parts) + exemplar + draw(BLANK) + draw(st.sampled_from(["", "", "\r"]))
+
+
+@given(st.lists(lines(), max_size=4).map("\n".join), st.booleans())
+@settings(max_examples=500)
+def test_a_text_reads_the_same_whether_its_series_are_known_or_not(body, is_openmetrics):
+    one = parser()
+    one.parse(b'a 1\nb 1\na{x="1"} 1\na{x="1 2",y="a 5"} 1\n', is_openmetrics)
+    first = outcome(parser(), body.encode(), is_openmetrics)
+    for _ in range(2):
+        assert outcome(one, body.encode(), is_openmetrics) == first
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("a  5", NO_TIME),
+        ("a 5 ", NO_TIME),
+        ("a\t5", NO_TIME),
+        ("a 5\t2000", 2000),
+        ("a 5  2000 ", 2000),
+        ("a\t5 2000", 2000),
+        ("a 5 \r", NO_TIME),
+        ("a 5 2000 # {} 1", 2000),
+        ("a 5\t#\t{} 1", NO_TIME),
+        ('a 1\na {x="1"} 5', NO_TIME),
+    ],
+)
+def test_blanks_of_every_kind_are_read_from_the_cache_too(line, at):
+    one = parser()
+    for _ in range(3):
+        found = one.parse(f"{line}\n".encode(), False)
+        assert (found.values.tolist()[-1], found.time_ms.tolist()[-1]) == (5.0, at)
+
+
+@given(
+    st.lists(st.sampled_from(["a 1", "# x", "", " ", "\t\r", " a 2", "#"])).map("\n".join),
+    st.integers(0, 5),
+)
+def test_samples_are_counted_before_they_are_parsed(body, most):
+    assert has_more_than(most, body.encode()) == (
+        len(parser().parse(body.encode(), False).series) > most
+    )

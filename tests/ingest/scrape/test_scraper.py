@@ -255,3 +255,22 @@ def test_targets_are_spread_over_the_interval():
     due = [first_after(now, interval, f"eu http://10.0.0.{n}/metrics") for n in range(200)]
     assert all(timedelta(0) <= each - now < interval for each in due)
     assert len({(each - now) // timedelta(seconds=1) for each in due}) == 30
+
+
+def test_a_target_that_fails_and_recovers_is_logged_once_each(
+    serve, scrape, receiver, until, caplog
+):
+    status = [200]
+    target = serve(lambda handler: reply(handler, status=status[0]))
+    scraper = scrape(target)
+    until(lambda: receiver.of("load"))
+    status[0] = 503
+    until(lambda: receiver.of("up").count(0.0) >= 3)
+    assert "status 503" in scraper.statistics.errors[f"http://{target}/metrics"]
+    status[0] = 200
+    until(lambda: receiver.of("up")[-1] == 1.0)
+    until(lambda: not scraper.statistics.errors)
+    scraper.stop()
+    told = [one for one in caplog.records if one.name == "orchestration.scraper"]
+    assert [one.getMessage()[:18] for one in told] == ["a target fails: so", "a target answers a"]
+    assert {(one.cluster, one.url) for one in told} == {("eu", f"http://{target}/metrics")}

@@ -134,8 +134,28 @@ def test_a_large_scrape_makes_several_bodies(target, scrape):
 
 def test_too_many_samples_fail_the_scrape():
     small = Target(source(max_samples=2), "cart:80")
-    with pytest.raises(SourceError, match="3 samples, at most 2"):
+    with pytest.raises(SourceError, match="over 2 samples, at most"):
         small.answered(Reply(b"a 1\nb 1\nc 1\n", False), AT, 0.1)
+    assert len(small._parser) == 0, "it was counted before it was parsed"
+
+
+def test_a_failed_scrape_leaves_nothing_in_the_cache(target, scrape):
+    scrape(target, "a 1\nb 1\n")
+    wrong = "".join(f"c{i} 1\n" for i in range(1000)) + "{"
+    with pytest.raises(ExpositionError):
+        scrape(target, wrong)
+    assert len(target._parser) == 0
+    assert len(target._series) == 2
+    found, _ = scrape(target, "a 1\n")
+    assert found["b"] == (AT, "stale"), "what was there is still known"
+
+
+@pytest.mark.parametrize("line", ["a  5", "a 5 ", "a\t5", 'a{x="1"}\t5 ', "a 5\t"])
+def test_blanks_do_not_fail_a_later_scrape(target, scrape, line):
+    for at in range(AT, AT + 3):
+        found, done = scrape(target, f"{line}\n", at)
+        assert done.ok
+        assert (at, 5.0) in found.values()
 
 
 def test_openmetrics_that_ends_early_is_not_whole(target):

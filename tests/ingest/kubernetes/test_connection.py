@@ -1,0 +1,156 @@
+"""A way in that hangs: it is told of, and nobody waits for it."""
+
+import re
+import threading
+import time
+
+import pytest
+
+from ingest.errors import ApiServerError, SourceError
+from ingest.kubernetes import connection
+from ingest.kubernetes.connection import Connection
+from ingest.kubernetes.runner import KubernetesRunner
+from ingest.kubernetes.settings import KubernetesSource
+
+SOURCE = KubernetesSource(cluster="eu")
+
+
+class Server:
+    """Answers, or says that it does not know us."""
+
+    def __init__(self, status=None):
+        self.status = status
+        self.interrupted = False
+
+    def get(self, path, query, *, accept="application/json"):
+        if self.status:
+            raise ApiServerError(path, self.status, "no")
+        return {"path": path}
+
+    def interrupt(self):
+        self.interrupted = True
+
+
+class Door:
+    """Opens when it is told to."""
+
+    def __init__(self, server=None):
+        self.opened = threading.Event()
+        self.knocks = 0
+        self.server = server or Server()
+
+    def __call__(self, source):
+        self.knocks += 1
+        self.opened.wait(60)
+        return self.server
+
+
+@pytest.fixture
+def door():
+    one = Door()
+    yield one
+    one.opened.set()
+
+
+def test_who_waits_too_long_is_told_since_when(door, monkeypatch, noon):
+    monkeypatch.setattr(connection, "TELL_SECONDS", 0.05)
+    one = Connection(SOURCE, door, lambda: noon)
+    for _ in range(3):
+        with pytest.raises(SourceError, match=re.escape(f"connecting since {noon.isoformat()}")):
+            one.get("/api", {})
+    assert door.knocks == 1
+    door.opened.set()
+    monkeypatch.setattr(connection, "TELL_SECONDS", 10.0)
+    assert one.get("/api", {}) == {"path": "/api"}
+    assert door.knocks == 1
+
+
+def test_an_attempt_that_hangs_is_left_alone_and_few_are_made(door, monkeypatch, noon):
+    monkeypatch.setattr(connection, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "ABANDON_SECONDS", 0.0)
+    one = Connection(SOURCE, door, lambda: noon)
+    for _ in range(10):
+        with pytest.raises(SourceError, match="connecting since"):
+            one.get("/api", {})
+    assert door.knocks == connection.MOST_ATTEMPTS
+
+
+def test_an_interrupt_does_not_wait_for_a_connection(door, noon):
+    one, errors = Connection(SOURCE, door, lambda: noon), []
+
+    def ask():
+        try:
+            one.get("/api", {})
+        except SourceError as error:
+            errors.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not door.knocks:
+        time.sleep(0.01)
+    began = time.monotonic()
+    one.interrupt()
+    asking.join(5)
+    assert time.monotonic() - began < 2
+    assert errors == ["source cluster eu: interrupted"]
+    door.opened.set()
+    while not door.server.interrupted:
+        time.sleep(0.01)
+    with pytest.raises(SourceError, match="interrupted"):
+        one.get("/api", {})
+
+
+def test_what_fails_is_tried_again_and_a_401_connects_anew(noon):
+    answers = [OSError("no such file"), Server(401), Server()]
+
+    def connect(source):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    one = Connection(SOURCE, connect, lambda: noon)
+    with pytest.raises(OSError, match="no such file"):
+        one.get("/a", {})
+    with pytest.raises(ApiServerError):
+        one.get("/b", {})
+    assert one.get("/c", {}) == {"path": "/c"}
+
+
+def test_a_runner_whose_way_in_hangs_stops_at_once(
+    door, monkeypatch, noon, open_receiver, tmp_path, until
+):
+    monkeypatch.setattr(connection, "TELL_SECONDS", 0.05)
+    runner = KubernetesRunner(SOURCE, open_receiver(), tmp_path / "k", door, lambda: noon)
+    runner.start()
+    until(lambda: len(runner.errors) == 2)
+    assert all("connecting since" in text for text in runner.errors.values())
+    began = time.monotonic()
+    runner.stop()
+    assert time.monotonic() - began < 4
+
+
+def test_readers_that_hang_do_not_hold_up_a_stop(monkeypatch, noon, open_receiver, tmp_path, until):
+    """One whose token comes of a plugin may hang in the middle of a request."""
+    monkeypatch.setattr("ingest.kubernetes.runner.STOP_SECONDS", 0.3)
+    hang = threading.Event()
+
+    class Hanging(Server):
+        asked = 0
+
+        def get(self, path, query, *, accept="application/json"):
+            self.asked += 1
+            hang.wait(60)
+            raise SourceError(path, "late")
+
+    server = Hanging()
+    source = KubernetesSource(cluster="eu", namespaces=tuple("abcdefgh"))
+    runner = KubernetesRunner(
+        source, open_receiver(), tmp_path / "k", lambda source: server, lambda: noon
+    )
+    runner.start()
+    until(lambda: server.asked == 9)
+    began = time.monotonic()
+    runner.stop()
+    assert time.monotonic() - began < 2
+    hang.set()
