@@ -17,9 +17,10 @@
   * BodyTooLargeError          the body, packed or unpacked, is over the limit (413)
     * TooManyEntriesError        it holds more series or descriptions than one request may
   * OverloadedError            memory is at its ceiling, try again later (503)
-    * TooManySeriesError         no more series fit; known ones are still taken
-    * TooManyLabelsError         the labels of all series take as much memory as they may
-    * TooManyClustersError       no more clusters with replicas fit; known ones are still taken
+    * FullError                  no more of something fits; what is known is still taken
+      * TooManySeriesError         series
+      * TooManyLabelsError         bytes of the labels of all series
+      * TooManyClustersError       clusters with replicas
   * LogError                   the write-ahead log cannot be written (503)
     * LogCorruptError            a log segment is damaged before its end
     * LogLockedError             another receiver uses this log
@@ -51,8 +52,7 @@ class ExpositionError(MalformedBodyError):
     """A line that is no text or OpenMetrics exposition."""
 
     def __init__(self, line: int, text: bytes, rule: str) -> None:
-        self.line = line
-        self.rule = rule
+        self.line, self.rule = line, rule
         shown = text[:120].decode(errors="replace")
         super().__init__(f"line {line} {shown!r}: {rule}")
 
@@ -63,8 +63,7 @@ class InvalidLabelsError(BadRequestError):
     reason = "labels"
 
     def __init__(self, labels: object, rule: str) -> None:
-        self.labels = labels
-        self.rule = rule
+        self.labels, self.rule = labels, rule
         super().__init__(f"series {labels}: {rule}")
 
 
@@ -86,8 +85,7 @@ class ClusterForbiddenError(BadRequestError):
     reason = "cluster not allowed"
 
     def __init__(self, cluster: str, allowed: list[str]) -> None:
-        self.cluster = cluster
-        self.allowed = allowed
+        self.cluster, self.allowed = cluster, allowed
         super().__init__(
             f"cluster {cluster!r} is not one that this token allows ({', '.join(allowed)}): "
             "send with that cluster's token, or allow it in `ingest.tokens`"
@@ -100,8 +98,7 @@ class SeriesLimitError(IngestError):
     reason = "too many series"
 
     def __init__(self, cluster: str, limit: int) -> None:
-        self.cluster = cluster
-        self.limit = limit
+        self.cluster, self.limit = cluster, limit
         super().__init__(
             f"cluster {cluster!r} has {limit} active series and may have no more "
             "(`ingest.max_series_per_cluster`): drop labels that vary, or raise it"
@@ -124,8 +121,7 @@ class TimestampError(BadRequestError):
 
     def __init__(self, series: str, milliseconds: int, rule: str, reason: str = "time") -> None:
         self.series = series
-        self.milliseconds = milliseconds
-        self.reason = reason
+        self.milliseconds, self.reason = milliseconds, reason
         super().__init__(f"series {series}: timestamp {milliseconds} ms {rule}")
 
 
@@ -141,8 +137,7 @@ class InvalidHistogramError(BadRequestError):
     reason = "histogram"
 
     def __init__(self, time_ms: int | None, rule: str) -> None:
-        self.time_ms = time_ms
-        self.rule = rule
+        self.time_ms, self.rule = time_ms, rule
         when = "" if time_ms is None else f" of {time_ms} ms"
         super().__init__(f"native histogram{when}: {rule}")
 
@@ -159,8 +154,7 @@ class UnsupportedProtocolError(IngestError):
     reason = "protocol"
 
     def __init__(self, header: str, value: str, accepted: str) -> None:
-        self.header = header
-        self.value = value
+        self.header, self.value = header, value
         super().__init__(f"{header} is {value!r}, accepted: {accepted}")
 
 
@@ -170,8 +164,7 @@ class BodyTooLargeError(IngestError):
     reason = "too large"
 
     def __init__(self, size: int, limit: int, what: str = "body") -> None:
-        self.size = size
-        self.limit = limit
+        self.size, self.limit = size, limit
         super().__init__(
             f"{what} has {size} bytes, at most {limit} are accepted: send smaller batches"
         )
@@ -181,8 +174,7 @@ class TooManyEntriesError(BodyTooLargeError):
     """The body holds more entries of one sort than a request may."""
 
     def __init__(self, count: int, limit: int, what: str) -> None:
-        self.size = count
-        self.limit = limit
+        self.size, self.limit = count, limit
         IngestError.__init__(
             self, f"request has {count} {what}, at most {limit} are accepted: send smaller batches"
         )
@@ -195,48 +187,47 @@ class OverloadedError(IngestError):
 
     def __init__(self, waiting: int, limit: int, retry_after: int) -> None:
         self.waiting = waiting
-        self.limit = limit
-        self.retry_after = retry_after
+        self.limit, self.retry_after = limit, retry_after
         super().__init__(
             f"{waiting} samples wait for the lake, at most {limit} may: retry in {retry_after} s"
         )
 
-    def _full(self, limit: int, message: str) -> None:
+
+class FullError(OverloadedError):
+    """Something has as much room as it may; what is known of it is still taken."""
+
+    rule = "{limit}"
+
+    def __init__(self, limit: int) -> None:
         self.limit = limit
-        IngestError.__init__(self, message)
+        IngestError.__init__(self, self.rule.format(limit=limit))
 
 
-class TooManySeriesError(OverloadedError):
+class TooManySeriesError(FullError):
     """The receiver knows as many series as it may."""
 
-    def __init__(self, limit: int) -> None:
-        self._full(
-            limit,
-            f"{limit} series are known and no more are accepted: raise `ingest.max_series`, "
-            "or start again to forget those that ended",
-        )
+    rule = (
+        "{limit} series are known and no more are accepted: raise `ingest.max_series`, or start "
+        "again to forget those that ended"
+    )
 
 
-class TooManyLabelsError(OverloadedError):
+class TooManyLabelsError(FullError):
     """The labels of all series take as much memory as they may."""
 
-    def __init__(self, limit: int) -> None:
-        self._full(
-            limit,
-            f"labels of all series take {limit} bytes and may take no more: lower "
-            "`ingest.max_label_value_bytes`, or raise `ingest.max_label_memory_bytes`",
-        )
+    rule = (
+        "labels of all series take {limit} bytes and may take no more: lower "
+        "`ingest.max_label_value_bytes`, or raise `ingest.max_label_memory_bytes`"
+    )
 
 
-class TooManyClustersError(OverloadedError):
+class TooManyClustersError(FullError):
     """The receiver tracks the replicas of as many clusters as it may."""
 
-    def __init__(self, limit: int) -> None:
-        self._full(
-            limit,
-            f"replicas of {limit} clusters are tracked and no more are accepted: raise "
-            "`ingest.ha.max_clusters`, or send to another receiver",
-        )
+    rule = (
+        "replicas of {limit} clusters are tracked and no more are accepted: raise "
+        "`ingest.ha.max_clusters`, or send to another receiver"
+    )
 
 
 class LogError(IngestError):
@@ -249,8 +240,7 @@ class LogCorruptError(LogError):
     """A log segment is damaged before its end."""
 
     def __init__(self, path: str, offset: int) -> None:
-        self.path = path
-        self.offset = offset
+        self.path, self.offset = path, offset
         super().__init__(
             f"log segment {path} is damaged at byte {offset}: its later records cannot be trusted; "
             "move the file away to start without them"
@@ -286,8 +276,7 @@ class SourceError(IngestError):
     """A server that is fetched from did not answer as it should."""
 
     def __init__(self, url: str, problem: str) -> None:
-        self.url = url
-        self.problem = problem
+        self.url, self.problem = url, problem
         super().__init__(f"source {url}: {problem}")
 
 
@@ -302,8 +291,7 @@ class ApiServerError(SourceError):
     def __init__(
         self, url: str, status: int, problem: str, retry_after: float | None = None
     ) -> None:
-        self.status = status
-        self.retry_after = retry_after
+        self.status, self.retry_after = status, retry_after
         super().__init__(url, f"status {status}: {problem}")
 
 

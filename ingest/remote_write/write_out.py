@@ -3,13 +3,18 @@
 Each is two passes: the first tells how many bytes the second writes. Numbers that become varints
 are unsigned 64 bits, as protobuf writes negative ones too. https://protobuf.dev/programming-guides/encoding/
 """
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-calls=False
 
 import numpy as np
+import numpy.typing as npt
 
 from ingest.compiled import compiled
 from ingest.protobuf import varint
+from ingest.remote_write.scan import Bytes, Ints
+
+Words = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
 
 # Fields of prometheus.WriteRequest and below, with their wire types.
 _SERIES_TAG, _METADATA_TAG = 0x0A, 0x1A
@@ -96,8 +101,18 @@ def _put_sample(out, at, time, bits):
 
 @compiled
 def sizes_of_kept(
-    label_starts, label_ends, counts, time, bits, start, histograms, samples, began, kept, sizes
-):
+    label_starts: Ints,
+    label_ends: Ints,
+    counts: Ints,
+    time: Words,
+    bits: Words,
+    start: Words,
+    histograms: Ints,
+    samples: Mask,
+    began: Mask,
+    kept: Mask,
+    sizes: Ints,
+) -> int:
     """How many bytes each series takes, 0 where nothing of it is kept; and all of them together.
 
     `time`, `bits` and `start` are uint64[n_samples], `samples` and `began` bool[n_samples]: what
@@ -125,9 +140,21 @@ def sizes_of_kept(
 
 @compiled
 def write_kept(
-    data, label_starts, label_ends, counts, time, bits, start, body, histograms, samples, began,
-    kept, sizes, out,
-):  # fmt: skip
+    data: Bytes,
+    label_starts: Ints,
+    label_ends: Ints,
+    counts: Ints,
+    time: Words,
+    bits: Words,
+    start: Words,
+    body: Bytes,
+    histograms: Ints,
+    samples: Mask,
+    began: Mask,
+    kept: Mask,
+    sizes: Ints,
+    out: Bytes,
+) -> int:
     """Write the series that `sizes_of_kept` gave sizes of; the offset after them."""
     at = sample = row = 0
     for series in range(len(counts)):
@@ -151,7 +178,7 @@ def write_kept(
 
 
 @compiled
-def size_of_metadata(metadata):
+def size_of_metadata(metadata: Ints) -> int:
     """How many bytes descriptions take."""
     total = 0
     for row in range(len(metadata)):
@@ -160,7 +187,7 @@ def size_of_metadata(metadata):
 
 
 @compiled
-def write_metadata(body, metadata, out, at):
+def write_metadata(body: Bytes, metadata: Ints, out: Bytes, at: int) -> int:
     """Write descriptions as they came, from an offset on; the offset after them."""
     for row in range(len(metadata)):
         at = _put_field(out, at, _METADATA_TAG, body, metadata[row, 0], metadata[row, 1])
@@ -192,7 +219,7 @@ def _order(data, start, end, other, other_start, other_end):
 
 @compiled
 def _label(data, at, end):
-    """Where a label's name begins and ends, its value begins, and it ends itself; -1 as in `_text`."""
+    """Where a label's name begins and ends, its value begins, and it ends; -1 as in `_text`."""
     start, after = _text(data, at, end, _LABEL_TAG)
     name, name_end = _text(data, start, after, _NAME_TAG)
     text, text_end = _text(data, name_end, after, _TEXT_TAG)
@@ -202,7 +229,7 @@ def _label(data, at, end):
 
 
 @compiled
-def places_of_labels(data, starts, ends, places):
+def places_of_labels(data: Bytes, starts: Ints, ends: Ints, places: Ints) -> None:
     """Where the labels of native series have their metric, and where `le` would stand.
 
     Regular labels are sorted, none stands twice or is empty, with a metric and without `le`.
@@ -230,7 +257,7 @@ def places_of_labels(data, starts, ends, places):
 
 
 @compiled
-def sizes_of_parts(places, rows, codes, texts, sizes):
+def sizes_of_parts(places: Ints, rows: Ints, codes: Ints, texts: Ints, sizes: Ints) -> int:
     """How many bytes the labels of each part take (0 if not regular), and all of them together.
 
     `rows` are the parts' places in `places`, `codes` in `texts`: those have the slices of suffix
@@ -255,7 +282,16 @@ def sizes_of_parts(places, rows, codes, texts, sizes):
 
 
 @compiled
-def write_parts(data, places, rows, codes, letters, texts, sizes, out):
+def write_parts(
+    data: Bytes,
+    places: Ints,
+    rows: Ints,
+    codes: Ints,
+    letters: Bytes,
+    texts: Ints,
+    sizes: Ints,
+    out: Bytes,
+) -> int:
     """Write the labels of each part, one after the other; `texts` are slices of `letters`."""
     at = 0
     for part in range(len(rows)):

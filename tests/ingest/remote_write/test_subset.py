@@ -25,8 +25,15 @@ SERIES = st.builds(
     exemplars=st.integers(0, 1),
     created=TIMES,
 )
-METADATA = st.lists(st.builds(schema.MetricMetadata, metric_family_name=TEXT, type=st.integers(0, 8),
-                              help=st.binary(max_size=3) | st.just(bytes(200))), max_size=3)  # fmt: skip
+METADATA = st.lists(
+    st.builds(
+        schema.MetricMetadata,
+        metric_family_name=TEXT,
+        type=st.integers(0, 8),
+        help=st.binary(max_size=3) | st.just(bytes(200)),
+    ),
+    max_size=3,
+)
 
 
 def first_version(series, metadata):
