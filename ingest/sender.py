@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from ingest.errors import ClusterForbiddenError, InvalidLabelsError
 
-
 MAX_CLUSTER_BYTES = 255
 """Of a cluster's name. It becomes a label of each series that names none, and a counter's."""
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from ingest.catalogue import Catalogue
 from ingest.errors import BadRequestError, BodyTooLargeError, IngestError, InvalidLabelsError
-from ingest.remote_write import message, write_out
+from ingest.remote_write import bucket_labels, message
+from ingest.remote_write.bucket_labels import BOUND, METRIC
 from ingest.remote_write.judgement import Judged, judge
-from ingest.remote_write.native_histogram import Part, classic
+from ingest.remote_write.native_histogram import ClassicHistogram, classic
 from ingest.remote_write.scan import Scan
-from ingest.remote_write.write_out import BOUND, METRIC
 from ingest.rules import Rules
 
 Mask = npt.NDArray[np.bool_]
@@ -33,15 +33,29 @@ class _Classic:
         owners: places of those histograms.
         lengths: how many series each has become.
         times: ms, of each.
-        parts: the series.
-        odd: labels of those histograms whose labels are not regular (see `write_out`).
+        values: of each series.
+        codes: of each series, the place of its suffix and `le` in `kinds`.
+        kinds: pairs of suffix and `le`, each once.
+        odd: labels of those histograms whose labels are not regular (see `bucket_labels`).
     """
 
     owners: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    kinds: dict[tuple[str, str | None], int] = field(default_factory=dict)
     odd: dict[int, Pairs] = field(default_factory=dict)
+
+    def add(self, place: int, histogram: ClassicHistogram) -> None:
+        """Add a histogram. Its parts are not kept as objects: gc would go through them."""
+        self.owners.append(place)
+        self.lengths.append(len(histogram.parts))
+        self.times.append(histogram.time_ms)
+        kinds = self.kinds
+        for suffix, bound, value in histogram.parts:
+            self.codes.append(kinds.setdefault((suffix, bound), len(kinds)))
+            self.values.append(value)
 
     def by_part(self, of_histograms: Sequence[int]) -> Ints:
         """What is of each histogram, for each of its series."""
@@ -98,15 +112,13 @@ def _places(request: Scan) -> Ints:
     series = request.histograms[:, 0]
     places = np.empty((len(series), 6), np.int64)
     starts, ends = request.label_starts[series], request.label_ends[series]
-    write_out.places_of_labels(request.data, starts, ends, places)
+    bucket_labels.places_of_labels(request.data, starts, ends, places)
     return places
 
 
 def _convert(request: Scan, places: Ints, rules: Rules, done: JudgedHistograms) -> _Classic:
-    # Each is a series of the request, and many of the lake: samples are what bounds them.
-    bounds = replace(rules.bounds, series=rules.bounds.samples)
     found = _Classic()
-    regular = (places[:, write_out.METRIC_AT] >= 0).tolist()
+    regular = (places[:, bucket_labels.METRIC_AT] >= 0).tolist()
     for index, (place, start, end) in enumerate(request.histograms.tolist()):
         try:
             labels = None if regular[index] else _labels(request, place)
@@ -116,11 +128,9 @@ def _convert(request: Scan, places: Ints, rules: Rules, done: JudgedHistograms) 
             done.first = done.first or error
             done.refusals[rules.sender.cluster or "", error.reason] += 1
             continue
-        bounds.check(0, len(found.parts) + len(histogram.parts), 0)
-        found.owners.append(index)
-        found.lengths.append(len(histogram.parts))
-        found.times.append(histogram.time_ms)
-        found.parts.extend(histogram.parts)
+        # Each is a series of the request, and many of the lake: samples are what bounds them.
+        rules.bounds.check(0, len(found.values) + len(histogram.parts), 0)
+        found.add(index, histogram)
         if labels is not None:
             found.odd[index] = labels
     return found
@@ -128,7 +138,7 @@ def _convert(request: Scan, places: Ints, rules: Rules, done: JudgedHistograms) 
 
 def _check_size(places: Ints, owner: Ints, rules: Rules) -> None:
     """Before memory is taken: long labels can be repeated for thousands of buckets."""
-    size = int((places[owner, write_out.END] - places[owner, write_out.START]).sum())
+    size = int((places[owner, bucket_labels.END] - places[owner, bucket_labels.START]).sum())
     if size > rules.bounds.label_bytes:
         raise BodyTooLargeError(
             size, rules.bounds.label_bytes, "labels, written out for each bucket,"
@@ -138,24 +148,21 @@ def _check_size(places: Ints, owner: Ints, rules: Rules) -> None:
 def _series(request: Scan, places: Ints, found: _Classic, owner: Ints) -> Scan:
     """The classic series as a request of their own, with one sample each."""
     count = len(owner)
-    table: dict[tuple[str, str | None], int] = {}
-    codes = np.fromiter(
-        (table.setdefault(part[:2], len(table)) for part in found.parts), np.int64, count
-    )
-    pieces = [text.encode() for suffix, bound in table for text in (suffix, bound or "")]
+    kinds, codes = list(found.kinds), np.array(found.codes, np.int64)
+    pieces = [text.encode() for suffix, bound in kinds for text in (suffix, bound or "")]
     lengths = np.array([len(piece) for piece in pieces], np.int64)
     ends = np.cumsum(lengths)
     texts = np.stack([ends - lengths, ends], axis=1).reshape(-1, 4)
     letters = np.frombuffer(b"".join(pieces), np.uint8)
     sizes = np.empty(count, np.int64)
-    size = write_out.sizes_of_parts(places, owner, codes, texts, sizes)
+    size = bucket_labels.sizes_of_parts(places, owner, codes, texts, sizes)
     odd: dict[int, bytes] = {}
     if found.odd:
-        for index, (of, part) in enumerate(zip(owner.tolist(), found.parts, strict=True)):
+        for index, (of, code) in enumerate(zip(owner.tolist(), found.codes, strict=True)):
             if of in found.odd:
-                odd[index] = _encoded(found.odd[of], *part[:2])
+                odd[index] = _encoded(found.odd[of], *kinds[code])
     data = np.empty(size + sum(map(len, odd.values())), np.uint8)
-    write_out.write_parts(request.data, places, owner, codes, letters, texts, sizes, data)
+    bucket_labels.write_parts(request.data, places, owner, codes, letters, texts, sizes, data)
     data[size:] = np.frombuffer(b"".join(odd.values()), np.uint8)
     label_ends = np.cumsum(sizes)
     for index, labels in odd.items():
@@ -167,7 +174,7 @@ def _series(request: Scan, places: Ints, found: _Classic, owner: Ints) -> Scan:
         label_ends=label_ends,
         counts=np.ones(count, np.int64),
         time_ms=found.by_part(found.times),
-        values=np.fromiter((part[2] for part in found.parts), np.float64, count),
+        values=np.array(found.values, np.float64),
         start_ms=None,
         histograms=np.empty((0, 3), np.int64),
         metadata=np.empty((0, 2), np.int64),

@@ -10,6 +10,7 @@ import numpy as np
 from ingest.compiled import compiled
 from ingest.errors import BodyTooLargeError, MalformedBodyError, TooManyEntriesError
 from ingest.protobuf import BYTES, FIXED64, VARINT, field, fixed64, varint
+from ingest.protobuf_out import put_varint, varint_size
 from ingest.remote_write.scan import Bounds, Bytes, Scan
 
 # Field numbers of io.prometheus.write.v2.Request and below.
@@ -54,26 +55,6 @@ def _count(data):
                 # A reference is a byte at least.
                 refs += inner - content if sub_kind == BYTES else 1
     return symbols, series, samples, histograms, exemplars, refs
-
-
-@compiled
-def _size(number):
-    """Bytes of a number as a varint."""
-    size = 1
-    while number >= 0x80:
-        number >>= 7
-        size += 1
-    return size
-
-
-@compiled
-def _put(out, at, number):
-    while number >= 0x80:
-        out[at] = np.uint8((number & 0x7F) | 0x80)
-        number >>= 7
-        at += 1
-    out[at] = np.uint8(number)
-    return at + 1
 
 
 @compiled
@@ -183,8 +164,8 @@ def _label_bytes(symbols, refs):
             return -1
         name = symbols[refs[index], 1] - symbols[refs[index], 0]
         value = symbols[refs[index + 1], 1] - symbols[refs[index + 1], 0]
-        inner = 2 + _size(name) + name + _size(value) + value
-        total += 1 + _size(inner) + inner
+        inner = 2 + varint_size(name) + name + varint_size(value) + value
+        total += 1 + varint_size(inner) + inner
     return total
 
 
@@ -199,13 +180,13 @@ def _write_out(data, symbols, refs, bounds, out, starts, ends):
             value_at, value_end = symbols[refs[index + 1], 0], symbols[refs[index + 1], 1]
             name, value = name_end - name_at, value_end - value_at
             out[at] = _LABEL_TAG
-            at = _put(out, at + 1, 2 + _size(name) + name + _size(value) + value)
+            at = put_varint(out, at + 1, 2 + varint_size(name) + name + varint_size(value) + value)
             out[at] = _NAME_TAG
-            at = _put(out, at + 1, name)
+            at = put_varint(out, at + 1, name)
             out[at : at + name] = data[name_at:name_end]
             at += name
             out[at] = _VALUE_TAG
-            at = _put(out, at + 1, value)
+            at = put_varint(out, at + 1, value)
             out[at : at + value] = data[value_at:value_end]
             at += value
         ends[series] = at

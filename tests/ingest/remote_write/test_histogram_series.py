@@ -1,5 +1,6 @@
 """Classic series of native histograms have the labels that protobuf's own encoder gives them."""
 
+import struct
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from ingest.errors import BadRequestError, BodyTooLargeError, TooManyEntriesErro
 from ingest.remote_write import message, scan, scan_v2
 from ingest.remote_write import remote_write_pb2 as schema
 from ingest.remote_write.histograms import judge_histograms
-from ingest.remote_write.native_histogram import classic
+from ingest.remote_write.native_histogram import STALE_BITS, classic
 from ingest.rules import Rules
 from tests.ingest.remote_write.test_histograms_wired import Histogram
 from tests.remote_write_2 import Series, encode
@@ -37,7 +38,9 @@ def histogram(buckets, at=7, count=None):
     ).SerializeToString()  # fmt: skip
 
 
-HISTOGRAMS = st.builds(
+STALE_SUM = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
+STALE = Histogram(timestamp=3, sum=STALE_SUM).SerializeToString()
+HISTOGRAMS = st.just(STALE) | st.builds(
     histogram, st.lists(st.integers(0, 3), max_size=4), st.integers(0, 9), st.none() | st.just(2)
 )
 
@@ -57,7 +60,7 @@ def scanned(series, version):
 
 
 def by_protobuf(request):
-    """(histogram, labels, ms, value) of each part; and the histograms that cannot be converted."""
+    """(labels, ms, value's bytes) of each part; and the histograms that cannot be converted."""
     parts, refused = [], []
     for index, (place, start, end) in enumerate(request.histograms.tolist()):
         raw = request.data[request.label_starts[place] : request.label_ends[place]].tobytes()
@@ -78,7 +81,7 @@ def by_protobuf(request):
             one = schema.TimeSeries(
                 labels=[schema.Label(name=n, value=t).SerializeToString() for n, t in sorted(named)]
             )
-            parts.append((one.SerializeToString(), made.time_ms, value))
+            parts.append((one.SerializeToString(), made.time_ms, struct.pack("<d", value)))
     return parts, refused
 
 
@@ -92,7 +95,7 @@ def test_as_protobuf_writes_them(series, version):
     parts, refused = by_protobuf(request)
     done = judge_histograms(request, Catalogue(), Rules())
     got = [] if not done.parts else [
-        (made.data[start:end].tobytes(), at, value)
+        (made.data[start:end].tobytes(), at, value.tobytes())
         for made in [done.parts[0].request]
         for start, end, at, value in zip(
             made.label_starts, made.label_ends, made.time_ms, made.values, strict=True
