@@ -7,6 +7,7 @@ as in `FLEETLAKE_API__PORT=9000`). Frozen after load and handed in; nothing read
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.kubernetes import KubernetesSource
@@ -237,7 +237,7 @@ def _place(error: yaml.YAMLError) -> str:
     return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
 
 
-def _problem(item: ErrorDetails) -> str:
+def _problem(item: Mapping[str, Any]) -> str:
     """What is wrong with one value, and what it is, unless it is or holds a secret."""
     names = [str(name) for name in item["loc"]]
     said = f"{'.'.join(names) or 'settings'}: {item['msg']}"

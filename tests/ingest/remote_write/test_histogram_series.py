@@ -112,7 +112,7 @@ def test_bounds_are_checked_before_memory_is_taken():
     request = scanned([(labels, [histogram([1] * 9)])], 1)
     for bounds, error, what in (
         (scan.Bounds(samples=3), TooManyEntriesError, "samples"),
-        (scan.Bounds(label_bytes=5_000), BodyTooLargeError, "labels, written out for each bucket"),
+        (scan.Bounds(label_bytes=1_250), BodyTooLargeError, "labels, written out for each bucket"),
     ):
         catalogue = Catalogue()
         with pytest.raises(error, match=what):
