@@ -55,14 +55,14 @@ def longest_wait(http, act):
 
 
 def test_a_heavy_body_does_not_hold_up_the_others(http, body, now_ms):
-    """40,000 new series take more than a second to decode."""
-    heavy, answers = new_series(body, now_ms, 40_000), []
+    """90,000 new series take a second to decode."""
+    heavy, answers = new_series(body, now_ms, 90_000), []
     seconds = longest_wait(
         http, lambda: answers.append(http.post("/api/v1/write", content=heavy, headers=WRITE))
     )
     assert [answer.status_code for answer in answers] == [204]
-    assert answers[0].headers["X-Prometheus-Remote-Write-Samples-Written"] == "40000"
-    assert seconds < 0.5
+    assert answers[0].headers["X-Prometheus-Remote-Write-Samples-Written"] == "90000"
+    assert seconds < 0.7
 
 
 def test_a_bomb_of_descriptions_is_refused(http, service):

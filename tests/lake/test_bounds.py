@@ -86,7 +86,7 @@ def test_only_one_table_of_two_is_bounded():
     assert set(time_bounds(sql)) == {"events"}
 
 
-EVERY = {"samples", "series", "events", "anomalies"}
+EVERY = {"objects", "samples", "series", "events", "anomalies"}
 
 
 @pytest.mark.parametrize(

