@@ -1,9 +1,9 @@
 """The series a receiver knows: numbered, so that a sample is three numbers until it is written.
 
 A number is a place in a few flat arrays; nothing here is an object per sample, and per series only
-the bytes of its labels are (about 400 bytes a series in all). Numbers live as long as the process
-and the series: one that is idle is forgotten, and its number given to another once nothing in
-flight can mean the old one. The lake knows series by `series_id`.
+the bytes of its labels are (some 600 bytes in all, with ten labels). Numbers live as long as the
+process and the series: one that is idle is forgotten, and its number given to another once nothing
+in flight can mean the old one. The lake knows series by `series_id`.
 """
 
 import threading
@@ -27,8 +27,8 @@ from ingest.series_rows import series_rows
 Ints = npt.NDArray[np.int64]
 
 KEYS_A_SERIES = 4
-"""A sender names a series by the same bytes each time; two of a pair of replicas differ. Keys
-beyond that are not remembered: their series are then identified anew with each request."""
+"""A sender names a series by the same bytes each time; two of a pair of replicas differ, and what a
+rule drops has keys too. Keys beyond that are not remembered: they are read with each request."""
 
 UNBOUNDED = (1 << 31) - 1  # numbers of series are 32 bits
 

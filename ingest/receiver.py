@@ -100,15 +100,15 @@ class Receiver:
                 self.replicas.load(self._replicas_path.read_bytes(), to_micros(clock()))
             self._judged_by = JudgedBy(folder, settings)
             self._replay({REMOTE_WRITE: samples, REMOTE_WRITE_2: samples, EVENTS: events})
+            if self._judged_by.changed:
+                # The log is of other rules: no record of today's may stand beside them, and what a
+                # sender's labels became under them is to be asked anew.
+                self.flush()
+                self.catalogue.keys = KeyTable()
+            self._judged_by.save()
         except BaseException:
             self._log.close()
             raise
-        if self._judged_by.changed:
-            # The log is of other rules: no record of today's may stand beside them, and what a
-            # sender's labels became under them is to be asked anew.
-            self.flush()
-            self.catalogue.keys = KeyTable()
-        self._judged_by.save()
         # What was sent to an earlier process: it has stored where those counters began.
         self._starts_after_ms = self._recent.newest_us // MICROS_A_MILLI
         self.catalogue.max_series = settings.max_series
@@ -283,7 +283,7 @@ class Receiver:
         rules = replace(rules, elect=self._was_elected)
         taken = take(record.kind, record.payload, self.catalogue, rules)
         if taken.cause is not None:
-            # Relabelling has changed since, and leaves the series without what it needs.
+            # The rules beside the log could not be read, and today's do not accept it.
             logger.warning("logged samples no longer accepted", extra={"cause": str(taken.cause)})
             return None
         if record.status:

@@ -101,7 +101,7 @@ class IngestSettings(BaseModel):
     max_series: int = Field(
         2_000_000,
         gt=0,
-        description="active series at a time, at about 0.5 kB each; beyond it requests with new "
+        description="active series at a time, at about 0.6 kB each; beyond it requests with new "
         "ones get 503, those of known ones are taken",
     )
     max_label_memory_bytes: int = Field(

@@ -1,7 +1,9 @@
 """From a request body to samples of known series: what is right goes in, what is wrong is told.
 
-scan ── keys ── known? ──────────────────► numbers ─┐
-└─ new: admission ─────► numbers ─┴─ judgement ──► batch, and what was refused
+    scan ── keys ── known? ──────────────────► numbers ─┐
+                      └─ new: admission ─────► numbers ─┴─ judgement ──► batch, and what was refused
+
+A request of which a part is left out is written again without it, for the log.
 """
 
 from collections import Counter, defaultdict

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.receiver import Receiver
 from ingest.relabel_rule import RelabelRule
 from ingest.replicas import HaSettings
 from ingest.sender import Sender
@@ -61,3 +62,18 @@ def test_the_rules_change_once_the_log_is_empty_of_others(
     open_receiver(default_cluster="b").flush()
     rows = lake.sql("SELECT cluster, value FROM samples ORDER BY value").to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a", 1.0), ("b", 2.0)]
+
+
+def test_a_start_that_fails_gives_up_the_folder(open_receiver, abandon, body, now_ms, monkeypatch):
+    first = open_receiver()
+    first.write_samples(body((UP, [(now_ms, 1.0)]))).result(10)
+    abandon(first)
+
+    def fail(_):
+        raise OSError("no lake")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Receiver, "flush", fail)
+        with pytest.raises(OSError, match="no lake"):
+            open_receiver(relabel=(DROP_ALL,))
+    assert open_receiver(relabel=(DROP_ALL,)).waiting_samples() == 0
