@@ -40,10 +40,10 @@ def survived(server: Server, seconds: float) -> tuple[int, int]:
     """Samples acknowledged before the kill, and samples found after it."""
     labels, rng = label_sets(SERIES), np.random.default_rng(1)
     acknowledged, at_ms = 0, round(time.time() * 1000) - 1_800_000
-    with started(server) as (child, client):
+    with started(server) as (child, _):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            send(client, bodies(labels, at_ms, rng))
+            send(server, [bodies(labels, at_ms, rng)])
             acknowledged += SERIES
             at_ms += 1000
         child.kill()

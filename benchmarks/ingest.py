@@ -59,15 +59,13 @@ def measure(server: Server, rounds: list[list[bytes]]) -> Run:
     with started(server) as (child, client):
         time.sleep(1)
         at_start = cpu_seconds(child.pid)
-        send(client, rounds[0])
+        send(server, rounds[:1])
         first = cpu_seconds(child.pid)
-        for requests in rounds[1:NEW_ROUNDS]:
-            send(client, requests)
+        send(server, rounds[1:NEW_ROUNDS])
         settle(server, client)
         new = cpu_seconds(child.pid)
         clock = time.monotonic()
-        for requests in rounds[NEW_ROUNDS:]:
-            send(client, requests)
+        send(server, rounds[NEW_ROUNDS:])
         seconds = time.monotonic() - clock
         acknowledged = cpu_seconds(child.pid)
         settle(server, client)
@@ -126,7 +124,7 @@ def memory() -> list[Case]:
         for server in installed(Path(folder)):
             with started(server) as (child, client):
                 for requests in rounds:
-                    send(client, requests)
+                    send(server, [requests])
                     settle(server, client)
                 found[server.name] = memory_bytes(child.pid) / (1 << 20)
     ours = found.pop("fleetlake")

@@ -10,15 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import numpy as np
 
+from benchmarks.connection import Connection
 from ingest.remote_write import message
-from ingest.remote_write.send import HEADERS
 
 PER_REQUEST, LABELS = 2_000, 10
 START_SECONDS = 60.0
@@ -148,12 +148,12 @@ def started(server: Server) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Cli
         child.wait()
 
 
-def send(client: httpx.Client, requests: Sequence[bytes]) -> None:
-    """Send requests one after the other; each must be acknowledged."""
-    for body in requests:
-        reply = client.post("/api/v1/write", content=body, headers=HEADERS)
-        if not reply.is_success:
-            raise RuntimeError(f"status {reply.status_code}: {reply.text[:200]}")
+def send(server: Server, rounds: Iterable[Sequence[bytes]]) -> None:
+    """Send requests one after the other over one connection; each must be acknowledged."""
+    with Connection(server.port) as connection:
+        for requests in rounds:
+            for body in requests:
+                connection.write(body)
 
 
 def settle(server: Server, client: httpx.Client) -> None:
