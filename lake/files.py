@@ -16,8 +16,16 @@ LOG_TIME = pa.timestamp("us", "UTC")
 class TableFile:
     """A file of a table version, with what the log knows of it.
 
-    `first` and `last` are inclusive bounds of the table's column of time; None where the table
-    has none or the log does not say.
+    Attributes:
+        path: to read it by.
+        day: its partition; None where the table has none.
+        rows: how many it holds.
+        size: in bytes.
+        first: inclusive bound of the table's column of time; None where the log does not say.
+        last: likewise.
+        modified_ms: when it was committed, by its writer's clock.
+        clusters: least and greatest `cluster` in it; None where the log does not say.
+        metrics: likewise of `metric`.
     """
 
     path: str
@@ -26,6 +34,9 @@ class TableFile:
     size: int
     first: datetime | None
     last: datetime | None
+    modified_ms: int = 0
+    clusters: tuple[str, str] | None = None
+    metrics: tuple[str, str] | None = None
 
 
 def table_files(folder: Path, actions: pa.Table, time: str | None) -> tuple[TableFile, ...]:
@@ -51,15 +62,22 @@ def table_files(folder: Path, actions: pa.Table, time: str | None) -> tuple[Tabl
         micros = actions[name].cast(LOG_TIME).cast(pa.int64()).to_pylist()
         return [None if value is None else from_micros(value) for value in micros]
 
+    def bounds(name: str) -> list[Any]:
+        pairs = zip(column(f"min.{name}"), column(f"max.{name}"), strict=True)
+        return [None if low is None or high is None else (low, high) for low, high in pairs]
+
     found = [
-        TableFile(root + path, day, rows or 0, size, first, last)
-        for path, day, rows, size, first, last in zip(
+        TableFile(root + path, day, rows or 0, size, first, last, modified, clusters, metrics)
+        for path, day, rows, size, first, last, modified, clusters, metrics in zip(
             column("path"),
             column("partition.date"),
             column("num_records"),
             column("size_bytes"),
             times(f"min.{time}"),
             times(f"max.{time}"),
+            column("modification_time"),
+            bounds("cluster"),
+            bounds("metric"),
             strict=True,
         )
     ]

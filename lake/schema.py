@@ -221,6 +221,25 @@ OBJECTS = TableSpec(
     day_of="time",
 )
 
+_ROLLUP = pa.schema(
+    [
+        _required("cluster", pa.string()),
+        _required("metric", pa.string()),
+        _required("series_id", pa.int64()),
+        _required("time", TIMESTAMP),
+        _required("min", pa.float64()),
+        _required("max", pa.float64()),
+        _required("sum", pa.float64()),
+        _required("count", pa.int64()),
+        _required("last", pa.float64()),
+        _required("increase", pa.float64()),
+    ]
+)
+
+SAMPLES_5M = TableSpec("samples_5m", _ROLLUP, sort=SAMPLES.sort, day_of="time")
+SAMPLES_1H = TableSpec("samples_1h", _ROLLUP, sort=SAMPLES.sort, day_of="time")
+
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES, OBJECTS)
+    spec.name: spec
+    for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES, OBJECTS, SAMPLES_5M, SAMPLES_1H)
 }

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from lake.clock import Clock
 from lake.errors import ConflictError, SchemaError
@@ -160,6 +160,35 @@ class Table:
                     return self.version()
             raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
 
+    def rewrite(
+        self,
+        added: Sequence[DataFile],
+        removed: Sequence[TableFile],
+        key: CommitKey | None = None,
+        *,
+        data_change: bool = False,
+    ) -> int:
+        """Put files of this table's folder in the place of others, in one commit.
+
+        Appends by other writers are no conflict. For the one maintenance writer: two that rewrite
+        the same file must not meet.
+
+        Args:
+            added: files from `lake.parquet.write_file` that hold what takes the others' place.
+            removed: files of the newest version.
+            key: committed with it, as `append` does.
+            data_change: whether the rows differ (a rollup done again, rows deleted) or only where
+                they lie (compaction).
+
+        Raises:
+            ConflictError: a file of `removed` is in the table no longer, or other writers got in
+                first every time. Nothing was committed, and the added files are gone.
+        """
+        with self._lock:
+            self._commit(list(added), key, tuple(removed), data_change=data_change)
+            self._sync_log()
+            return self.version()
+
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:
         """The version (newest by default) and its files, by day, then path.
 
@@ -203,15 +232,24 @@ class Table:
         for day in np.unique(days):
             yield (EPOCH + int(day) * DAY).date(), rows.filter(pc.equal(pa.array(days), int(day)))
 
-    def _commit(self, files: list[DataFile], key: CommitKey | None) -> None:
+    def _commit(
+        self,
+        files: list[DataFile],
+        key: CommitKey | None,
+        removed: tuple[TableFile, ...] = (),
+        *,
+        data_change: bool = True,
+    ) -> None:
         """Commit the files, or remove them: the key was committed by another, or no attempt won."""
         for attempt in range(COMMIT_ATTEMPTS):
             delta = self._current()
             if key is not None and _is_committed(delta, key):
                 self._remove(files)
                 return
+            if removed and not {file.path for file in removed} <= self._paths():
+                break
             try:
-                self._commit_once(delta, files, key)
+                self._commit_once(delta, files, key, removed, data_change=data_change)
             except CommitFailedError:
                 time.sleep(CONFLICT_SECONDS * attempt)
             else:
@@ -219,20 +257,40 @@ class Table:
         self._remove(files)
         raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
 
-    def _commit_once(self, delta: DeltaTable, files: list[DataFile], key: CommitKey | None) -> None:
+    def _commit_once(
+        self,
+        delta: DeltaTable,
+        files: list[DataFile],
+        key: CommitKey | None,
+        removed: tuple[TableFile, ...],
+        *,
+        data_change: bool,
+    ) -> None:
         modified = int(self._clock().timestamp() * 1000)
         transactions = [] if key is None else [Transaction(key.app, key.position)]
         delta.create_write_transaction(
             [
-                AddAction(
-                    path=file.path,
-                    size=file.size,
-                    partition_values={} if file.day is None else {"date": file.day.isoformat()},
-                    modification_time=modified,
-                    data_change=True,
-                    stats=file.stats,
-                )
-                for file in files
+                *(
+                    AddAction(
+                        path=file.path,
+                        size=file.size,
+                        partition_values=_partition(file.day),
+                        modification_time=modified,
+                        data_change=data_change,
+                        stats=file.stats,
+                    )
+                    for file in files
+                ),
+                *(
+                    RemoveAction(
+                        path=file.path.removeprefix(f"{self.folder}/"),
+                        data_change=data_change,
+                        deletion_timestamp=modified,
+                        partition_values=_partition(file.day),
+                        size=file.size,
+                    )
+                    for file in removed
+                ),
             ],
             mode="append",
             schema=self.spec.stored_schema,
@@ -242,11 +300,14 @@ class Table:
 
     def _remove(self, files: list[DataFile]) -> None:
         """Delete files of no version; those of a commit that failed only in appearance stay."""
-        committed = {file.path for file in self.files()[1]}
+        committed = self._paths()
         for file in files:
             path = self.folder / file.path
             if str(path) not in committed:
                 path.unlink(missing_ok=True)
+
+    def _paths(self) -> set[str]:
+        return {file.path for file in self.files()[1]}
 
     def _sync_log(self) -> None:
         """Force the log to disk: the receiver deletes its own log on the strength of it.
@@ -267,6 +328,10 @@ class Table:
         if self._synced != newest:
             sync(log)
         self._synced = newest
+
+
+def _partition(day: date | None) -> dict[str, str | None]:
+    return {} if day is None else {"date": day.isoformat()}
 
 
 def _is_committed(delta: DeltaTable, key: CommitKey) -> bool:

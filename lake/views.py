@@ -53,6 +53,8 @@ VIEWS: dict[str, str] = {
     "events": EVENTS_VIEW,
     "anomalies": ANOMALIES_VIEW,
     "objects": "SELECT * FROM stored.objects",
+    "samples_5m": "SELECT * FROM stored.samples_5m",
+    "samples_1h": "SELECT * FROM stored.samples_1h",
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""
