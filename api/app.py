@@ -7,8 +7,9 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors
+from api import admission, errors
 from api.pages import home
+from api.results.queries import Queries
 from api.routes import events, health, listings, otlp, sql, write
 from orchestration.service import Service
 
@@ -38,15 +39,19 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
+    app.state.queries = Queries.build(service.settings.api)
     errors.install(app)
-    for router in (
+    routers = (
         write.router,
         otlp.router(service),
         events.router(service),
         listings.router,
-        sql.router(service.settings.api),
+        sql.router,
         health.router,
-    ):
+    )
+    for router in routers:
         app.include_router(router)
+    routes = [route for router in routers for route in router.routes]
+    admission.install(app, service.settings.api.tokens, routes)
     home.install(app, service)
     return app

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
+from api.errors import SlowBodyError
 from ingest.errors import BodyTooLargeError
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that hung up: nobody reads it, but logs and counters do."""
-
-REQUEST_TIMEOUT = 408
 
 BODY_SECONDS = 60.0
 """For a whole body: a sender that drips holds memory and a connection."""
@@ -33,7 +32,8 @@ async def read_body(
 
     Raises:
         BodyTooLargeError: it has more.
-        HTTPException: the client hung up within it, or took too long.
+        SlowBodyError: it took too long.
+        HTTPException: the client hung up within it.
     """
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated) > limit:
@@ -51,7 +51,7 @@ async def read_body(
     except ClientDisconnect:
         raise HTTPException(CLIENT_CLOSED_REQUEST, "client hung up within its body") from None
     except TimeoutError:
-        raise HTTPException(REQUEST_TIMEOUT, f"body took longer than {seconds:g} s") from None
+        raise SlowBodyError(seconds) from None
     finally:
         hold(-size)
     return b"".join(parts)

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from api.results.queries import Queries
 from lake import TimeRange
 from lake.errors import TimeRangeError
 from orchestration.service import Service
@@ -25,6 +26,15 @@ async def service(connection: HTTPConnection) -> Service:
 
 
 ServiceDep = Annotated[Service, Depends(service)]
+
+
+async def queries(connection: HTTPConnection) -> Queries:
+    """The slots for SQL of this app."""
+    found: Queries = connection.app.state.queries
+    return found
+
+
+QueriesDep = Annotated[Queries, Depends(queries)]
 
 
 async def between(

@@ -3,10 +3,17 @@
 This package's own errors:
 
 * ApiError
-  * ServerError    the server cannot listen, or did not start
+  * ServerError           the server cannot listen, or did not start
+  * CallerUnknownError    the request has no token that lets it read
+  * CallerForbiddenError  the token is of some clusters, and the answer would be of all
+  * RemoteError           a server that was asked did not answer as it should
+  * OutputError           rows cannot be written where they are to go
+  * NotAcceptableError    the client takes none of the formats that there are
+  * TooManyQueriesError   no slot became free for a SQL query
+  * SlowBodyError         a request's body took too long to come
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -31,10 +38,12 @@ from lake.errors import (
     EngineError,
     LakeError,
     LakeNotFoundError,
+    QueryCancelledError,
     QueryError,
     QueryNotAllowedError,
     QueryTimeoutError,
     ResultTooLargeError,
+    StoreError,
     TimeRangeError,
 )
 from orchestration.errors import FilterError, NotFoundError, OrchestrationError
@@ -46,6 +55,73 @@ class ApiError(Exception):
 
 class ServerError(ApiError):
     """The server cannot listen, or did not start."""
+
+
+class CallerUnknownError(ApiError):
+    """Reading needs a token, and the request has none that is known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no known token: send `Authorization: Bearer …` with one of `api.tokens`, "
+            "or it as the password"
+        )
+
+
+class CallerForbiddenError(ApiError):
+    """What is asked for tells of all clusters, and the token is of some."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path[:200]} tells of all clusters and this token is of some: "
+            "use the routes below /api/v1, or a token of all"
+        )
+
+
+class RemoteError(ApiError):
+    """A fleetlake server that the terminal asks cannot be reached, or refuses."""
+
+    def __init__(self, url: str, rule: str) -> None:
+        self.url = url
+        self.rule = rule
+        super().__init__(f"{url}: {rule}")
+
+
+class OutputError(ApiError):
+    """Rows cannot be written to the file or terminal that was named."""
+
+
+class NotAcceptableError(ApiError):
+    """The request's Accept leaves no format."""
+
+    def __init__(self, accept: str, offered: Sequence[str]) -> None:
+        self.accept = accept
+        self.offered = tuple(offered)
+        super().__init__(
+            f"Accept {accept[:200]!r} names no format that there is: send one of "
+            f"{', '.join(offered)}"
+        )
+
+
+class TooManyQueriesError(ApiError):
+    """Other SQL queries held every slot for as long as one may wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"no SQL query ended within {seconds:g} s, the longest that one waits: try again"
+        )
+
+
+class SlowBodyError(ApiError):
+    """A body took longer to come than it may: its sender, or the way from it, was too busy.
+
+    Not a 408: senders of metrics drop what gets a 4xx.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"body took longer than {seconds:g} s: send it again, in smaller batches")
 
 
 RETRY_AFTER_SECONDS = 5
@@ -65,9 +141,11 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     TimeRangeError: (400, "bad time range"),
     QueryNotAllowedError: (403, "query not allowed"),
     QueryTimeoutError: (504, "query timed out"),
+    QueryCancelledError: (499, "query cancelled"),
     ResultTooLargeError: (413, "result too large"),
     QueryError: (400, "bad query"),
     ConflictError: (503, "busy"),
+    StoreError: (503, "lake out of reach"),
     EngineError: (503, "query engine did not start"),
     LakeNotFoundError: (503, "lake missing"),
     LakeError: (500, "lake failed"),
@@ -75,6 +153,12 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     FilterError: (400, "bad filter"),
     NotFoundError: (404, "not found"),
     OrchestrationError: (500, "failed"),
+    CallerUnknownError: (401, "unauthorized"),
+    CallerForbiddenError: (403, "cluster not allowed"),
+    NotAcceptableError: (406, "not acceptable"),
+    TooManyQueriesError: (503, "too many queries"),
+    SlowBodyError: (503, "slow body"),
+    ApiError: (500, "failed"),
 }
 """The nearest class in an error's ancestry counts."""
 
@@ -129,7 +213,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
         return problem(error.status_code, str(error.detail).lower(), str(error.detail))
 
-    for base in (DetectorsError, IngestError, LakeError, OrchestrationError):
+    for base in (ApiError, DetectorsError, IngestError, LakeError, OrchestrationError):
         app.add_exception_handler(base, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, framework)

@@ -1,8 +1,9 @@
 """What the routes that take data share: who sends, the body within limits, the hand-over."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request
@@ -12,6 +13,7 @@ from api.dependencies import ServiceDep
 from ingest.encoding import decompress
 from ingest.load import SAMPLE_BYTES
 from ingest.outcome import Outcome, Written
+from ingest.receiver import Receiver
 from ingest.sender import Sender
 from orchestration.service import Service
 
@@ -19,9 +21,11 @@ INLINE_BYTES = 1 << 10
 """Larger bodies, unpacked, are decoded beside the event loop: in this much a native histogram has a
 thousand buckets at most, which take 20 ms."""
 
-# Decoding needs the interpreter, so more threads gain nothing; two, so that a heavy body does not
-# hold up all others. What they hold at a time is bounded by them too.
+# Remote write has threads of its own: a body of it takes milliseconds, one of OTLP's JSON seconds,
+# and behind two of those it would wait. More threads gain nothing where they need the interpreter;
+# two of each, so that a heavy body does not hold up all others. What they hold is bounded by them.
 _decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
+_translators = ThreadPoolExecutor(2, thread_name_prefix="translate")
 
 SMALL_SAMPLES = (64 << 10) // SAMPLE_BYTES
 """What is being read is not worth asking about below this."""
@@ -55,30 +59,64 @@ async def raw_body(request: Request, service: Service) -> bytes:
     receiver = service.receiver
     # Asked before anything is read, and again as it comes: what is half read takes memory too.
     receiver.check_load(receiver.queued.samples())
+    with _counting(receiver) as hold:
+        return await read_body(request, service.settings.ingest.max_body_bytes, hold)
+
+
+@contextmanager
+def _counting(receiver: Receiver) -> Iterator[Callable[[int], None]]:
+    """Gives what counts bytes in and refuses those that do not fit; at the end all are let go."""
+    held = 0
 
     def hold(size: int) -> None:
+        nonlocal held
+        held += size
         receiver.queued.add_bytes(size)
         # Small bodies are let in whole: they were asked about above.
         if size > 0 and receiver.queued.samples() > SMALL_SAMPLES:
             receiver.check_load(receiver.queued.samples())
 
-    return await read_body(request, service.settings.ingest.max_body_bytes, hold)
+    try:
+        yield hold
+    finally:
+        receiver.queued.add_bytes(-held)
 
 
-async def plain_body(request: Request, service: Service) -> bytes:
-    """The body with its `Content-Encoding` undone, refused as `raw_body` does."""
+async def translated(
+    request: Request,
+    service: Service,
+    translate: Callable[[bytes], Result],
+    inline_bytes: int = INLINE_BYTES,
+) -> Result:
+    """What `translate` makes of the body with its `Content-Encoding` undone.
+
+    Both happen in one turn of one thread, so there are at most as many unpacked bodies as threads.
+    What is unpacked is counted before it is, and refused where it does not fit.
+
+    Args:
+        request: whose body it is.
+        service: with the receiver.
+        translate: takes the plain body; what it makes of it may be still to come.
+        inline_bytes: bodies up to this size that are not packed are not worth a thread.
+    """
     body = await raw_body(request, service)
     encoding = request.headers.get("content-encoding")
-    if encoding is None:
-        return body
+    if encoding is None and len(body) <= inline_bytes:
+        return translate(body)
     limit = service.settings.ingest.max_body_bytes
-    return await beside(decompress, body, encoding, limit)
+
+    def act() -> Result:
+        with _counting(service.receiver) as hold:
+            return translate(decompress(body, encoding, limit, hold))
+
+    with service.receiver.queued.holding(len(body)):
+        return await asyncio.get_running_loop().run_in_executor(_translators, act)
 
 
 async def hand_in(
     service: Service, size: int, unpacked: int, write: Callable[[], Outcome]
 ) -> Written:
-    """Hand a body of `size` bytes to the receiver; the answer comes when it is durable.
+    """Hand a body of `size` bytes of remote write to the receiver; answered when it is durable.
 
     Args:
         service: with the receiver.
@@ -123,8 +161,3 @@ def _settle(
         answer.set_result(written)
     else:
         answer.set_exception(error or RuntimeError("bug: neither an answer nor an error"))
-
-
-async def beside(act: Callable[..., Result], *arguments: object) -> Result:
-    """Run something heavy in one of the threads that decode."""
-    return await asyncio.get_running_loop().run_in_executor(_decoders, act, *arguments)

@@ -107,7 +107,7 @@ def prometheus(folder: Path) -> Server | None:
     return Server("prometheus", command, port, "/-/ready")
 
 
-def victoria_metrics(folder: Path) -> Server | None:
+def victoria_metrics(folder: Path, *options: str) -> Server | None:
     """Debian's VictoriaMetrics, a single node."""
     program = shutil.which("victoria-metrics")
     if program is None:
@@ -118,6 +118,7 @@ def victoria_metrics(folder: Path) -> Server | None:
         f"-storageDataPath={folder / 'vm'}",
         f"-httpListenAddr=127.0.0.1:{port}",
         "-loggerLevel=ERROR",
+        *options,
     ]
     return Server("victoria-metrics", command, port, "/health")
 

@@ -61,10 +61,8 @@ class Catalogue:
         self._clusters, self._metrics = Names(), Names()
         self.replicas = ReplicaTags()
         self._id = np.empty(_FIRST_ROOM, np.int64)
-        self._cluster = np.zeros(_FIRST_ROOM, np.int32)
-        self._metric = np.zeros(_FIRST_ROOM, np.int32)
-        self._active_at = np.zeros(_FIRST_ROOM, np.int64)
-        self._started_ms = np.zeros(_FIRST_ROOM, np.int64)
+        self._cluster, self._metric = np.zeros((2, _FIRST_ROOM), np.int32)
+        self._active_at, self._started_ms = np.zeros((2, _FIRST_ROOM), np.int64)
         self._alive = np.zeros(_FIRST_ROOM, np.bool_)
         self._n_alive = 0
         self._of_cluster: dict[int, int] = {}
@@ -107,8 +105,7 @@ class Catalogue:
             new = first[numbers[first] == ABSENT]
             if self._n_alive + len(new) > self.max_series:
                 raise TooManySeriesError(self.max_series)
-            more = sum(len(named.labels[place]) for place in new.tolist())
-            if self.label_bytes + more > self.max_label_bytes:
+            if self.label_bytes + sum(len(named.labels[n]) for n in new) > self.max_label_bytes:
                 raise TooManyLabelsError(self.max_label_bytes)
             added = np.fromiter(
                 (self._add(named, place, now_us) for place in new.tolist()), np.int32, len(new)
@@ -223,9 +220,7 @@ class Catalogue:
     def active_by_cluster(self) -> dict[str, int]:
         """How many series each cluster has."""
         with self._lock:
-            return {
-                self._clusters[code]: count for code, count in self._of_cluster.items() if count
-            }
+            return {self._clusters[code]: n for code, n in self._of_cluster.items() if n}
 
     def columns(self) -> Columns:
         """The arrays of all series, as of now."""
@@ -239,8 +234,7 @@ class Catalogue:
     def rows(self, numbers: Ints, first_us: Ints, last_us: Ints) -> pa.Table:
         """Rows of the table `series`."""
         with self._lock:
-            chosen = numbers.tolist()
-            labels = [self._labels[number] for number in chosen]
+            labels = [self._labels[number] for number in numbers.tolist()]
             clusters = [self._clusters[code] for code in self._cluster[numbers].tolist()]
             metrics = [self._metrics[code] for code in self._metric[numbers].tolist()]
             named = list(zip(clusters, metrics, strict=True))
@@ -253,15 +247,21 @@ class Catalogue:
         with self._lock:
             self._active_at[numbers] = now_us
             # What is stored is stored: no counter can begin before it any more.
-            newest_ms = last_us // MICROS_A_MILLI
-            self._started_ms[numbers] = np.maximum(self._started_ms[numbers], newest_ms)
+            last_ms = last_us // MICROS_A_MILLI
+            self._started_ms[numbers] = np.maximum(self._started_ms[numbers], last_ms)
 
-    def note_starts(self, numbers: Ints, starts_ms: Ints) -> npt.NDArray[np.bool_]:
-        """Which of these counters began anew, for all that was said before; from now on it was."""
+    def note_starts(self, numbers: Ints, starts_ms: Ints) -> Ints:
+        """Note when these counters began; gives the newest start of each that was noted before."""
         with self._lock:
-            news: npt.NDArray[np.bool_] = starts_ms > self._started_ms[numbers]
-            self._started_ms[numbers] = np.maximum(self._started_ms[numbers], starts_ms)
-            return news
+            before_ms: Ints = self._started_ms[numbers]
+            self._started_ms[numbers] = np.maximum(before_ms, starts_ms)
+            return before_ms
+
+    def forget_starts(self, numbers: Ints, starts_ms: Ints, before_ms: Ints) -> None:
+        """Take back what `note_starts` noted, where it still is the newest."""
+        with self._lock:
+            newest = self._started_ms[numbers] == starts_ms
+            self._started_ms[numbers[newest]] = before_ms[newest]
 
     def forget(self, before_us: int, next_ticket: Callable[[], int]) -> int:
         """Forget series that have sent nothing since; how many.
@@ -274,8 +274,8 @@ class Catalogue:
         with self._lock:
             gone = self._alive & (self._active_at < before_us)
             numbers = np.flatnonzero(gone)
+            self.keys.remove(gone)  # also of series that are left out, which are never idle
             if not len(numbers):
-                self.keys.remove(gone)  # of series that are left out, which are never idle
                 return 0
             self._alive[numbers] = False
             self._n_alive -= len(numbers)
@@ -283,7 +283,6 @@ class Catalogue:
                 if count:
                     self._of_cluster[code] -= count
             self._by_id.remove(gone)
-            self.keys.remove(gone)
             self._resting.append((next_ticket(), numbers))
             return len(numbers)
 

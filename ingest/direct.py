@@ -149,7 +149,7 @@ def _rewrite(lake: Lake, samples: pa.Table, wrong: list[int], between: TimeRange
     # What somebody else committed to these series meanwhile went with what was replaced.
     for version in range(seen.tables["samples"].version + 1, written):
         tables = {**seen.tables, "samples": TableVersion(version, lake.samples.files(version)[1])}
-        then = _held(Snapshot(lake.root, tables), clusters, between, chosen)
+        then = _held(Snapshot(lake.store, tables), clusters, between, chosen)
         now = _held(lake.snapshot(), clusters, between, chosen)
         lake.samples.append(_lacking(then, now).cast(right.schema))
 

@@ -25,6 +25,7 @@
     * LogCorruptError            a log segment is damaged before its end
     * LogLockedError             another receiver uses this log
     * LogVersionError            another version wrote this log
+    * PositionTakenError         another process has committed under this receiver's name
   * SourceError                a server that is fetched from did not answer as it should
     * AnswerTooLargeError        it has more to say than it, or we, can take at once
     * ApiServerError             a Kubernetes API server refused, with its status
@@ -206,28 +207,19 @@ class FullError(OverloadedError):
 class TooManySeriesError(FullError):
     """The receiver knows as many series as it may."""
 
-    rule = (
-        "{limit} series are known and no more are accepted: raise `ingest.max_series`, or start "
-        "again to forget those that ended"
-    )
+    rule = "{limit} series are known and no more are accepted: raise `ingest.max_series`"
 
 
 class TooManyLabelsError(FullError):
     """The labels of all series take as much memory as they may."""
 
-    rule = (
-        "labels of all series take {limit} bytes and may take no more: lower "
-        "`ingest.max_label_value_bytes`, or raise `ingest.max_label_memory_bytes`"
-    )
+    rule = "labels take {limit} bytes and no more fit: raise `ingest.max_label_memory_bytes`"
 
 
 class TooManyClustersError(FullError):
     """The receiver tracks the replicas of as many clusters as it may."""
 
-    rule = (
-        "replicas of {limit} clusters are tracked and no more are accepted: raise "
-        "`ingest.ha.max_clusters`, or send to another receiver"
-    )
+    rule = "replicas of {limit} clusters are tracked and no more: raise `ingest.ha.max_clusters`"
 
 
 class LogError(IngestError):
@@ -266,9 +258,17 @@ class LogLockedError(LogError):
     """Another process uses this log."""
 
     def __init__(self, folder: str) -> None:
+        super().__init__(f"log folder {folder} is used by another receiver: stop one of them")
+
+
+class PositionTakenError(LogError):
+    """Another process has committed under this receiver's name: its positions mean other rows."""
+
+    def __init__(self, app: str, position: int, committed: int) -> None:
+        self.app, self.position, self.committed = app, position, committed
         super().__init__(
-            f"log folder {folder} is used by another receiver: stop it, or give this one a folder "
-            "of its own"
+            f"the lake has position {committed} of {app} already, but not from this process, "
+            f"which is at {position}: stop both, and start one without the file `receiver-id`"
         )
 
 

@@ -15,9 +15,11 @@ import pyarrow as pa
 from ingest import direct
 from ingest.buffer import Buffer, Drained, sort
 from ingest.catalogue import Catalogue
+from ingest.errors import PositionTakenError
 from ingest.statistics import Statistics
 from ingest.tickets import Tickets
 from lake import Clock, CommitKey, Lake
+from lake.table import Table
 from lake.timerange import to_micros
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class Flusher:
         tickets: of requests whose samples are not in the buffer yet.
         clock: the time.
         idle_after: series that bring nothing for so long are forgotten.
-        committed: called with the position that is in the lake, after it is.
+        committed: called at the end of each flush with the position up to which all is in the lake.
     """
 
     def __init__(
@@ -79,7 +81,10 @@ class Flusher:
         self._committed = committed
         self._flushing = threading.Lock()
         self._unfinished: Drained | None = None
+        self._begun: set[Table] = set()
         self._forgot_us = 0
+        self.in_lake = 0
+        """Everything up to this position of the log is in the lake, durably."""
 
     def waiting_samples(self) -> int:
         """Samples acknowledged and not yet in the lake."""
@@ -94,16 +99,27 @@ class Flusher:
         return held + self.buffer.event_bytes()
 
     def flush(self) -> Flush:
-        """Bring everything acknowledged into the lake, durably."""
+        """Bring everything acknowledged into the lake, durably.
+
+        Raises:
+            PositionTakenError: another process commits under the same name; nothing was added.
+        """
         with self._flushing:
-            earlier = Flush() if self._unfinished is None else self._finish(self._unfinished)
-            through = self._tickets.oldest()
-            self._unfinished = self.buffer.drain()
-            now = Flush() if self._unfinished is None else self._finish(self._unfinished)
-            # All that was drawn before `through` was in the buffer then, and is in the lake now.
-            self._catalogue.release(through)
-            self._forget_idle()
-            return earlier + now
+            try:
+                return self._flush()
+            finally:
+                # Also where nothing was to be done: an earlier attempt may have failed.
+                self._committed(self.in_lake)
+
+    def _flush(self) -> Flush:
+        earlier = Flush() if self._unfinished is None else self._finish(self._unfinished)
+        through = self._tickets.oldest()
+        self._unfinished = self.buffer.drain()
+        now = Flush() if self._unfinished is None else self._finish(self._unfinished)
+        # All that was drawn before `through` was in the buffer then, and is in the lake now.
+        self._catalogue.release(through)
+        self._forget_idle()
+        return earlier + now
 
     def _forget_idle(self) -> None:
         """Now and then, forget series that have ended: each takes memory."""
@@ -122,7 +138,8 @@ class Flusher:
             self._statistics.flush_failures += 1
             raise
         self._unfinished = None
-        self._committed(cut.position)
+        self._begun.clear()
+        self.in_lake = cut.position
         self._statistics.flushes += 1
         self._statistics.flushed_samples += done.samples
         self._statistics.flushed_events += done.events
@@ -136,13 +153,25 @@ class Flusher:
             ordered = sort(cut.samples, self._catalogue)
             now_us = to_micros(self._clock())
             self._catalogue.mark_active(ordered.numbers, ordered.last_us, now_us)
+            self._check_position(self._lake.samples, cut.position)
             n_series = direct.append_series(self._lake, self._catalogue, ordered)
             self._lake.samples.append(ordered.samples, key, ordered=True)
             n_samples = len(cut.samples)
         if cut.events:
             rows = pa.concat_tables(cut.events)
+            self._check_position(self._lake.events, cut.position)
             self._lake.events.append(rows, key)
             n_events = rows.num_rows
         # What the columns of a flush took is not needed until the next: the peak is of one flush.
         pa.default_memory_pool().release_unused()
         return Flush(n_samples, n_series, n_events, cut.position)
+
+    def _check_position(self, table: Table, position: int) -> None:
+        """Whether this cut's position is free, or taken by an earlier attempt at the same cut.
+
+        An append whose position is taken adds nothing: what it was to add would be gone unnoticed.
+        """
+        committed = table.committed_position(self._app) or 0
+        if committed > position or (committed == position and table not in self._begun):
+            raise PositionTakenError(self._app, position, committed)
+        self._begun.add(table)

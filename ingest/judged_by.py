@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ingest.settings import IngestSettings
-from lake.parquet import replace_file
+from lake.disk import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +30,13 @@ class JudgedBy:
     def __init__(self, folder: Path, settings: IngestSettings) -> None:
         self._path = folder / "rules.json"
         self._today = _text(settings)
-        self.changed = False
         self.settings = settings
-        if not self._path.exists():
+        self._stored = self._path.read_text("utf-8") if self._path.exists() else None
+        self.changed = self._stored not in {None, self._today}
+        if self._stored is None:
             return
-        before = self._path.read_text("utf-8")
-        self.changed = before != self._today
         try:
-            earlier = IngestSettings.model_validate_json(before)
+            earlier = IngestSettings.model_validate_json(self._stored)
         except ValidationError:
             logger.warning("rules of the log not read", extra={"path": str(self._path)})
         else:
@@ -46,7 +45,9 @@ class JudgedBy:
 
     def save(self) -> None:
         """From now on, what is logged is judged by today's settings."""
-        replace_file(self._path, self._today.encode())
+        if self._stored != self._today:
+            replace_file(self._path, self._today.encode())
+            self._stored = self._today
 
 
 def _text(settings: IngestSettings) -> str:

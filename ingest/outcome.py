@@ -74,13 +74,19 @@ def pending() -> Outcome:
 
 
 def follow(
-    done: "Future[int]", outcome: Outcome, result: Written, before: Callable[[], None]
+    done: "Future[int]",
+    outcome: Outcome,
+    result: Written,
+    before: Callable[[BaseException | None], None],
 ) -> None:
-    """Settle `outcome` as `done` is, but with `result` as its value, after calling `before`."""
+    """Settle `outcome` as `done` is, but with `result` as its value.
+
+    Before that, `before` is called with why `done` failed, or None.
+    """
 
     def settle(finished: "Future[int]") -> None:
-        before()
         error = finished.exception()
+        before(error)
         if error is None:
             outcome.set_result(result)
         else:

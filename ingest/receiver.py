@@ -4,7 +4,8 @@
                                                       └──► acknowledge
 
 Every commit carries the log position it reaches, so replaying the log after a crash adds nothing
-twice. Files in the log are dropped only after the commits they led to are on disk.
+twice. Files in the log are dropped only after the commits they led to are on disk. What is
+committed is asked once the folder is locked: until then another process may go on committing.
 """
 
 import logging
@@ -18,9 +19,11 @@ from ingest.flusher import Flush, Flusher
 from ingest.judged_by import JudgedBy
 from ingest.keys import KeyTable
 from ingest.load import SAMPLE_BYTES, Load
-from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, follow, pending
+from ingest.outcome import NOTHING_REFUSED, Outcome, follow, pending
 from ingest.receiver_id import receiver_id
+from ingest.receiver_state import FULL, ReceiverState
 from ingest.recent import RecentRequests, key_of
+from ingest.replay import take_again
 from ingest.replicas import ReplicaTracker
 from ingest.rules import Rules
 from ingest.segment import Entry, Record
@@ -32,7 +35,6 @@ from ingest.wal import WriteAheadLog
 from ingest.warm_up import warm_up
 from ingest.wires import EVENTS, REMOTE_WRITE, REMOTE_WRITE_2, Taken, take, unpacked_bytes
 from lake import Clock, Lake, utc_now
-from lake.parquet import replace_file
 from lake.timerange import to_micros
 
 logger = logging.getLogger(__name__)
@@ -71,46 +73,28 @@ class Receiver:
         self._load = Load()
         self._tickets = Tickets()
         self.replicas = ReplicaTracker(settings.ha)
-        self._replicas_path = folder / "replicas.json"
-        self._elections = 0
         self._recent = RecentRequests()
-        self._recent_path = folder / "recent"
         warm_up()
         folder.mkdir(parents=True, exist_ok=True)
-        self.app = f"receiver-{receiver_id(folder)}"
-        self._flusher = Flusher(
-            lake,
-            self.app,
-            self.catalogue,
-            self.statistics,
-            self._tickets,
-            clock,
-            settings.forget_after,
-            self._in_lake,
-        )
-        samples, events = (
-            table.committed_position(self.app) or 0 for table in (lake.samples, lake.events)
-        )
-        self._log = WriteAheadLog(
-            folder / "log", settings.log_segment_bytes, max(samples, events) + 1
-        )
+        self._log = WriteAheadLog(folder / "log", settings.log_segment_bytes)
         try:
-            self._recent.load(self._recent_path, to_micros(clock()))
-            if self._replicas_path.exists():
-                self.replicas.load(self._replicas_path.read_bytes(), to_micros(clock()))
+            self.app = f"receiver-{receiver_id(folder)}"
+            self._state = ReceiverState(folder, self._log, self._recent, self.replicas)
+            self._flusher = Flusher(
+                lake,
+                self.app,
+                self.catalogue,
+                self.statistics,
+                self._tickets,
+                clock,
+                settings.forget_after,
+                self._state.release,
+            )
             self._judged_by = JudgedBy(folder, settings)
-            self._replay({REMOTE_WRITE: samples, REMOTE_WRITE_2: samples, EVENTS: events})
-            if self._judged_by.changed:
-                # The log is of other rules: no record of today's may stand beside them, and what a
-                # sender's labels became under them is to be asked anew.
-                self.flush()
-                self.catalogue.keys = KeyTable()
-            self._judged_by.save()
+            self._recover()
         except BaseException:
             self._log.close()
             raise
-        # What was sent to an earlier process: it has stored where those counters began.
-        self._starts_after_ms = self._recent.newest_us // MICROS_A_MILLI
         self.catalogue.max_series = settings.max_series
         self.catalogue.max_label_bytes = settings.max_label_memory_bytes
         self.catalogue.max_of_cluster = settings.max_series_per_cluster or UNBOUNDED
@@ -187,7 +171,7 @@ class Receiver:
         refusal = taken.written.refusal or NOTHING_REFUSED
         record = Entry(taken.kind, cluster, key, taken.body, now_us, refusal.count, refusal.status)
         done = self._log.append(record, stored)
-        follow(done, outcome, taken.written, partial(self._through, ticket, weight))
+        follow(done, outcome, taken.written, partial(self._through, taken, ticket, weight))
         return outcome
 
     def _check(self, body: bytes, cluster: str) -> None:
@@ -196,8 +180,10 @@ class Receiver:
         check_cluster_name(cluster)
         self.check_load()
 
-    def _through(self, ticket: int, weight: int) -> None:
+    def _through(self, taken: Taken, ticket: int, weight: int, error: BaseException | None) -> None:
         """A request is in the buffer, or could not be logged."""
+        if error is not None:
+            taken.starts.undo(self.catalogue)
         self._load.add(-weight)
         self._tickets.done(ticket)
 
@@ -211,6 +197,10 @@ class Receiver:
         """Samples acknowledged and not yet in the lake."""
         return self._flusher.waiting_samples()
 
+    def waiting(self) -> int:
+        """What is acknowledged and not yet in the lake, events too, weighed in samples."""
+        return self.waiting_samples() + self._flusher.waiting_event_bytes() // SAMPLE_BYTES
+
     def log_bytes(self) -> int:
         """Size of the write-ahead log."""
         return self._log.size_bytes()
@@ -222,14 +212,6 @@ class Receiver:
     def flush(self) -> Flush:
         """Bring everything acknowledged into the lake, durably; see `ingest.flusher`."""
         return self._flusher.flush()
-
-    def _in_lake(self, position: int) -> None:
-        # The log will no longer know these requests: first they must be known from the file.
-        self._recent.save(self._recent_path)
-        if self._elections != self.replicas.elections:
-            self._elections = self.replicas.elections
-            replace_file(self._replicas_path, self.replicas.save().encode())
-        self._log.truncate(position)
 
     def close(self) -> None:
         """Finish the log, flush, give up the folder."""
@@ -248,8 +230,7 @@ class Receiver:
             OverloadedError: too much is in flight or waits for the lake.
         """
         limit = self.settings.max_buffered_samples
-        waiting = self.waiting_samples() + self._flusher.waiting_event_bytes() // SAMPLE_BYTES
-        waiting += self._load.samples() + more
+        waiting = self.waiting() + self._load.samples() + more
         if waiting > limit:
             raise OverloadedError(waiting, limit, RETRY_SECONDS)
 
@@ -262,10 +243,40 @@ class Receiver:
         self._recent.settle(key, taken.written, time_us)
         self.statistics.stored(taken, self.catalogue)
 
+    def _recover(self) -> None:
+        """Take up where an earlier process ended."""
+        now_us = to_micros(self._clock())
+        samples, events = (
+            table.committed_position(self.app) or 0
+            for table in (self.lake.samples, self.lake.events)
+        )
+        self._log.skip(max(samples, events))
+        self._state.load(now_us)
+        self._replay({REMOTE_WRITE: samples, REMOTE_WRITE_2: samples, EVENTS: events})
+        # What was sent to an earlier process: it has stored where those counters began.
+        self._starts_after_ms = self._recent.newest_us // MICROS_A_MILLI
+        self._recent.resume(now_us)
+        if self._judged_by.changed:
+            # The log is of other rules: no record of today's may stand beside them, and what a
+            # sender's labels became under them is to be asked anew.
+            self.flush()
+            self.catalogue.keys = KeyTable()
+        try:
+            self._state.release(self._flusher.in_lake)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            # The next flush makes room, or tells.
+            logger.warning("disk full at the start", extra={"problem": str(error)})
+        self._judged_by.save()
+
     def _replay(self, committed: dict[int, int]) -> None:
         """Buffer again what was acknowledged and is in the log but not in the lake."""
+        self._flusher.in_lake = self._log.last()
         for record in self._log.replay():
             if record.position > committed.get(record.kind, 0):
+                if not self.statistics.replayed_records:
+                    self._flusher.in_lake = record.position - 1
                 if (taken := self._take_again(record)) is not None:
                     self._stored(taken, record.key, record.time_us, record.position)
                 self.statistics.replayed_records += 1
@@ -278,18 +289,7 @@ class Receiver:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
     def _take_again(self, record: Record) -> Taken | None:
-        stated = record.cluster != (self._judged_by.settings.default_cluster or "")
-        rules = self._judged_by.settings.replay_rules(Sender(record.cluster or None), stated=stated)
-        rules = replace(rules, elect=self._was_elected)
-        taken = take(record.kind, record.payload, self.catalogue, rules)
-        if taken.cause is not None:
-            # The rules beside the log could not be read, and today's do not accept it.
-            logger.warning("logged samples no longer accepted", extra={"cause": str(taken.cause)})
-            return None
-        if record.status:
-            refusal = Refusal(record.refused, record.status, TOLD_BEFORE)
-            taken = replace(taken, written=replace(taken.written, refusal=refusal))
-        return taken
+        return take_again(record, self._judged_by.settings, self.catalogue, self._was_elected)
 
     def _was_elected(self, cluster: str, replica: str, _: int) -> bool:
         """Whoever is in the log was; else the other, which repeats itself, could be from now on."""

@@ -5,7 +5,7 @@ import os
 import uuid
 from pathlib import Path
 
-from lake.parquet import sync
+from lake.disk import sync
 
 
 def receiver_id(folder: Path) -> str:

@@ -5,7 +5,8 @@ same bytes again. The samples are in the log or the lake already; a second copy 
 lake until compaction. So the answer to the first is given again.
 
 What is durable is also kept in a file, written before each cut of the log: else a flush between
-the crash and the repeat would forget what the log knew.
+the crash and the repeat would forget what the log knew. A sender whose receiver is down waits for
+it, so what an earlier process took is remembered from the start on, however long it was away.
 """
 
 import logging
@@ -18,12 +19,12 @@ from pathlib import Path
 import xxhash
 
 from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, Written, settled
-from lake.parquet import replace_file
+from lake.disk import replace_file
 
 logger = logging.getLogger(__name__)
 
 RETAIN_US = 300_000_000
-"""Five minutes: Prometheus repeats after 5 s at most, and gives a restarting receiver the rest."""
+"""Five minutes: Prometheus repeats after 5 s at most, and a receiver may be slow the rest."""
 
 CAPACITY = 65_536
 """Over five minutes, 200 requests a second, which is 400,000 samples a second as Prometheus sends
@@ -50,12 +51,16 @@ class RecentRequests:
     def find_or_begin(self, key: bytes, outcome: Outcome, now_us: int) -> Outcome | None:
         """The outcome of the same request, which may be still to come.
 
+        Whoever asks is likely to ask again (one that was told 429 does, for ever), so the request
+        is remembered from now on as if it were new.
+
         None = the request is new, and `outcome` is from now on what its repeats get. If it fails
         it is forgotten, so that a later repeat is tried.
         """
         with self._lock:
             known = self._entries.get(key)
             if known is not None and now_us - known[0] <= RETAIN_US:
+                self._put(key, max(known[0], now_us), known[1])
                 return settled(known[1]) if isinstance(known[1], Written) else known[1]
             self._put(key, now_us, outcome)
         outcome.add_done_callback(lambda done: self._forget_failed(key, done))
@@ -86,8 +91,11 @@ class RecentRequests:
         data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
         replace_file(path, data + _CRC.pack(zlib.crc32(data)))
 
-    def load(self, path: Path, now_us: int) -> None:
-        """Take up what `save` left; a file that cannot be read is as none, and is reported."""
+    def load(self, path: Path) -> None:
+        """Take up what `save` left; a file that cannot be read is as none, and is reported.
+
+        Times are as they were: `resume` follows, once all is known.
+        """
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -98,9 +106,17 @@ class RecentRequests:
             return
         with self._lock:
             for key, time_us, written in entries:
-                self.newest_us = max(self.newest_us, time_us)
-                if now_us - time_us <= RETAIN_US:
-                    self._put(key, time_us, written)
+                self._put(key, time_us, written)
+
+    def resume(self, now_us: int) -> None:
+        """Go on after a pause: the newest request counts as received now, the others before it."""
+        with self._lock:
+            pause, oldest = now_us - self.newest_us, self.newest_us - RETAIN_US
+            self._entries = OrderedDict(
+                (key, (time_us + pause, outcome))
+                for key, (time_us, outcome) in self._entries.items()
+                if time_us >= oldest
+            )
 
     def _put(self, key: bytes, time_us: int, outcome: Outcome | Written) -> None:
         self._entries.pop(key, None)

@@ -1,12 +1,13 @@
 """Segments of the write-ahead log: their bytes, and what of them can be trusted.
 
     magic 6 B │ version u16 │ salt u32 │ crc32 u32                              head; then records:
-    magic u32 │ length u32 │ crc32 u32 │ position u64 │ group u64 │ time µs i64 │ kind u8
+    salt u32 │ length u32 │ crc32 u32 │ position u64 │ group u64 │ time µs i64 │ kind u8
     │ key 16 B │ refused u32 │ status u16 │ cluster length u16 │ cluster │ payload
 
 `length` counts the bytes after a record's checksum, which covers them and begins with the salt;
-little-endian. The salt is drawn for each segment: no sender can write a payload that looks like a
-record. `group` is the position of the first record that was written and synced together with this
+little-endian. The salt is drawn for each segment and known to nobody: no sender can write a payload
+that looks like a record, nor one that holds the mark of many and has to be searched for as long.
+`group` is the position of the first record that was written and synced together with this
 one. A group is begun only after the one before is on disk, so a bad record in front of a later
 group is damage, and a bad record in the last group may be what a crash left of it.
 """
@@ -19,14 +20,13 @@ from pathlib import Path
 
 from ingest.errors import LogCorruptError, LogVersionError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _HEAD = struct.Struct("<6sHI")
 _CRC = struct.Struct("<I")
-_FRAME = struct.Struct("<4sII")
+_FRAME = struct.Struct("<III")
 _HEADER = struct.Struct("<QQqB16sIHH")
 _MAGIC = b"FLWAL\n"
-_RECORD = b"\xf5REC"
 HEAD_BYTES = _HEAD.size + _CRC.size
 MAX_CLUSTER_BYTES = 0xFFFF
 """Its length is a u16 in the record."""
@@ -80,8 +80,8 @@ class Record(Entry):
 
 
 def new_salt() -> int:
-    """A salt for a new segment."""
-    return int.from_bytes(os.urandom(4), "little")
+    """A salt for a new segment; never 0, which is what a torn file is full of."""
+    return 1 + int.from_bytes(os.urandom(8), "little") % 0xFFFFFFFF
 
 
 def head(salt: int) -> bytes:
@@ -104,7 +104,7 @@ def encode(salt: int, position: int, group: int, entry: Entry) -> bytes:
         len(cluster),
     )
     body = b"".join((head, cluster, entry.payload))
-    return b"".join((_FRAME.pack(_RECORD, len(body), zlib.crc32(body, salt)), body))
+    return b"".join((_FRAME.pack(salt, len(body), zlib.crc32(body, salt)), body))
 
 
 def first_position(path: Path) -> int:
@@ -158,21 +158,22 @@ def _salt(path: Path, data: bytes) -> int | None:
 
 def _check_torn(path: Path, data: bytes, offset: int, salt: int, expected: int) -> None:
     """Whether the bad record at `offset` can be the end of the last group; else it is damage."""
-    at = data.find(_RECORD, offset + 1)
+    mark = salt.to_bytes(4, "little")
+    at = data.find(mark, offset + 1)
     while at >= 0:
         found = _record_at(data, at, salt)
         if found is not None and found[0].group > expected:
             raise LogCorruptError(str(path), offset)
-        at = data.find(_RECORD, at + 1)
+        at = data.find(mark, at + 1)
 
 
 def _record_at(data: bytes, offset: int, salt: int) -> tuple[Record, int] | None:
     """The sound record at an offset, and where it ends."""
     if offset + _FRAME.size > len(data):
         return None
-    magic, length, checksum = _FRAME.unpack_from(data, offset)
+    mark, length, checksum = _FRAME.unpack_from(data, offset)
     start = offset + _FRAME.size
-    if magic != _RECORD or length < _HEADER.size or start + length > len(data):
+    if mark != salt or length < _HEADER.size or start + length > len(data):
         return None
     body = data[start : start + length]
     if zlib.crc32(body, salt) != checksum:

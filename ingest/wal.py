@@ -24,7 +24,7 @@ from typing import BinaryIO
 from ingest import segment as layout
 from ingest.errors import LogCorruptError, LogError, LogLockedError
 from ingest.segment import Entry, Record, first_position
-from lake.parquet import sync
+from lake.disk import sync
 
 MAX_GROUP = 1024
 """Records in one fsync at most, so that the first of them need not wait for ever."""
@@ -41,13 +41,11 @@ class _Waiting:
 
 
 class WriteAheadLog:
-    """An open log. Call `replay` before the first `append`.
+    """An open log. Call `replay` and `skip` before the first `append`.
 
     Args:
         folder: made if it is missing; locked against other processes while open.
         segment_bytes: size at which a segment is closed and the next begun.
-        first_position: positions are at least this, so that they never repeat ones the lake
-            holds even after the folder was emptied.
 
     Raises:
         LogLockedError: another process has it open.
@@ -55,7 +53,7 @@ class WriteAheadLog:
         LogVersionError: another version wrote a segment.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int, first_position: int = 1) -> None:
+    def __init__(self, folder: Path, segment_bytes: int) -> None:
         self.folder = folder
         self._segment_bytes = segment_bytes
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +63,7 @@ class WriteAheadLog:
         except LogError:
             self._lock_file.close()
             raise
-        self._next = max(last + 1, first_position)
+        self._next = last + 1
         self._segment: io.FileIO | None = None
         self._salt = self._durable_bytes = 0
         self._failure: tuple[float, LogError] | None = None
@@ -75,6 +73,14 @@ class WriteAheadLog:
         self._closed = False
         self._thread = threading.Thread(target=self._write_for_ever, name="wal", daemon=True)
         self._thread.start()
+
+    def skip(self, position: int) -> None:
+        """Give out no position up to this one: the lake has them, also of a log that is gone."""
+        self._next = max(self._next, position + 1)
+
+    def last(self) -> int:
+        """The position of the newest record that there is, or was."""
+        return self._next - 1
 
     def append(self, entry: Entry, stored: Callable[[int], None]) -> "Future[int]":
         """Log an entry; the future gives its position once it is on disk.
@@ -105,18 +111,25 @@ class WriteAheadLog:
         for path in self._segments():
             yield from layout.read(path, None)[0]
 
-    def truncate(self, position: int) -> None:
-        """Drop segments that hold nothing after `position`."""
+    def truncate(self, position: int, most: int | None = None) -> int:
+        """Drop segments that hold nothing after `position`, oldest first; how many.
+
+        Args:
+            position: all records up to it are in the lake.
+            most: how many to drop at most.
+        """
         with self._files:
             segments = self._segments()
-            for path, following in itertools.pairwise(segments):
-                if first_position(following) <= position + 1:
-                    path.unlink()
-            if segments and self._next == position + 1:
-                if self._segment is not None:
+            ends = [first_position(path) for path in segments] + [self._next]
+            old = [
+                path for path, end in zip(segments, ends[1:], strict=True) if end <= position + 1
+            ]
+            for path in old[:most]:
+                if path == segments[-1] and self._segment is not None:
                     self._segment.close()
                     self._segment = None
-                segments[-1].unlink()
+                path.unlink()
+            return len(old[:most])
 
     def size_bytes(self) -> int:
         """Bytes of all segments."""
@@ -128,6 +141,8 @@ class WriteAheadLog:
 
     def failure(self) -> LogError | None:
         """Why the last write failed, unless that is a minute ago."""
+        if not self._thread.is_alive() and not self._closed:
+            return LogError(f"the log in {self.folder} is written no more: start again")
         failure = self._failure
         if failure is None or time.monotonic() - failure[0] > FAILURE_SECONDS:
             return None
@@ -188,7 +203,7 @@ class WriteAheadLog:
                 self._durable_bytes = segment.tell()
                 self._next = first + len(group)
                 self._failure = error = None
-            except (OSError, MemoryError) as problem:
+            except Exception as problem:  # noqa: BLE001 the senders hear of it; this thread lives on
                 error = LogError(f"cannot write the log in {self.folder}: {problem}")
                 self._failure = (time.monotonic(), error)
                 self._undo()
@@ -198,7 +213,7 @@ class WriteAheadLog:
                 continue
             try:
                 item.stored(first + offset)
-            except Exception as problem:  # noqa: BLE001 the sender hears of it; this thread lives on
+            except BaseException as problem:  # noqa: BLE001 likewise; a panic of Rust's is no Exception
                 item.done.set_exception(problem)
             else:
                 item.done.set_result(first + offset)

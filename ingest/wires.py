@@ -15,6 +15,7 @@ from ingest.load import SAMPLE_BYTES
 from ingest.outcome import BAD_REQUEST, Refusal, Written
 from ingest.remote_write import message
 from ingest.remote_write.decode import decode
+from ingest.remote_write.starts import NO_STARTS, Starts
 from ingest.rules import EVERYTHING, NO_LIMIT, Rules
 from ingest.samples import SampleBatch
 
@@ -42,6 +43,7 @@ class Taken:
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
         cause: where nothing of it can be stored, what the sender is told instead.
+        starts: of counters, noted; to be undone where it cannot be logged.
     """
 
     written: Written
@@ -54,6 +56,7 @@ class Taken:
     deduplicated: Counter[str] = field(default_factory=Counter)
     relabelled: int = 0
     cause: IngestError | None = None
+    starts: Starts = NO_STARTS
 
 
 def unpacked_bytes(kind: int, body: bytes) -> int:
@@ -89,6 +92,7 @@ def take(kind: int, body: bytes, catalogue: Catalogue, rules: Rules = EVERYTHING
             deduplicated=found.deduplicated,
             relabelled=found.relabelled,
             cause=found.cause,
+            starts=found.starts,
         )
     if kind == EVENTS:
         return _take_events(body, rules)

@@ -5,11 +5,11 @@ connect("fleetlake-data/lake").sql("SELECT cluster, count(*) FROM samples GROUP 
 """
 
 from lake.clock import Clock, utc_now
+from lake.commit import CommitKey
 from lake.connection import Limits
 from lake.errors import LakeError
 from lake.lake import Lake, connect
 from lake.snapshot import Snapshot
-from lake.table import CommitKey
 from lake.timerange import TimeRange
 
 __all__ = [

@@ -1,15 +1,20 @@
 """DuckDB connections that see given files of each table through the lake's views."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import duckdb
 
+from lake.clusters import confined_view
+from lake.files import Paths
+from lake.macros import create_macros
+from lake.read_failure import read_failure
+from lake.rollups.macro import create_buckets
+from lake.rollups.stale import Stale
 from lake.schema import TABLES
-from lake.views import VIEWS, quote, stored_view
-
-Paths = Mapping[str, Sequence[str]]
-"""Table name to the files to be read of it."""
+from lake.store import Store
+from lake.views import VIEWS, identifier, past_views, quote, stored_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,13 @@ class Limits:
 
 
 def connect(
-    paths: Paths, *, limits: Limits | None = None, locked: bool = False
+    paths: Paths,
+    *,
+    limits: Limits | None = None,
+    locked: bool = False,
+    clusters: Collection[str] | None = None,
+    store: Store | None = None,
+    stale: Stale | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A connection of its own with all views over the files.
 
@@ -33,23 +44,63 @@ def connect(
         limits: memory and threads; DuckDB's defaults where not given.
         locked: for SQL from strangers: no file but these can be read or written, no extension
             loaded, no setting changed.
+        clusters: only rows of these can be seen, whatever the SQL (`lake/clusters.py`); None = all.
+        store: where the files are; None = on this machine.
+        stale: makes the table macro `buckets`, which needs `Stale.paths` in `paths`; None = no such
+            macro.
+
+    Raises:
+        FileDamagedError: a file is gone, cut off or foreign.
+        StoreError: the place cannot be read.
     """
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
-    if limits is not None:
-        connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
-        connection.execute(f"SET threads = {limits.threads}")
-        # Else a big sort of a stranger fills the disk below the working directory.
-        connection.execute("SET temp_directory = ''")
-    connection.execute("CREATE SCHEMA stored")
-    for name, spec in TABLES.items():
-        connection.execute(stored_view(spec, paths.get(name, ())))
-    for name, query in VIEWS.items():
-        connection.execute(f"CREATE VIEW {name} AS {query}")
-    if locked:
-        _lock(connection, [path for each in paths.values() for path in each])
+    with _closed_if_it_fails(connection, paths, store):
+        every = [path for each in paths.values() for path in each]
+        if store is not None:
+            store.attach(connection, every, locked=locked)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        if limits is not None:
+            connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
+            connection.execute(f"SET threads = {limits.threads}")
+            # Else a big sort of a stranger fills the disk below the working directory.
+            connection.execute("SET temp_directory = ''")
+        connection.execute("CREATE SCHEMA stored")
+        for name, spec in TABLES.items():
+            files = paths.get(name, ())
+            if clusters is None:
+                connection.execute(stored_view(spec, files))
+            else:
+                connection.execute(confined_view(spec, files, clusters))
+        for name in (name for name in paths if "@" in name):
+            # A table in another past; its views are those of the lake over such tables.
+            spec = replace(TABLES[name.partition("@")[0]], name=identifier(name))
+            if clusters is None:
+                connection.execute(stored_view(spec, paths[name]))
+            else:
+                connection.execute(confined_view(spec, paths[name], clusters))
+        for name, query in {**VIEWS, **past_views(paths)}.items():
+            connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
+        connection.execute(create_macros())
+        if stale is not None:
+            create_buckets(connection, stale, paths, clusters)
+        if locked:
+            _lock(connection, every)
     return connection
+
+
+@contextmanager
+def _closed_if_it_fails(
+    connection: duckdb.DuckDBPyConnection, paths: Paths, store: Store | None
+) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        connection.close()
+        failure = read_failure(error, paths, store)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, readable: Sequence[str]) -> None:

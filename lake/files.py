@@ -1,13 +1,16 @@
 """The files of a table's version, as its log knows them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from lake.timerange import from_micros
+
+Paths = Mapping[str, Sequence[str]]
+"""Table name to the files to be read of it."""
 
 LOG_TIME = pa.timestamp("us", "UTC")
 
@@ -39,17 +42,17 @@ class TableFile:
     metrics: tuple[str, str] | None = None
 
 
-def table_files(folder: Path, actions: pa.Table, time: str | None) -> tuple[TableFile, ...]:
+def table_files(url: str, actions: pa.Table, time: str | None) -> tuple[TableFile, ...]:
     """The files of Delta's flattened add actions, by day, then path.
 
     Column by column: a lake has tens of thousands of files, and every commit makes a new list.
 
     Args:
-        folder: the table's folder.
+        url: of the table's place.
         actions: as `DeltaTable.get_add_actions(flatten=True)` gives them.
         time: the table's column of time, if it has one.
     """
-    n, root = actions.num_rows, f"{folder}/"
+    n, root = actions.num_rows, f"{url}/"
     none: list[Any] = [None] * n
 
     def column(name: str) -> list[Any]:

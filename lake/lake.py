@@ -1,6 +1,8 @@
-"""The lake: a folder of Delta tables, opened, written, pinned and queried."""
+"""The lake: Delta tables in one place, opened, written, pinned and queried."""
 
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -9,15 +11,25 @@ import pyarrow as pa
 
 from lake.clock import Clock, utc_now
 from lake.connection import Limits
-from lake.errors import LakeFolderError, LakeNotFoundError
+from lake.errors import LakeNotFoundError, TableDamagedError
+from lake.places import folder_of, open_store
 from lake.query import Result, run, run_guarded
-from lake.schema import TABLES
+from lake.rollups.stale import Staleness
+from lake.schema import SAMPLES_1H, SAMPLES_5M, TABLES
+from lake.series_index import SeriesIndex
 from lake.snapshot import Snapshot, TableVersion
+from lake.snapshot_id import ABSENT
+from lake.store import Store
 from lake.table import Table
+from lake.time_travel import AsOf, Past
 from lake.timerange import TimeRange
 
-UNSAFE = "%[]^|\\"
-"""delta-rs decodes `%` twice, takes a backslash for a slash, and panics at the others."""
+logger = logging.getLogger(__name__)
+
+ROLLUPS = (SAMPLES_1H.name, SAMPLES_5M.name)
+
+PINNED_IN_ORDER = (*ROLLUPS, *(name for name in TABLES if name not in ROLLUPS))
+"""In which a snapshot takes the tables' newest versions."""
 
 
 class Lake:
@@ -30,31 +42,62 @@ class Lake:
     [{'n': 0}]
     """
 
-    def __init__(self, root: Path, clock: Clock) -> None:
-        self.root = root
-        self.tables = {name: Table(root / name, spec, clock) for name, spec in TABLES.items()}
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.tables = {name: Table(store.below(name), spec, clock) for name, spec in TABLES.items()}
+        self._past = Past(self.tables, clock)
+        self._index = SeriesIndex()
+        self._staleness = Staleness(self.tables)
 
     @classmethod
-    def open(cls, root: str | Path, *, create: bool = True, clock: Clock = utc_now) -> Self:
-        """Open the lake in a folder.
+    def open(
+        cls,
+        root: str | Path,
+        *,
+        create: bool = True,
+        clock: Clock = utc_now,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Open the lake in a folder or a bucket.
 
         Args:
-            root: the folder.
-            create: make the folder and the tables where they are missing.
+            root: the folder, or `s3://bucket/prefix`.
+            create: make the folder and the tables where they are missing (a bucket must exist).
             clock: the time of commits.
+            storage_options: how a bucket is reached, see `lake.s3_options.S3Options`; what is
+                missing is taken from `AWS_…` variables.
 
         Raises:
             LakeNotFoundError: a table is missing and `create` is false.
-            LakeFolderError: the folder's path cannot be read back rightly.
+            LakeFolderError: the place's name cannot be read back rightly.
+            StoreOptionError: a storage option is unknown, wrong or unsafe.
+            StoreError: the place cannot be reached or written.
         """
-        lake = cls(Path(root).resolve(), clock)
-        _check_folder(lake.root)
+        lake = cls(open_store(root, storage_options, os.environ), clock)
         for table in lake.tables.values():
-            if create:
-                table.create()
-            elif not table.exists():
-                raise LakeNotFoundError(str(root))
+            try:
+                if create:
+                    table.create()
+                elif not table.exists():
+                    raise LakeNotFoundError(str(root))
+            except TableDamagedError as error:
+                # Whoever uses this table is told; the others are in order.
+                logger.error("%s", error)  # noqa: TRY400 - its trace says no more
         return lake
+
+    @property
+    def root(self) -> Path:
+        """Its folder.
+
+        Raises:
+            LakeFolderError: it lies in a bucket.
+        """
+        return folder_of(self.store)
+
+    @property
+    def reader(self) -> str:
+        """What DuckDB reads its files by: "file", "arrow" or "httpfs"."""
+        return self.store.reader
 
     @property
     def samples(self) -> Table:
@@ -81,17 +124,40 @@ class Lake:
         """One row an object of a cluster and change, and one a day that it only was there."""
         return self.tables["objects"]
 
-    def snapshot(self) -> Snapshot:
-        """Pin the newest version of every table.
+    def snapshot(self, as_of: AsOf | None = None) -> Snapshot:
+        """Pin a version of every table, by default the newest.
 
         `samples` is pinned before `series`: a series is committed before the samples that name
-        it, so no pinned sample lacks its series.
+        it, so no pinned sample lacks its series. The rollups are pinned before `samples`: they
+        hold nothing that is not in it.
+
+        Args:
+            as_of: the lake as it was: at a time (of each table the last version committed then), in
+                a snapshot that was read before, by its id or text, or in versions by table.
+
+        Raises:
+            AsOfError: that past is not there, or not any more (VersionGoneError).
         """
-        pinned = {}
-        for name, table in self.tables.items():
-            version, files = table.files()
-            pinned[name] = TableVersion(version, files)
-        return Snapshot(self.root, pinned)
+        if as_of is None:
+            newest = {name: self._newest(name) for name in PINNED_IN_ORDER}
+            pinned = {name: newest[name] for name in self.tables}
+        else:
+            pinned = self._past.pinned(as_of, self.tables)
+        return Snapshot(
+            self.store,
+            pinned,
+            past=self._past,
+            historic=as_of is not None,
+            index=self._index,
+            staleness=self._staleness,
+        )
+
+    def _newest(self, name: str) -> TableVersion:
+        try:
+            return TableVersion(*self.tables[name].files())
+        except TableDamagedError as error:
+            # Whoever reads this table is told; the others can be read.
+            return TableVersion(ABSENT, (), error)
 
     def sql(
         self,
@@ -99,9 +165,10 @@ class Lake:
         params: Mapping[str, object] | None = None,
         *,
         between: TimeRange | None = None,
+        as_of: AsOf | None = None,
     ) -> pa.Table:
-        """Run trusted SQL on the newest snapshot; see `lake.query.run`."""
-        return self.query(query, params, between=between).rows
+        """Run trusted SQL on the newest snapshot, or another; see `lake.query.run`."""
+        return self.query(query, params, between=between, as_of=as_of).rows
 
     def query(
         self,
@@ -109,33 +176,41 @@ class Lake:
         params: Mapping[str, object] | None = None,
         *,
         between: TimeRange | None = None,
+        as_of: AsOf | None = None,
     ) -> Result:
         """Like `sql`, with the versions that were read."""
-        return run(self.snapshot(), query, params, between)
+        return run(self.snapshot(as_of), query, params, between)
 
-    def query_guarded(self, query: str, limits: Limits) -> Result:
+    def query_guarded(
+        self,
+        query: str,
+        limits: Limits,
+        *,
+        as_of: AsOf | None = None,
+        clusters: Collection[str] | None = None,
+    ) -> Result:
         """Run SQL from outside; see `lake.query.run_guarded`."""
-        return run_guarded(self.snapshot(), query, limits)
+        return run_guarded(self.snapshot(as_of), query, limits, clusters)
 
 
-def _check_folder(root: Path) -> None:
-    columns = {name for spec in TABLES.values() for name in spec.stored_schema.names}
-    for part in root.parts:
-        name, equals, _ = part.partition("=")
-        if equals and name.lower() in columns:
-            # DuckDB reads partitions off the whole path: this one would stand in for the column.
-            raise LakeFolderError(str(root), part, "looks like a partition of a column")
-        wrong = next((character for character in part if character in UNSAFE), None)
-        if wrong is not None:
-            raise LakeFolderError(str(root), part, f"holds {wrong!r}, which Delta Lake misreads")
-
-
-def connect(root: str | Path) -> duckdb.DuckDBPyConnection:
+def connect(
+    root: str | Path,
+    storage_options: Mapping[str, str] | None = None,
+    *,
+    as_of: AsOf | None = None,
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection for a notebook, with every view of the lake's newest snapshot.
 
     Connect again to see newer rows.
 
+    Args:
+        root: as `Lake.open`.
+        storage_options: likewise.
+        as_of: the lake as it was, see `Lake.snapshot`.
+
     Raises:
         LakeNotFoundError: there is no lake in the folder.
+        LakeError: as `Lake.open`.
     """
-    return Lake.open(root, create=False).snapshot().connect()
+    lake = Lake.open(root, create=False, storage_options=storage_options)
+    return lake.snapshot(as_of).connect()

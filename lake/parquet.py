@@ -1,14 +1,17 @@
 """Writing one sorted Parquet file, with the statistics that Delta readers skip files by."""
 
 import json
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
+from itertools import chain
+from typing import IO, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from lake.row_groups import write_dense
+from lake.store import Store
 
 ROW_GROUP_ROWS = 131_072
 """Small enough that one series is read in milliseconds, large enough for Parquet's encodings."""
@@ -19,71 +22,81 @@ ZSTD_LEVEL = 3
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that lies in a table's folder but is in no version of the table yet."""
+    """A file that lies in a table's folder but is in no version of the table yet.
+
+    Attributes:
+        path: below the table's place.
+        size: in bytes.
+        day: its partition; None where the table has none.
+        stats: Delta's, as JSON.
+        rows: how many it holds.
+        modified_ms: what `TableFile.modified_ms` is to be; None = the time of the commit.
+    """
 
     path: str
     size: int
     day: date | None
     stats: str
+    rows: int = 0
+    modified_ms: int | None = None
 
 
-def write_file(root: Path, name: str, rows: pa.Table, day: date | None) -> DataFile:
-    """Write rows, in their order, as `name` below the table's folder, and fsync.
+Rows: TypeAlias = pa.Table | Iterator[pa.Table]
+"""Rows of a file in their order, or tables of them, one after the other, for what is too large."""
+
+
+def write_file(
+    store: Store,
+    name: str,
+    rows: Rows,
+    day: date | None,
+    *,
+    dense: bool = False,
+    most_bytes: int | None = None,
+) -> DataFile:
+    """Write rows, in their order, as `name` in a table's place, durably.
 
     Args:
-        root: the table's folder.
+        store: the table's place.
         name: file name, unique for ever (Delta files are never overwritten).
         rows: at least one row, already in the table's sort order.
         day: the partition, or None for a table without.
+        dense: take more time, for files that stay: see `lake/row_groups.py`.
+        most_bytes: take no more tables when the file is so large; those left stay in the iterator.
     """
-    folder = root if day is None else root / f"date={day.isoformat()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
+    path = name if day is None else f"date={day.isoformat()}/{name}"
+    encode = write_dense if dense else _write_fast
+    metadata, size = store.write(path, lambda sink: encode(sink, _until(sink, rows, most_bytes)))
+    return DataFile(path, size, day, json.dumps(_statistics(metadata)), metadata.num_rows)
+
+
+def _until(sink: IO[bytes], rows: Rows, most_bytes: int | None) -> Iterator[pa.Table]:
+    if isinstance(rows, pa.Table):
+        yield rows
+        return
+    for table in rows:
+        yield table
+        if most_bytes is not None and sink.tell() >= most_bytes:
+            return
+
+
+def _write_fast(sink: IO[bytes], tables: Iterator[pa.Table]) -> pq.FileMetaData:
     collected: list[pq.FileMetaData] = []
-    with path.open("wb") as sink:
-        pq.write_table(
-            rows,
-            sink,
-            row_group_size=ROW_GROUP_ROWS,
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
-            use_dictionary=[f.name for f in rows.schema if _repeats(f.type)] + ["series_id"],
-            column_encoding=_encodings(rows.schema),
-            # Without the Arrow schema in the file, dictionary columns read back as plain strings.
-            store_schema=False,
-            metadata_collector=collected,
-        )
-        sink.flush()
-        os.fsync(sink.fileno())
-    sync(folder)
-    if folder != root:
-        sync(root)
-    return DataFile(
-        path=str(path.relative_to(root)),
-        size=path.stat().st_size,
-        day=day,
-        stats=json.dumps(_statistics(collected[0])),
-    )
-
-
-def sync(path: Path) -> None:
-    """Force a file, or a folder's list of names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a small file for good; whoever reads meanwhile finds the old one or the new one."""
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync(path.parent)
+    first = next(tables)
+    with pq.ParquetWriter(
+        sink,
+        first.schema,
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        use_dictionary=[f.name for f in first.schema if _repeats(f.type)] + ["series_id"],
+        column_encoding=_encodings(first.schema),
+        # Without the Arrow schema in the file, dictionary columns read back as plain strings.
+        store_schema=False,
+        metadata_collector=collected,
+    ) as writer:
+        for rows in chain([first], tables):
+            writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+    return collected[0]
 
 
 def _repeats(kind: pa.DataType) -> bool:

@@ -1,16 +1,19 @@
 """Running SQL on a snapshot: for ourselves without limits, for others within them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from lake.bounds import tables_read, time_bounds
 from lake.connection import Limits, connect
 from lake.errors import QueryError
 from lake.guard import check_select
-from lake.sandbox import shared
+from lake.inspect import inspected
+from lake.prepare import prepare
+from lake.read_failure import read_failure
+from lake.results import Format
+from lake.sandbox import Answer, Job, shared
 from lake.snapshot import Snapshot
 from lake.timerange import TimeRange
 
@@ -21,6 +24,16 @@ class Result:
 
     rows: pa.Table
     versions: dict[str, int]
+    snapshot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows as bytes in some format, made while they are read, and what they were read from."""
+
+    answer: Answer
+    versions: dict[str, int]
+    snapshot_id: str
 
 
 def run(
@@ -39,17 +52,24 @@ def run(
 
     Raises:
         QueryError: the engine refused it.
+        FileDamagedError, StoreError: its files cannot be read.
     """
-    with connect(snapshot.paths(between or time_bounds(sql), tables_read(sql))) as connection:
+    ready = prepare(snapshot, sql, params, between=between)
+    with connect(ready.paths, store=snapshot.store, stale=ready.stale) as connection:
+        for name, table in inspected(sql, snapshot).items():
+            connection.register(name, table)
         try:
-            relation = connection.sql(sql, params=dict(params) if params else None)
+            relation = connection.sql(ready.sql, params=ready.params or None)
             rows = relation.to_arrow_table()
         except duckdb.Error as error:
-            raise QueryError(str(error)) from error
-    return Result(rows, snapshot.versions)
+            failure = read_failure(error, ready.paths, snapshot.store)
+            raise failure or QueryError(str(error)) from error
+    return Result(rows, snapshot.versions, snapshot.id)
 
 
-def run_guarded(snapshot: Snapshot, sql: str, limits: Limits) -> Result:
+def run_guarded(
+    snapshot: Snapshot, sql: str, limits: Limits, clusters: Collection[str] | None = None
+) -> Result:
     """Run SQL from outside: one SELECT, read-only, within the limits, in another process.
 
     Raises:
@@ -60,7 +80,42 @@ def run_guarded(snapshot: Snapshot, sql: str, limits: Limits) -> Result:
         QueryError: the engine refused it.
         EngineError: the process for it could not be started.
     """
-    check_select(sql)
-    paths = snapshot.paths(time_bounds(sql), tables_read(sql))
-    rows = shared().run(paths, sql, limits)
-    return Result(rows, snapshot.versions)
+    rows = shared().run(_job(snapshot, sql, limits, clusters, Format.arrow))
+    return Result(rows.replace_schema_metadata(None), snapshot.versions, snapshot.id)
+
+
+def stream_guarded(
+    snapshot: Snapshot,
+    sql: str,
+    limits: Limits,
+    clusters: Collection[str] | None = None,
+    form: Format = Format.arrow,
+) -> Stream:
+    """As `run_guarded`, but as bytes in a format, made while they are read.
+
+    The worker waits where nobody reads, and that time is none of the query's. The answer must be
+    closed; it is whole if reading it came to its end without an error.
+    """
+    answer = shared().ask(_job(snapshot, sql, limits, clusters, form))
+    return Stream(answer, snapshot.versions, snapshot.id)
+
+
+def _job(
+    snapshot: Snapshot, sql: str, limits: Limits, clusters: Collection[str] | None, form: Format
+) -> Job:
+    # They tell of all clusters' data.
+    tables = inspected(sql, snapshot) if clusters is None else {}
+    check_select(sql, tables)
+    ready = prepare(snapshot, sql, clusters=clusters)
+    read_from = {"snapshot_id": snapshot.id, "lake_versions": snapshot.versions}
+    return Job(
+        ready.paths,
+        ready.sql,
+        limits,
+        None if clusters is None else sorted(clusters),
+        form,
+        read_from,
+        tables,
+        store=snapshot.store,
+        stale=ready.stale,
+    )

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import duckdb
@@ -48,18 +48,45 @@ def nodes(tree: object) -> Iterator[Node]:
             stack.extend(item)
 
 
-def evaluate(connection: duckdb.DuckDBPyConnection, expression: Node, kind: str) -> object:
+def evaluate(
+    connection: duckdb.DuckDBPyConnection,
+    expression: Node,
+    kind: str,
+    params: Mapping[str, object] | None = None,
+) -> object:
     """The value of a constant expression, cast to a SQL type; None where it has none.
 
     Only for expressions whose functions are known to be harmless.
     """
-    tree = parse(connection, f"SELECT CAST(NULL AS {kind})")
-    if tree is None:
-        return None
+    tree = json.loads(_select_of_a_cast(kind))
     tree["statements"][0]["node"]["select_list"][0]["child"] = expression
     try:
-        row = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchone()
-        value = connection.execute(row[0]).fetchone() if row else None
-    except duckdb.Error:
+        row = connection.execute(text(connection, tree), dict(params or {})).fetchone()
+    except (duckdb.Error, TypeError, ValueError):  # of the engine, or of a parameter's conversion
         return None
-    return value[0] if value else None
+    return row[0] if row else None
+
+
+def text(connection: duckdb.DuckDBPyConnection, tree: Node) -> str:
+    """The SQL of a tree.
+
+    Raises:
+        duckdb.Error: it is no tree of a SELECT.
+    """
+    row = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    return str(row[0])
+
+
+def cast(expression: Node, kind: str) -> Node:
+    """The tree of an expression, cast to a SQL type."""
+    node: Node = json.loads(_select_of_a_cast(kind))["statements"][0]["node"]["select_list"][0]
+    node["child"] = expression
+    return node
+
+
+@functools.cache
+def _select_of_a_cast(kind: str) -> str:
+    with parser() as connection:
+        tree = parse(connection, f"SELECT CAST(NULL AS {kind})")
+    return json.dumps(tree)

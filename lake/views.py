@@ -4,7 +4,8 @@ Views read an explicit list of files, so a query sees one version however long i
 pruned by `date` from their paths before they are opened, and by Parquet statistics after.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -60,12 +61,17 @@ VIEWS: dict[str, str] = {
 """Name of each view to its query, in the order in which they are made."""
 
 
+_IN_VIEWS = re.compile(r"\b(stored\.|(?<=FROM )|(?<=JOIN ))(\w+)\b(?= |\n|$)")
+"""A table or view where a view reads it."""
+
+
 def stored_view(spec: TableSpec, paths: Sequence[str]) -> str:
     """The view `stored.<table>` over a version's files; typed and empty where there are none."""
-    return f"CREATE VIEW stored.{spec.name} AS {_scan(spec, paths)}"
+    return f"CREATE VIEW stored.{spec.name} AS {stored_rows(spec, paths)}"
 
 
-def _scan(spec: TableSpec, paths: Sequence[str]) -> str:
+def stored_rows(spec: TableSpec, paths: Sequence[str]) -> str:
+    """The query behind `stored_view`."""
     columns = ", ".join(f'"{name}"' for name in spec.stored_schema.names)
     if paths:
         files = ", ".join(quote(path) for path in paths)
@@ -106,6 +112,29 @@ def _sql_type(kind: pa.DataType) -> str:
     return {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "date32[day]": "DATE"}[
         str(kind)
     ]
+
+
+def past_name(name: str, number: int) -> str:
+    """What a table or view is called as it was in one of the pasts that a query names."""
+    return f"{name}@{number}"
+
+
+def past_views(tables: Collection[str]) -> dict[str, str]:
+    """The views over tables of pasts: name to query, in the order in which they are made.
+
+    >>> past_views(["events@0", "samples@1"])["samples@1"]
+    'SELECT * FROM stored."samples@1"'
+
+    Args:
+        tables: names by `past_name`; a view is made where all its tables are there.
+    """
+    found = {}
+    for number in sorted({name.partition("@")[2] for name in tables if "@" in name}):
+        for name, query in VIEWS.items():
+            past = _IN_VIEWS.sub(lambda of: f'{of[1] or ""}"{of[2]}@{number}"', query)  # noqa: B023
+            if all(f"{of[2]}@{number}" in tables for of in _IN_VIEWS.finditer(query)):
+                found[f"{name}@{number}"] = past
+    return found
 
 
 def view_names() -> frozenset[str]:

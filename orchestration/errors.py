@@ -6,6 +6,7 @@
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
   * PullError          sources that could not be pulled
+  * MaintenanceError   tables of the lake that could not be maintained
 """
 
 
@@ -36,3 +37,12 @@ class PullError(OrchestrationError):
         self.failed = failed
         told = "; ".join(f"{cluster}: {why}" for cluster, why in sorted(failed.items()))
         super().__init__(f"{len(failed)} of {of} sources could not be pulled: {told}")
+
+
+class MaintenanceError(OrchestrationError):
+    """Tables that could not be maintained; the others were."""
+
+    def __init__(self, failed: dict[str, str]) -> None:
+        self.failed = failed
+        told = "; ".join(f"{table}: {why}" for table, why in sorted(failed.items()))
+        super().__init__(f"{len(failed)} parts of the lake could not be maintained: {told}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
+from orchestration.maintainer import Maintainer
+from orchestration.opening import open_lake
 from orchestration.scraper import Scraper
 from orchestration.settings import Settings
 from orchestration.steps.tick import Ticker
@@ -21,6 +23,7 @@ class Service:
     worker: Worker
     scraper: Scraper
     watchers: Watchers
+    maintainer: Maintainer
     clock: Clock
 
     @classmethod
@@ -29,23 +32,27 @@ class Service:
 
         Raises:
             LogLockedError, LogCorruptError: see `ingest.receiver.Receiver`.
+            LakeError: see `lake.Lake.open`.
         """
-        lake = Lake.open(settings.lake_dir, clock=clock)
+        lake = open_lake(settings, clock)
         receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
         pulled = [source.cluster for source in settings.sources]
         worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock)
         scraper = Scraper(receiver, settings.scrapes, clock)
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
-        return cls(settings, lake, receiver, worker, scraper, watchers, clock)
+        maintainer = Maintainer(lake, settings.maintenance, clock)
+        return cls(settings, lake, receiver, worker, scraper, watchers, maintainer, clock)
 
     def start(self) -> None:
-        """Start the worker's loops, the scraper and the watches."""
+        """Start the worker's loops, the scraper, the watches and maintenance."""
         self.worker.start()
         self.scraper.start()
         self.watchers.start()
+        self.maintainer.start()
 
     def stop(self) -> None:
         """Stop the loops, flush what is left, give up the log."""
+        self.maintainer.stop()
         self.watchers.stop()
         self.scraper.stop()
         self.worker.stop()

@@ -23,6 +23,9 @@ from ingest.pull import PrometheusSource
 from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
 from orchestration.errors import SettingsError
+from orchestration.maintenance_settings import MaintenanceSettings
+from orchestration.read_token import ReadToken
+from orchestration.storage_options import StorageOptions
 
 
 class ApiSettings(BaseModel):
@@ -32,11 +35,19 @@ class ApiSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8428, ge=0, le=65535, description="port to listen on; 0 = any free one")
+    tokens: tuple[ReadToken, ...] = Field(
+        (), description="who may read, and of which clusters; unset = anyone, of all"
+    )
     sql_rows: int = Field(100_000, gt=0, description="most rows that a SQL query may give")
     sql_seconds: float = Field(30.0, gt=0, description="longest a SQL query may run")
     sql_memory_mb: int = Field(1024, gt=0, description="memory of one SQL query")
     sql_threads: int = Field(2, gt=0, description="threads of one SQL query")
+    sql_result_mb: int = Field(256, gt=0, description="most that a SQL query may give")
     sql_concurrency: int = Field(2, gt=0, description="SQL queries that run at once; others wait")
+    sql_queue_seconds: float = Field(60.0, gt=0, description="longest a SQL query may wait")
+    sql_fetch_seconds: float = Field(
+        60.0, gt=0, description="longest a client may keep a SQL query waiting to send its rows"
+    )
 
 
 class DetectorSettings(BaseModel):
@@ -131,6 +142,16 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("fleetlake-data"), description="folder of lake, log and Dagster")
+    lake: str | None = Field(
+        None,
+        description="where the lake is: a folder or `s3://bucket/prefix`; unset = `lake`",
+    )
+    storage_options: StorageOptions = Field(
+        default_factory=dict,
+        description="of a lake on s3: `endpoint_url`, `region`, `access_key_id`, "
+        "`secret_access_key`, `session_token`, `virtual_hosted_style_request`; "
+        "else variables `AWS_…`, else the machine's role",
+    )
     first_day: date = Field(
         date(2026, 1, 1), description="first daily partition that Dagster offers for backfills"
     )
@@ -141,12 +162,13 @@ class Settings(BaseSettings):
         (), description="Kubernetes API servers whose Events and objects are watched"
     )
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 
     @property
-    def lake_dir(self) -> Path:
-        """The lake's folder."""
-        return self.data_dir / "lake"
+    def lake_url(self) -> str:
+        """Where the lake is."""
+        return str((self.data_dir / "lake").resolve()) if self.lake is None else self.lake
 
     @property
     def receiver_dir(self) -> Path:

@@ -1,7 +1,7 @@
 """The resident worker: flushes every few seconds, scores every minute, in threads of its own.
 
 Dagster takes seconds to launch a run, so the short loops live here. The worker never pulls, trains
-for the record, backfills or maintains: that is the schedule's.
+for the record or backfills: that is the schedule's; nor maintains: see `orchestration.maintainer`.
 """
 
 import logging

@@ -50,6 +50,8 @@ def demo(
     listener = bind("127.0.0.1", port)
     with _folder(directory) as folder:
         settings = Settings(data_dir=folder, api=ApiSettings(port=listener.getsockname()[1]))
+        # Variables count before arguments, and nobody's real lake is to hold a simulation.
+        settings = settings.model_copy(update={"data_dir": folder, "lake": None})
         service = Service.build(settings)
         app = create_app(service, run_worker=False)
         with serving(app, listener) as url:

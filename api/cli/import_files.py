@@ -9,7 +9,8 @@ import typer
 
 from api.cli.terminal import out, progress
 from ingest.files import Imported, import_file
-from lake import Lake, utc_now
+from lake import utc_now
+from orchestration.opening import open_lake
 from orchestration.settings import load_from_environment
 
 
@@ -34,7 +35,7 @@ def import_files(
     it is run again.
     """
     settings = load_from_environment()
-    lake = Lake.open((directory / "lake") if directory else settings.lake_dir)
+    lake = open_lake(settings, data_dir=directory)
     latest = utc_now() + settings.ingest.max_future
     done: list[Imported] = []
     sizes = [path.stat().st_size if path.is_file() else 0 for path in files]

@@ -1,112 +1,140 @@
-"""`fleetlake sql`: SQL in the terminal."""
+"""`fleetlake sql`: SQL in the terminal, on the lake here or on a server."""
 
-import json
+import os
 import sys
-from datetime import date, datetime
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from api.cli.query.asking import Done, Sink, ask
+from api.cli.query.files import sink_of
+from api.cli.query.mistakes import shown
+from api.cli.query.prompt import Prompt
+from api.cli.query.sources import LocalSource, RemoteSource, Source
+from api.cli.query.table import TableSink
 from api.cli.terminal import err, out
-from api.plain import plain
-from lake import Lake
+from api.errors import OutputError
+from lake.errors import QueryCancelledError, QueryError
+from lake.results import Format
+from orchestration.opening import open_lake
 from orchestration.settings import load_from_environment
 
-SHOWN_ROWS = 200
+FAILED, CANCELLED = 2, 130
 
 
-class Format(StrEnum):
-    """How rows are printed."""
+class Shown(StrEnum):
+    """How rows are shown or written."""
 
     table = "table"
     json = "json"
+    ndjson = "ndjson"
     csv = "csv"
+    arrow = "arrow"
     parquet = "parquet"
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT, e.g. over `metrics` or `anomalies`.")],
+    query: Annotated[
+        str | None,
+        typer.Argument(help="A SELECT; `-` or nothing = standard input, or a prompt."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the query from a file.")
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The data folder. [default: the settings']")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    url: Annotated[
+        str | None, typer.Option(help="Ask this server, e.g. http://127.0.0.1:8428.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="FLEETLAKE_TOKEN", help="The server's read token.", show_default=False),
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME|SNAPSHOT", help="What was known then.")
+    ] = None,
+    form: Annotated[
+        Shown | None, typer.Option("--format", help="How to print. [default: table]")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to a file, by its ending.")
+    ] = None,
 ) -> None:
     """Run SQL on the lake. Views: samples, series, metrics, events, anomalies."""
-    root = (directory / "lake") if directory else load_from_environment().lake_dir
-    rows = Lake.open(root, create=False).sql(query)
-    if form is Format.table:
-        _print_table(rows)
-    elif form is Format.json:
-        typer.echo(json.dumps(_objects(rows), default=_text, ensure_ascii=False))
-    elif form is Format.csv:
-        typer.echo(pl.DataFrame(_flat(rows)).write_csv(), nl=False)
-    else:
-        pyarrow.parquet.write_table(rows, sys.stdout.buffer)
+    chosen = _form(form, output, as_json=json_)
+    sink = _sink(chosen, output)
+    source = _source(directory, url, token, as_of)
+    text = _text(query, file)
+    if text is None:
+        Prompt(source, sink, _tell).run()
+        return
+    try:
+        done = ask(source, text, sink())
+    except QueryCancelledError:
+        err.print("cancelled")
+        raise typer.Exit(CANCELLED) from None
+    except QueryError as error:
+        err.print(shown(str(error)), soft_wrap=True)
+        raise typer.Exit(FAILED) from None
+    except BrokenPipeError:
+        # Whoever read has had enough, `head` say; Python would complain of it once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    if chosen is Shown.table or output is not None:
+        _tell(done)
 
 
-def _print_table(rows: pa.Table) -> None:
-    table = Table(show_lines=False)
-    for field in rows.schema:
-        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(escape(field.name), justify="right" if number else "left", overflow="fold")
-    shown = rows.slice(0, SHOWN_ROWS)
-    for row in zip(*(column.to_pylist() for column in shown.columns), strict=True):
-        table.add_row(*(escape(_cell(value)) for value in row))
-    out.print(table)
-    if rows.num_rows > SHOWN_ROWS:
-        err.print(f"{SHOWN_ROWS} of {rows.num_rows:,} rows; --format csv prints all")
+def _tell(done: Done) -> None:
+    rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
+    err.print(f"{rows} in {done.seconds:.2f} s, snapshot {done.snapshot_id}", soft_wrap=True)
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
-        return ", ".join(f"{name}={text}" for name, text in value)
-    return str(value)
+def _form(form: Shown | None, output: Path | None, *, as_json: bool) -> Shown:
+    if as_json:
+        return Shown.json
+    if form is not None:
+        return form
+    if output is None:
+        return Shown.table
+    try:
+        return Shown(output.suffix.removeprefix("."))
+    except ValueError:
+        raise OutputError(
+            f"{output.name}: {output.suffix or 'no ending'} is no format: name one with --format"
+        ) from None
 
 
-def _flat(rows: pa.Table) -> pa.Table:
-    """CSV has no nested columns: they are written as JSON, and bytes as base64."""
-    columns = [
-        pa.array([None if v is None else _compact(v) for v in plain(column)], pa.string())
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type)
-        else column
-        for column in rows.columns
-    ]
-    return pa.table(columns, names=rows.column_names)
+def _sink(form: Shown, output: Path | None) -> Callable[[], Sink]:
+    if form is not Shown.table:
+        return sink_of(Format(form), output)
+    if output is not None:
+        raise OutputError(f"a table is for the terminal: name a format for {output.name}")
+    return lambda: TableSink(out, err)
 
 
-def _compact(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(_named(value), default=_text)
+def _source(
+    directory: Path | None, url: str | None, token: str | None, as_of: str | None
+) -> Source:
+    if url is not None:
+        return RemoteSource(url, token, as_of)
+    lake = open_lake(load_from_environment(), create=False, data_dir=directory)
+    return LocalSource(lake, as_of)
 
 
-def _objects(rows: pa.Table) -> list[dict[str, object]]:
-    columns = [plain(column) for column in rows.columns]
-    return [
-        {name: _named(value) for name, value in zip(rows.column_names, row, strict=True)}
-        for row in zip(*columns, strict=True)
-    ]
-
-
-def _named(value: object) -> object:
-    """JSON's keys are texts."""
-    if isinstance(value, dict):
-        return {_text(key): _named(item) for key, item in value.items()}
-    return [_named(item) for item in value] if isinstance(value, list) else value
-
-
-def _text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+def _text(query: str | None, file: Path | None) -> str | None:
+    """The query; None = ask for it at a prompt."""
+    if file is not None:
+        try:
+            return file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise OutputError(f"cannot read {file}: {error}") from error
+    if query is not None and query != "-":
+        return query
+    if query is None and sys.stdin.isatty():
+        return None
+    return sys.stdin.read()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.app import create_app
 from api.cli.terminal import err
@@ -69,7 +70,7 @@ def _welcome(url: str, settings: Settings) -> None:
         f"""[bold]fleetlake is up[/bold]
   Page:     {url}
   API:      {url}/docs
-  Lake:     {settings.lake_dir.resolve()}
+  Lake:     {escape(settings.lake_url)}
 
 Send it a cluster's metrics: in that cluster's Prometheus,
   global:

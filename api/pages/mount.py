@@ -7,6 +7,13 @@ from starlette.types import Scope
 OWN = ("/_nicegui", "/favicon.ico")
 
 
+def is_page(scope: Scope) -> bool:
+    """Whether a request is for the page, its assets or its websocket."""
+    # A server behind a path prefix has it in `path` too.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path in {"", "/"} or path.startswith(OWN)
+
+
 class PageMount(Mount):
     """A mount at the root that takes only the page's paths.
 
@@ -16,11 +23,7 @@ class PageMount(Mount):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is for the page."""
-        # A server behind a path prefix has it in `path` too.
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path in {"", "/"} or path.startswith(OWN):
-            return super().matches(scope)
-        return Match.NONE, {}
+        return super().matches(scope) if is_page(scope) else (Match.NONE, {})
 
 
 def confine(app: FastAPI) -> None:

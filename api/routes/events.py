@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from api.dependencies import ServiceDep
 from api.errors import problem
-from api.receiving import INLINE_BYTES, SenderDep, beside, hand_in, plain_body
+from api.receiving import SenderDep, translated
 from ingest import opa
 from ingest.alert_gateway import AlertGateway, Told
 from ingest.errors import InvalidEventError, MalformedBodyError
@@ -45,15 +45,14 @@ def router(service: Service) -> APIRouter:
         Kubernetes Events (core/v1, events.k8s.io/v1, lists, watch lines), or plain objects with
         `source`, `reason` and `time`: one, an array, or one a line (`application/x-ndjson`).
         """
-        body = await plain_body(request, service)
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         translate = from_lines if media in LINES else None
 
-        def write() -> Outcome:
+        def write(body: bytes) -> Outcome:
             # The same body gives the same events: by those it is known when it is sent again.
             return service.receiver.write_events(translate(body) if translate else body, sender)
 
-        written = await hand_in(service, len(body), len(body), write)
+        written = await asyncio.wrap_future(await translated(request, service, write))
         if written.refusal is not None:
             return _refused(written.refusal, written.events, "events")
         return JSONResponse({"accepted": written.events}, 202)
@@ -69,8 +68,7 @@ def router(service: Service) -> APIRouter:
         breaks a rule is counted (`refused`). Where no decision names a cluster that it may, the
         settings are wrong, and the answer is 400 or 403.
         """
-        body = await plain_body(request, service)
-        return await _decisions(service, body, sender, partition)
+        return await _decisions(request, service, sender, partition)
 
     @routes.post("/api/v1/alertmanager/webhook")
     async def alertmanager_webhook(
@@ -98,12 +96,12 @@ def router(service: Service) -> APIRouter:
 
 
 async def _decisions(
-    service: Service, body: bytes, sender: Sender, partition: str | None
+    request: Request, service: Service, sender: Sender, partition: str | None
 ) -> dict[str, int]:
     """How many decisions of a body are stored, and how many never will be."""
     found = Translation(())
 
-    def write() -> Outcome:
+    def write(body: bytes) -> Outcome:
         nonlocal found
         found = opa.translate(body, partition)
         if not found.events:
@@ -113,7 +111,7 @@ async def _decisions(
         return service.receiver.write_events(found.body(), sender)
 
     try:
-        written = await hand_in(service, len(body), len(body), write)
+        written = await asyncio.wrap_future(await translated(request, service, write))
     except InvalidEventError as error:
         # None of them can be stored, now or later; the receiver has counted them.
         written = Written(refusal=Refusal(len(found.events), BAD_REQUEST, str(error)))
@@ -133,11 +131,7 @@ async def _alerts(
     sender: Sender,
     write: Callable[[bytes, Sender], "Future[Told]"],
 ) -> Response:
-    body = await plain_body(request, service)
-    with service.receiver.queued.holding(len(body)):
-        inline = len(body) <= INLINE_BYTES
-        done = write(body, sender) if inline else await beside(write, body, sender)
-    told = await asyncio.wrap_future(done)
+    told = await asyncio.wrap_future(await translated(request, service, lambda b: write(b, sender)))
     if (refusal := told.written.refusal) is not None:
         return _refused(refusal, told.written.events, "alerts")
     counts = {"accepted": told.written.events, "repeated": told.repeated, "too_old": told.too_old}

@@ -7,8 +7,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from api.dependencies import ServiceDep
+from api.dependencies import QueriesDep, ServiceDep
 from api.monitoring import ServiceCollector
+from api.results.queries import QueryCollector
 
 router = APIRouter(tags=["health"])
 
@@ -51,8 +52,9 @@ def _targets(errors: dict[str, str]) -> dict[str, str]:
 
 
 @router.get("/metrics")
-def metrics(service: ServiceDep) -> Response:
+def metrics(service: ServiceDep, queries: QueriesDep) -> Response:
     """Self-monitoring in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServiceCollector(service))
+    registry.register(QueryCollector(queries))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.caller import CallerDep
 from api.dependencies import BetweenDep, ServiceDep
 from orchestration.steps import browse
 
@@ -97,14 +98,16 @@ class EventPage(BaseModel):
 
 
 @router.get("/clusters")
-def get_clusters(service: ServiceDep) -> list[Cluster]:
+def get_clusters(service: ServiceDep, caller: CallerDep) -> list[Cluster]:
     """Every cluster, with the freshness of its data."""
-    return [Cluster(**row) for row in browse.clusters(service.lake, service.clock())]
+    rows = browse.clusters(service.lake, service.clock(), visible=caller.clusters)
+    return [Cluster(**row) for row in rows]
 
 
 @router.get("/anomalies")
 def get_anomalies(
     service: ServiceDep,
+    caller: CallerDep,
     between: BetweenDep,
     cluster: Clusters = [],  # noqa: B006 - FastAPI copies it
     namespace: str | None = None,
@@ -114,7 +117,7 @@ def get_anomalies(
     cursor: Cursor = None,
 ) -> AnomalyPage:
     """Anomalies that overlap the range. Ids are stable; an open one grows under its id."""
-    wanted = browse.Filter(between, cluster, namespace, metric, min_score)
+    wanted = browse.Filter(between, cluster, namespace, metric, min_score, visible=caller.clusters)
     page = browse.anomalies(service.lake, wanted, limit, cursor)
     return AnomalyPage(
         items=[Anomaly(**row) for row in page.rows],
@@ -124,14 +127,15 @@ def get_anomalies(
 
 
 @router.get("/anomalies/{anomaly_id}")
-def get_anomaly(service: ServiceDep, anomaly_id: str) -> Anomaly:
+def get_anomaly(service: ServiceDep, caller: CallerDep, anomaly_id: str) -> Anomaly:
     """One anomaly."""
-    return Anomaly(**browse.anomaly(service.lake, anomaly_id))
+    return Anomaly(**browse.anomaly(service.lake, anomaly_id, caller.clusters))
 
 
 @router.get("/events")
 def get_events(
     service: ServiceDep,
+    caller: CallerDep,
     between: BetweenDep,
     cluster: Clusters = [],  # noqa: B006 - FastAPI copies it
     namespace: str | None = None,
@@ -141,7 +145,9 @@ def get_events(
     cursor: Cursor = None,
 ) -> EventPage:
     """Events in the range."""
-    wanted = browse.Filter(between, cluster, namespace, source=source, reason=reason)
+    wanted = browse.Filter(
+        between, cluster, namespace, source=source, reason=reason, visible=caller.clusters
+    )
     page = browse.events(service.lake, wanted, limit, cursor)
     return EventPage(
         items=[Event(**row) for row in page.rows],

@@ -5,6 +5,7 @@ Every path that its senders know is answered: the protocol's own, Prometheus' an
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,8 +16,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from starlette.exceptions import HTTPException
 
 from api.dependencies import ServiceDep
-from api.errors import problem, status_of
-from api.receiving import SenderDep, beside, plain_body
+from api.errors import SlowBodyError, problem, status_of
+from api.receiving import SenderDep, translated
 from ingest.errors import IngestError, UnsupportedProtocolError
 from ingest.otlp.gateway import Gateway
 from ingest.otlp.wire import encode, media_type
@@ -27,6 +28,9 @@ CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14}
 exhausted, unavailable."""
 
 UNKNOWN_CODE = 2
+
+NEVER_INLINE = -1
+"""A kilobyte of an exponential histogram can be ten thousand samples."""
 
 BAD_REQUEST = 400
 """For an address that is wrong too: the protocol's senders know no 422."""
@@ -55,7 +59,7 @@ class OtlpRoute(APIRoute):
                 return problem(*status_of(error), str(error))
             try:
                 return await handle(request)
-            except IngestError as error:
+            except (IngestError, SlowBodyError) as error:
                 return _refused(*status_of(error), str(error), media)
             except RequestValidationError as error:
                 found = error.errors()
@@ -81,9 +85,8 @@ def router(service: Service) -> APIRouter:
         200 means that all is on disk but for what `partialSuccess` counts, with the rule it broke.
         """
         media = media_type(request.headers.get("content-type"))
-        body = await plain_body(request, service)
-        with service.receiver.queued.holding(len(body)):
-            done = await beside(gateway.write_metrics, body, media, sender)
+        write = partial(gateway.write_metrics, media=media, sender=sender)
+        done = await translated(request, service, write, NEVER_INLINE)
         return _reply(await asyncio.wrap_future(done), media)
 
     @routes.post("/v1/logs", openapi_extra=ACCEPTED, response_class=Response)
@@ -95,9 +98,8 @@ def router(service: Service) -> APIRouter:
         200 means that all is on disk but for what `partialSuccess` counts, with the rule it broke.
         """
         media = media_type(request.headers.get("content-type"))
-        body = await plain_body(request, service)
-        with service.receiver.queued.holding(len(body)):
-            done = await beside(gateway.write_logs, body, media, sender)
+        write = partial(gateway.write_logs, media=media, sender=sender)
+        done = await translated(request, service, write, NEVER_INLINE)
         return _reply(await asyncio.wrap_future(done), media)
 
     return routes

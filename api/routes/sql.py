@@ -1,89 +1,118 @@
-"""SQL for strangers: one SELECT, within limits."""
+"""SQL for strangers: one SELECT, within limits, in the format asked for."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from api.body import read_body
-from api.dependencies import ServiceDep
-from api.plain import plain
-from lake import Lake, Limits
-from orchestration.settings import ApiSettings
+from api.caller import Caller, CallerDep
+from api.dependencies import QueriesDep, ServiceDep
+from api.results.negotiation import MEDIA_TYPES, negotiated
+from api.results.queries import Queries
+from api.results.response import SNAPSHOT_HEADER, VERSIONS_HEADER, SqlResponse
+from lake.query import Stream, stream_guarded
+from lake.results import Format
+from orchestration.service import Service
 
-MIB = 1 << 20
-
-_JSON = TypeAdapter(dict[str, Any])
-
-MAX_QUERY_BYTES = MIB
+MAX_QUERY_BYTES = 1 << 20
 """No query that a person or a dashboard writes is longer."""
 
+AS_OF = "what was known then: an RFC 3339 time, or the `snapshot_id` of an earlier answer"
 
-class Query(BaseModel):
-    """A query over `samples`, `series`, `events`, `anomalies` and `metrics`."""
+
+class SqlQuery(BaseModel):
+    """A query over the views: `samples`, `series`, `metrics`, `events`, `anomalies` and others."""
 
     query: str = Field(examples=["SELECT cluster, count(*) AS series FROM series GROUP BY cluster"])
+    as_of: str | None = Field(None, description=AS_OF)
 
 
 class Answer(BaseModel):
-    """The rows of a query, and what they were read from.
+    """The rows of a query as JSON, and what they were read from.
 
     NaN and infinities are null, maps objects, bytes base64, and what JSON has no form for is text.
     """
 
-    columns: list[str]
-    rows: list[list[Any]]
+    snapshot_id: str
     lake_versions: dict[str, int]
+    columns: list[str]
+    types: list[str] = Field(description="Arrow's types of the columns")
+    rows: list[list[Any]]
 
 
-INVALID: dict[int | str, dict[str, Any]] = {422: {"description": "Invalid parameters"}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The rows, sent while the query runs: whole only if the body is complete",
+        "content": {
+            media: {} if form is not Format.json else {"schema": Answer.model_json_schema()}
+            for form, media in MEDIA_TYPES.items()
+        },
+        "headers": {
+            SNAPSHOT_HEADER: {"schema": {"type": "string"}, "description": "`as_of` of these rows"},
+            VERSIONS_HEADER: {"schema": {"type": "string"}, "description": "table=version,…"},
+        },
+    },
+    406: {"description": "No format that the client takes"},
+    413: {"description": "More rows or bytes than a result may have"},
+    422: {"description": "Invalid parameters"},
+    503: {"description": "No slot became free, or the query's process did not start"},
+    504: {"description": "Ran too long"},
+}
 
 REQUEST_BODY = {
     "required": True,
-    "content": {"application/json": {"schema": Query.model_json_schema()}},
+    "content": {"application/json": {"schema": SqlQuery.model_json_schema()}},
 }
 
+FormatParameter = Annotated[
+    Format | None, Query(alias="format", description="instead of the header Accept")
+]
+Accept = Annotated[str | None, Header(include_in_schema=False)]
 
-def router(settings: ApiSettings) -> APIRouter:
-    """The route, with slots of its own: heavy queries wait for each other, nobody else does."""
-    routes = APIRouter(prefix="/api/v1", tags=["read"])
-    slots = CapacityLimiter(settings.sql_concurrency)
-    limits = Limits(
-        rows=settings.sql_rows,
-        seconds=settings.sql_seconds,
-        memory_bytes=settings.sql_memory_mb * MIB,
-        threads=settings.sql_threads,
-    )
-
-    @routes.post(
-        "/sql",
-        response_model=Answer,
-        openapi_extra={"requestBody": REQUEST_BODY},
-        responses=INVALID,
-    )
-    async def post_sql(service: ServiceDep, request: Request) -> Response:
-        """Run one read-only SELECT; every table has its columns in the documentation."""
-        body = await read_body(request, MAX_QUERY_BYTES)
-        try:
-            query = Query.model_validate_json(body)
-        except ValidationError as error:
-            raise RequestValidationError(error.errors(include_url=False)) from error
-        answer = await to_thread.run_sync(_answer, service.lake, query.query, limits, limiter=slots)
-        return Response(answer, media_type="application/json")
-
-    return routes
+router = APIRouter(prefix="/api/v1", tags=["read"])
 
 
-def _answer(lake: Lake, query: str, limits: Limits) -> bytes:
-    """The answer as JSON, made in the query's own thread: no other request waits for it."""
-    result = lake.query_guarded(query, limits)
-    columns = [plain(column) for column in result.rows.columns]
-    return _JSON.dump_json(
-        {
-            "columns": result.rows.column_names,
-            "rows": list(zip(*columns, strict=True)),
-            "lake_versions": result.versions,
-        }
-    )
+@router.post("/sql", openapi_extra={"requestBody": REQUEST_BODY}, responses=RESPONSES)
+async def post_sql(
+    service: ServiceDep,
+    caller: CallerDep,
+    queries: QueriesDep,
+    request: Request,
+    form: FormatParameter = None,
+    accept: Accept = None,
+) -> Response:
+    """Run one read-only SELECT; every table has its columns in the documentation."""
+    wanted = form or negotiated(accept)
+    body = await read_body(request, MAX_QUERY_BYTES)
+    try:
+        query = SqlQuery.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from error
+    return _response(service, caller, queries, query, wanted)
+
+
+@router.get("/sql", responses=RESPONSES)
+async def get_sql(
+    service: ServiceDep,
+    caller: CallerDep,
+    queries: QueriesDep,
+    query: Annotated[str, Query(description="one SELECT")],
+    as_of: Annotated[str | None, Query(description=AS_OF)] = None,
+    form: FormatParameter = None,
+    accept: Accept = None,
+) -> Response:
+    """Run one read-only SELECT that fits into an address, for links and spreadsheets."""
+    asked = SqlQuery(query=query, as_of=as_of)
+    return _response(service, caller, queries, asked, form or negotiated(accept))
+
+
+def _response(
+    service: Service, caller: Caller, queries: Queries, query: SqlQuery, form: Format
+) -> Response:
+    def begin() -> Stream:
+        snapshot = service.lake.snapshot(query.as_of)
+        return stream_guarded(snapshot, query.query, queries.limits, caller.clusters, form)
+
+    return SqlResponse(queries, begin, MEDIA_TYPES[form])

@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from api.dependencies import ServiceDep
-from api.errors import problem, status_of
+from api.errors import SlowBodyError, problem, status_of
 from api.receiving import SenderDep, hand_in, raw_body
 from ingest.errors import IngestError
 from ingest.outcome import Written
@@ -31,8 +31,11 @@ async def remote_write(request: Request, service: ServiceDep, sender: SenderDep)
         unpacked = unpacked_bytes(REMOTE_WRITE, body)
         write = partial(service.receiver.write_samples, body, sender, version=version)
         written = await hand_in(service, len(body), unpacked, write)
-    except IngestError as error:
+    except (IngestError, SlowBodyError) as error:
         return problem(*status_of(error), str(error), headers.written(Written()))
     if (refusal := written.refusal) is not None:
-        return problem(refusal.status, refusal.title, refusal.message, headers.written(written))
+        told = problem(refusal.status, refusal.title, refusal.message, headers.written(written))
+        # Sent again it would be refused again: what of it may be stored is stored.
+        del told.headers["Retry-After"]
+        return told
     return Response(status_code=204, headers=headers.written(written))

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from ingest.kubernetes.server import Json
-from lake.parquet import replace_file
+from lake.disk import replace_file
 
 logger = logging.getLogger(__name__)
 

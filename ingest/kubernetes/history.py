@@ -18,7 +18,7 @@ from ingest.kubernetes.collection import part
 from ingest.kubernetes.objects import ClusterObject
 from ingest.kubernetes.server import Json
 from ingest.rfc3339 import parse_time
-from lake.parquet import sync
+from lake.disk import sync
 
 VERSION = 1
 

@@ -21,7 +21,7 @@ from ingest.remote_write import message, scan, scan_v2
 from ingest.remote_write.histograms import judge_histograms
 from ingest.remote_write.judgement import Judged, judge
 from ingest.remote_write.scan import Bytes, Scan
-from ingest.remote_write.starts import news_of_starts, zeros_at_starts
+from ingest.remote_write.starts import NO_STARTS, Starts, news_of_starts, zeros_at_starts
 from ingest.remote_write.subset import encode_kept
 from ingest.rules import EVERYTHING, Rules
 from ingest.samples import SampleBatch, joined
@@ -47,6 +47,7 @@ class Decoded:
         deduplicated: samples left to the other replica, by cluster.
         relabelled: samples left out by relabelling.
         cause: where nothing of it can be stored, the first rule broken.
+        starts: of counters, noted; to be undone where the rest is not stored.
     """
 
     batch: SampleBatch
@@ -56,6 +57,7 @@ class Decoded:
     deduplicated: Counter[str] = field(default_factory=Counter)
     relabelled: int = 0
     cause: IngestError | None = None
+    starts: Starts = NO_STARTS
 
 
 def decode(
@@ -88,7 +90,7 @@ def decode(
     starts = news_of_starts(judged, catalogue, rules)
     batches = [
         _batch(judged),
-        zeros_at_starts(judged, starts) if len(starts) else None,
+        zeros_at_starts(judged, starts.places) if len(starts.places) else None,
         *(_batch(part) for part in histograms.parts),
     ]
     done = Decoded(
@@ -103,9 +105,10 @@ def decode(
             (part.deduplicated for part in histograms.parts), start=judged.deduplicated
         ),
         relabelled=judged.relabelled + sum(part.relabelled for part in histograms.parts),
+        starts=starts,
     )
-    if len(starts) or not (stored.all() and histograms.stored.all()):
-        done.payload = encode_kept(request, stored, histograms.stored, starts)
+    if len(starts.places) or not (stored.all() and histograms.stored.all()):
+        done.payload = encode_kept(request, stored, histograms.stored, starts.places)
     return done
 
 

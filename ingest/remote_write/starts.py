@@ -7,6 +7,8 @@ process may have stored is not stored again: it is not told from the lake, but b
 was last sent something (`Rules.starts_after_ms`).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,18 +22,43 @@ RECENT_MS = 3_600_000
 Ints = npt.NDArray[np.int64]
 
 
-def news_of_starts(judged: Judged, catalogue: Catalogue, rules: Rules) -> Ints:
-    """Places of the samples that say of a counter's start what nobody has said before."""
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """What a request says of counters' starts and nobody has said before.
+
+    Attributes:
+        places: int64[n] of the samples that say it.
+        numbers: int64[m] of the series whose starts are noted, news or not.
+        starts_ms: int64[m] since 1970.
+        before_ms: int64[m] what was noted before.
+    """
+
+    places: Ints
+    numbers: Ints
+    starts_ms: Ints
+    before_ms: Ints
+
+    def undo(self, catalogue: Catalogue) -> None:
+        """They could not be stored: whoever says it next is the first."""
+        if len(self.numbers):
+            catalogue.forget_starts(self.numbers, self.starts_ms, self.before_ms)
+
+
+NO_STARTS = Starts(*np.empty((4, 0), np.int64))
+
+
+def news_of_starts(judged: Judged, catalogue: Catalogue, rules: Rules) -> Starts:
+    """What the request says of starts, noted; to be undone where it is not stored."""
     request, starts = judged.request, judged.request.start_ms
     if starts is None:
-        return np.empty(0, np.int64)
+        return NO_STARTS
     ahead = request.time_ms - starts
     recent = judged.stored & (starts > rules.starts_after_ms) & (ahead > 0) & (ahead <= RECENT_MS)
     places = np.flatnonzero(recent)
     numbers = np.repeat(judged.numbers, request.counts)[places].astype(np.int64)
     pairs, first = np.unique(np.stack([numbers, starts[places]]), axis=1, return_index=True)
-    news = catalogue.note_starts(pairs[0], pairs[1])
-    return np.sort(places[first[news]])
+    before_ms = catalogue.note_starts(pairs[0], pairs[1])
+    return Starts(np.sort(places[first[pairs[1] > before_ms]]), pairs[0], pairs[1], before_ms)
 
 
 def zeros_at_starts(judged: Judged, places: Ints) -> SampleBatch:

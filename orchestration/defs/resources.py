@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from lake import Lake, utc_now
+from lake import Lake
+from orchestration.opening import open_lake
 from orchestration.settings import Settings
 
 
@@ -20,7 +21,7 @@ class LakeResource:
 
     def open(self) -> Lake:
         """The lake."""
-        return Lake.open(self.settings.lake_dir, clock=utc_now)
+        return open_lake(self.settings)
 
 
 LakeParam = dg.ResourceParam[LakeResource]

@@ -6,7 +6,7 @@ pages neither repeat nor skip rows when new ones arrive.
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +35,8 @@ class Page:
 class Filter:
     """What a listing is narrowed to; empty or None = everything.
 
-    `between` selects anomalies that overlap it and events within it.
+    `between` selects anomalies that overlap it and events within it; `visible` are the clusters
+    that the reader may see at all, None = all.
     """
 
     between: TimeRange
@@ -45,6 +46,7 @@ class Filter:
     min_score: float = 0.0
     source: str | None = None
     reason: str | None = None
+    visible: Collection[str] | None = None
 
 
 CLUSTERS = """
@@ -56,7 +58,7 @@ WITH fresh AS (
            count(DISTINCT namespace) AS namespaces,
            count(DISTINCT (namespace, workload)) FILTER (WHERE workload IS NOT NULL) AS workloads,
            max(last_seen) AS last_seen
-    FROM series GROUP BY cluster
+    FROM series WHERE $visible IS NULL OR list_contains($visible, cluster) GROUP BY cluster
 ), odd AS (
     SELECT cluster, count(*) AS anomalies, count(*) FILTER (state = 'interim') AS open
     FROM anomalies WHERE date >= $day AND "end" >= $since GROUP BY cluster
@@ -70,14 +72,20 @@ ORDER BY known.cluster
 """
 
 
-def clusters(lake: Lake, now: datetime, window: timedelta = timedelta(hours=24)) -> list[Row]:
+def clusters(
+    lake: Lake,
+    now: datetime,
+    window: timedelta = timedelta(hours=24),
+    *,
+    visible: Collection[str] | None = None,
+) -> list[Row]:
     """One row a cluster: what it has, when it was last heard of, samples and anomalies of `window`.
 
     `freshness_seconds` is the age of its newest sample; beyond the window `last_sample` is exact to
-    the day only.
+    the day only. Of `visible` clusters alone; None = all.
     """
     between = TimeRange(now - window, now + window)
-    params = {"since": between.start, "day": between.start.date()}
+    params = {"since": between.start, "day": between.start.date(), "visible": _listed(visible)}
     rows = _rows(lake.sql(CLUSTERS, params, between=between))
     for row in rows:
         row["freshness_seconds"] = max(0.0, (now - row["last_sample"]).total_seconds())
@@ -87,7 +95,7 @@ def clusters(lake: Lake, now: datetime, window: timedelta = timedelta(hours=24))
 ANOMALIES = """
 SELECT * EXCLUDE (date) FROM anomalies
 WHERE date >= $first_day AND date <= $last_day AND start < $end AND "end" > $start
-  AND (len($clusters) = 0 OR list_contains($clusters, cluster))
+  AND ($clusters IS NULL OR list_contains($clusters, cluster))
   AND ($namespace IS NULL OR namespace = $namespace)
   AND ($metric IS NULL OR metric = $metric)
   AND score >= $min_score
@@ -116,7 +124,7 @@ def anomalies(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None =
 EVENTS = """
 SELECT * EXCLUDE (date) FROM events
 WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
-  AND (len($clusters) = 0 OR list_contains($clusters, cluster))
+  AND ($clusters IS NULL OR list_contains($clusters, cluster))
   AND ($namespace IS NULL OR namespace = $namespace)
   AND ($source IS NULL OR source = $source)
   AND ($reason IS NULL OR reason = $reason)
@@ -163,15 +171,15 @@ def density(lake: Lake, between: TimeRange, bucket: timedelta) -> list[Row]:
     return _rows(lake.sql(DENSITY, params, between=reach))
 
 
-def anomaly(lake: Lake, anomaly_id: str) -> Row:
+def anomaly(lake: Lake, anomaly_id: str, visible: Collection[str] | None = None) -> Row:
     """One anomaly by its id.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none, or it is not of the `visible` clusters (None = all).
     """
     sql = "SELECT * EXCLUDE (date) FROM anomalies WHERE anomaly_id = $id"
     rows = _rows(lake.sql(sql, {"id": anomaly_id}))
-    if not rows:
+    if not rows or (visible is not None and rows[0]["cluster"] not in visible):
         raise NotFoundError(f"no anomaly has the id {anomaly_id!r}")
     return rows[0]
 
@@ -181,9 +189,21 @@ def _common(wanted: Filter, reach: TimeRange) -> dict[str, object]:
         **_days(reach),
         "start": wanted.between.start,
         "end": wanted.between.end,
-        "clusters": list(wanted.clusters),
+        "clusters": _listed(_clusters(wanted)),
         "namespace": wanted.namespace,
     }
+
+
+def _clusters(wanted: Filter) -> Collection[str] | None:
+    """Those that may be listed; None = all, while none at all is none."""
+    asked, visible = wanted.clusters, wanted.visible
+    if visible is None:
+        return asked or None
+    return [cluster for cluster in asked if cluster in visible] if asked else visible
+
+
+def _listed(names: Collection[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
 
 
 def _days(between: TimeRange) -> dict[str, object]:

@@ -259,7 +259,8 @@ def recent_file(data: bytes) -> None:
     for body in (data, data + zlib.crc32(data).to_bytes(4, "little")):
         path.write_bytes(body)
         known = recent.RecentRequests()
-        known.load(path, NOW_US)
+        known.load(path)
+        known.resume(NOW_US)
         known.save(FOLDER / "saved")
 
 

@@ -58,10 +58,10 @@ def open_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
     """Opens logs on one folder, one after the other."""
     opened = []
 
-    def open_one(segment_bytes=BIG, first_position=1) -> Log:
+    def open_one(segment_bytes=BIG, committed=0) -> Log:
         for log in opened:
             log.close()
-        opened.append(Log(tmp_path / "log", segment_bytes, first_position))
+        opened.append(Log(tmp_path / "log", segment_bytes, committed))
         return opened[-1]
 
     yield open_one

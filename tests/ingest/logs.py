@@ -18,6 +18,10 @@ def entry(payload: bytes, cluster: str = "eu", kind: int = 1) -> Entry:
 
 
 class Log(WriteAheadLog):
+    def __init__(self, folder: Path, segment_bytes: int = BIG, committed: int = 0) -> None:
+        super().__init__(folder, segment_bytes)
+        self.skip(committed)
+
     def put(self, *texts: str) -> list[int]:
         """Append one after the other, each on disk before the next."""
         return [self.append(entry(t.encode()), lambda _: None).result(10) for t in texts]

@@ -86,8 +86,8 @@ def test_committed_and_still_in_the_log_is_answered_with_its_number(
     """The process died between the commit and the cut of the log."""
     crashed = start()
     crashed.write_samples(body(1.0)).result(10)
-    monkeypatch.setattr(crashed, "_recent", RecentRequests())
-    monkeypatch.setattr(crashed._log, "truncate", lambda position: None)
+    monkeypatch.setattr(crashed._state, "release", lambda position: None)
+    monkeypatch.setattr(crashed._flusher, "_committed", lambda position: None)
     crashed.flush()
     abandon(crashed)
     receiver = start()
@@ -104,10 +104,49 @@ def test_after_five_minutes_it_is_another_request(lake, start, now):
     now[0] += timedelta(minutes=5)
     receiver.write_samples(body(1.0)).result(10)
     assert receiver.statistics.repeated_requests == 1
-    now[0] += timedelta(seconds=1)
+    now[0] += timedelta(minutes=5, seconds=1)
     receiver.write_samples(body(1.0)).result(10)
     receiver.close()
     assert stored(lake) == [1.0, 1.0]
+
+
+def test_one_that_is_repeated_for_ever_is_stored_once(lake, start, now):
+    """As a sender does that is told 429: it comes again and again with the same bytes."""
+    receiver = start()
+    for _ in range(10):
+        receiver.write_samples(body(1.0)).result(10)
+        receiver.flush()
+        now[0] += timedelta(minutes=4)
+    receiver.close()
+    assert stored(lake) == [1.0]
+    assert receiver.statistics.repeated_requests == 9
+
+
+@pytest.mark.parametrize("flushed", [False, True], ids=["in the log", "in the lake"])
+@pytest.mark.parametrize("minutes", [-9, 6, 60 * 24 * 30])
+def test_five_minutes_run_from_the_restart(lake, start, now, abandon, flushed, minutes):
+    """Its sender has waited all the while, and so have those of the newer ones."""
+    crashed = start()
+    crashed.write_samples(body(1.0)).result(10)
+    now[0] += timedelta(minutes=4)
+    crashed.write_samples(body(2.0)).result(10)
+    if flushed:
+        crashed.flush()
+    abandon(crashed)
+    now[0] += timedelta(minutes=minutes)
+    # A process that starts and dies before it has flushed, and one that is sent something else.
+    abandon(start())
+    brief = start()
+    brief.write_samples(body(3.0)).result(10)
+    abandon(brief)
+    now[0] += timedelta(seconds=20)
+    receiver = start()
+    for value in (1.0, 2.0, 3.0):
+        assert receiver.write_samples(body(value)).result(10).samples == 1
+    now[0] += timedelta(minutes=5, seconds=1)
+    receiver.write_samples(body(3.0)).result(10)
+    receiver.close()
+    assert sorted(stored(lake)) == [1.0, 2.0, 3.0, 3.0]
 
 
 def test_another_cluster_or_kind_is_another_request():
@@ -157,15 +196,17 @@ def saved(tmp_path):
 
 def loaded(path, now_us):
     recent = RecentRequests()
-    recent.load(path, now_us)
+    recent.load(path)
+    recent.resume(now_us)
     return recent
 
 
 def test_what_is_durable_and_recent_comes_back(saved):
-    assert [loaded(saved, 200 * SECOND).knows(key) for key in KEYS] == [True, True, False]
-    later = loaded(saved, 400 * SECOND)
-    assert [later.knows(key) for key in KEYS] == [False, True, False]
-    assert later.find_or_begin(KEYS[1], Future(), 400 * SECOND).result(0).samples == 8
+    later = loaded(saved, 9000 * SECOND)
+    assert [later.knows(key) for key in KEYS] == [True, True, False]
+    assert later.newest_us == 200 * SECOND
+    assert later.find_or_begin(KEYS[0], Future(), 9101 * SECOND) is None, "200 s older"
+    assert later.find_or_begin(KEYS[1], Future(), 9300 * SECOND).result(0).samples == 8
     assert not loaded(saved.with_name("none"), 0).knows(KEYS[0])
 
 

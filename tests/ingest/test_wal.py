@@ -105,7 +105,7 @@ def test_an_emptied_log_goes_on_counting(open_log):
     assert (log.files(), log.size_bytes()) == ([], 0)
     assert log.put("c") == [3]
     log.truncate(3)
-    assert open_log(first_position=4).put("d") == [4]
+    assert open_log(committed=3).put("d") == [4]
 
 
 def test_one_at_a_time(open_log, tmp_path):

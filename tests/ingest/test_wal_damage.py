@@ -179,7 +179,7 @@ def test_a_torn_segment_does_not_make_truncation_drop_records(open_log):
     """A later segment of no record must not pass for the end of an earlier one."""
     folder = open_log().folder
     (folder / f"{7:020d}.log").write_bytes(b"torn")
-    log = open_log(first_position=6)
+    log = open_log(committed=5)
     positions = log.put("a", "b", "c")
     log.truncate(positions[0])
     assert log.held()[-2:] == [(positions[1], "b"), (positions[2], "c")]

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from lake.bounds import tables_read, time_bounds
 from lake.errors import SchemaError
+from lake.pruning.reads import reading
 from lake.schema import OBJECTS
 
 
@@ -39,5 +39,6 @@ def test_what_must_be_there(name, lake, build):
 
 def test_a_bound_on_time_leaves_out_days(noon):
     query = "SELECT * FROM objects WHERE time <= '2026-03-01' AND time > '2026-02-28'"
-    assert time_bounds(query)["objects"].end <= noon
-    assert tables_read(query) == {"objects"}
+    (read,) = reading(query).reads
+    assert read.tables == ("objects",)
+    assert read.condition.days() == [((noon - timedelta(days=2)).date(), noon.date())]

@@ -85,8 +85,8 @@ def test_results_say_what_was_read(lake, make_samples):
     lake.samples.append(make_samples())
     result = lake.query_guarded("SELECT value FROM samples", Limits())
     assert result.rows.to_pylist() == [{"value": 1.0}]
-    others = dict.fromkeys(("series", "events", "objects", "anomalies"), 0)
-    assert result.versions == {"samples": 1, **others}
+    assert result.versions == {**dict.fromkeys(lake.tables, 0), "samples": 1}
+    assert result.snapshot_id == lake.snapshot().id
 
 
 def test_times_come_as_utc(lake, make_samples, noon):

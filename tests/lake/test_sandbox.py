@@ -14,15 +14,20 @@ import pytest
 from lake import Limits
 from lake.errors import (
     EngineError,
+    FileDamagedError,
+    QueryCancelledError,
     QueryError,
     QueryMemoryError,
     QueryTimeoutError,
     ResultTooLargeError,
 )
-from lake.sandbox import KEPT_WORKERS, Pool, Worker
-from lake.sandbox_worker import ALLOWANCE_BYTES
+from lake.sandbox import KEPT_WORKERS, Job, Pool, Worker
+from lake.sandbox.frames import PIECE_BYTES
+from lake.sandbox.worker import ALLOWANCE_BYTES
 
 MIB = 1 << 20
+
+HEAVY = "SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 0"
 
 DEAF = "SELECT " + ", ".join(f"md5(repeat('x', 3000000{i:02}))" for i in range(12))
 """Constants are computed while the query is planned, when it cannot be interrupted; each of these
@@ -66,46 +71,46 @@ def peak_bytes(pid):
 )
 def test_memory_is_bounded_where_the_engine_does_not_bound_it(pool, sql):
     with pytest.raises(QueryError) as refusal:
-        pool.run({}, sql, Limits(memory_bytes=128 * MIB))
+        pool.run(Job({}, sql, Limits(memory_bytes=128 * MIB)))
     assert isinstance(refusal.value, QueryMemoryError) or "Out of Memory" in str(refusal.value)
     idle = pool._idle[0]
     assert peak_bytes(idle._process.pid) < 200 * MIB + 128 * MIB + ALLOWANCE_BYTES
-    assert pool.run({}, "SELECT 1 AS x", Limits()).to_pylist() == [{"x": 1}]
+    assert pool.run(Job({}, "SELECT 1 AS x", Limits())).to_pylist() == [{"x": 1}]
 
 
 def test_memory_within_the_limit_can_be_used(pool):
     """The allowance is enough for what is not the query's own."""
     sql = "SELECT count(*) AS n FROM (SELECT DISTINCT i FROM range(1500000) t(i))"
-    assert pool.run({}, sql, Limits(memory_bytes=256 * MIB)).to_pylist() == [{"n": 1_500_000}]
+    assert pool.run(Job({}, sql, Limits(memory_bytes=256 * MIB))).to_pylist() == [{"n": 1_500_000}]
 
 
 def test_a_query_that_cannot_be_interrupted_is_killed(pool):
-    pool.run({}, "SELECT 1", Limits())
+    pool.run(Job({}, "SELECT 1", Limits()))
     pid, began = pool._idle[0]._process.pid, time.monotonic()
     with pytest.raises(QueryTimeoutError, match=r"after 0\.2 s"):
-        pool.run({}, DEAF, Limits(seconds=0.2))
+        pool.run(Job({}, DEAF, Limits(seconds=0.2)))
     assert time.monotonic() - began < 5
     assert not exists(pid)
-    assert pool.run({}, "SELECT 1", Limits()).num_rows == 1
+    assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
 
 
 def test_a_process_that_dies_of_its_query_is_an_error_of_the_query(pool):
-    pool.run({}, "SELECT 1", Limits())
+    pool.run(Job({}, "SELECT 1", Limits()))
     pid = pool._idle[0]._process.pid
     killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
     killer.start()
     with pytest.raises(QueryMemoryError, match="more memory than 1024 MiB, or crashed"):
-        pool.run({}, "SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 0", Limits())
+        pool.run(Job({}, HEAVY, Limits()))
     killer.join()
     assert not exists(pid)
 
 
 def test_a_process_that_died_while_idle_is_replaced(pool):
-    pool.run({}, "SELECT 1", Limits())
+    pool.run(Job({}, "SELECT 1", Limits()))
     first = pool._idle[0]._process
     first.kill()
     first.wait()
-    assert pool.run({}, "SELECT 1", Limits()).num_rows == 1
+    assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
     assert pool._idle[0]._process.pid != first.pid
 
 
@@ -118,11 +123,11 @@ def test_a_process_that_does_not_start_is_an_error(monkeypatch):
 def test_one_process_answers_many_queries(pool):
     pids = set()
     for i in range(5):
-        assert pool.run({}, f"SELECT {i} AS i", Limits()).to_pylist() == [{"i": i}]
+        assert pool.run(Job({}, f"SELECT {i} AS i", Limits())).to_pylist() == [{"i": i}]
         with pytest.raises(QueryError):
-            pool.run({}, "SELECT nowhere", Limits())
+            pool.run(Job({}, "SELECT nowhere", Limits()))
         with pytest.raises(ResultTooLargeError):
-            pool.run({}, "SELECT * FROM range(10)", Limits(rows=9))
+            pool.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
         pids.add(pool._idle[0]._process.pid)
     assert len(pids) == 1
 
@@ -131,7 +136,7 @@ def test_queries_at_once_have_processes_of_their_own(pool):
     found = {}
 
     def ask(i):
-        found[i] = pool.run({}, f"SELECT sum(i) + {i} AS s FROM range(3000000) t(i)", Limits())
+        found[i] = pool.run(Job({}, f"SELECT sum(i) + {i} AS s FROM range(3000000) t(i)", Limits()))
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(3)]
     for thread in threads:
@@ -155,21 +160,21 @@ def test_queries_at_once_have_processes_of_their_own(pool):
     ],
 )
 def test_rows_of_any_kind_come_over(pool, sql, rows):
-    table = pool.run({}, sql, Limits())
+    table = pool.run(Job({}, sql, Limits()))
     assert table.column_names == ["x"]
     assert table.to_pylist() == rows
 
 
 def test_many_rows_come_over_in_their_order(pool):
-    table = pool.run({}, "SELECT i, repeat('x', 50) AS t FROM range(100000) t(i)", Limits())
+    table = pool.run(Job({}, "SELECT i, repeat('x', 50) AS t FROM range(100000) t(i)", Limits()))
     assert table["i"].combine_chunks().equals(pa.array(range(100_000)))
 
 
 PARENT = """
 import os, sys
 from lake import Limits
-from lake.sandbox import shared
-shared().run({}, "SELECT 1", Limits())
+from lake.sandbox import Job, shared
+shared().run(Job({}, "SELECT 1", Limits()))
 print(shared()._idle[0]._process.pid, flush=True)
 if sys.argv[1] == "killed":
     os._exit(0)
@@ -187,10 +192,11 @@ def test_no_process_outlives_its_parent(how):
 DEAF_PARENT = """
 import sys
 from lake import Limits
-from lake.sandbox import Worker
+from lake.sandbox import Job, Worker
 worker = Worker()
 print(worker._process.pid, flush=True)
-worker.run({}, sys.argv[1], Limits(seconds=0.5))
+worker.begin(Job({}, sys.argv[1], Limits(seconds=0.5)))
+worker.read()
 """
 
 
@@ -202,3 +208,97 @@ def test_a_query_that_cannot_be_interrupted_ends_without_its_parent():
         parent.kill()
     assert exists(pid)
     wait_until(lambda: not exists(pid), seconds=6)
+
+
+def test_a_failure_on_the_way_is_the_querys_and_not_the_workers(pool):
+    late = "SELECT CASE WHEN i = 90000 THEN error('late') ELSE i END AS i FROM range(100000) t(i)"
+    pool.run(Job({}, "SELECT 1", Limits()))
+    pid = pool._idle[0]._process.pid
+    with pytest.raises(QueryError, match="late"):
+        pool.run(Job({}, late, Limits()))
+    assert pool._idle[0]._process.pid == pid
+
+
+def test_one_that_hangs_is_killed(pool):
+    """Stopped, as by a debugger or a disk that does not answer: it hears of nothing."""
+    pool.run(Job({}, "SELECT 1", Limits()))
+    pid = pool._idle[0]._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(QueryTimeoutError):
+        pool.run(Job({}, "SELECT 1", Limits(seconds=0.2)))
+    assert not exists(pid)
+    assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
+
+
+def test_one_that_dies_between_two_pieces_is_an_error(pool):
+    with pool.ask(Job({}, "SELECT repeat('x', 1000) FROM range(60000)", Limits())) as answer:
+        assert answer.read()
+        next(iter(pool._busy))._process.kill()
+        with pytest.raises(QueryMemoryError):
+            list(answer)
+    assert (pool.busy, pool.idle) == (0, 0)
+
+
+def test_an_answer_that_nobody_reads_holds_its_worker_and_no_more(pool):
+    """It waits longer than the query may run, and goes on when it is read."""
+    job = Job({}, "SELECT i, repeat('x', 1000) FROM range(60000) t(i)", Limits(seconds=1))
+    with pool.ask(job) as answer:
+        pieces = [answer.read()]
+        time.sleep(2.5)
+        pieces += answer
+    rows = pa.ipc.open_stream(pa.py_buffer(b"".join(pieces))).read_all()
+    assert rows.num_rows == 60_000
+    assert max(map(len, pieces)) <= PIECE_BYTES
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(HEAVY, id="heavy"),
+        pytest.param("SELECT repeat('x', 1000) FROM range(99000)", id="unread"),
+        pytest.param(DEAF, id="deaf"),
+    ],
+)
+def test_cancel_from_another_thread(pool, sql):
+    pool.run(Job({}, "SELECT 1", Limits()))
+    answer = pool.ask(Job({}, sql, Limits()))
+    canceller = threading.Timer(0.3, answer.cancel)
+    began = time.monotonic()
+    canceller.start()
+    time.sleep(0.6)
+    with pytest.raises(QueryCancelledError):
+        list(answer)
+    assert time.monotonic() - began < 2.5
+    answer.close()
+    assert pool.busy == 0
+    assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
+
+
+def test_a_late_cancel_does_not_hit_the_next_query(pool):
+    for i in range(30):
+        answer = pool.ask(Job({}, "SELECT 1", Limits()))
+        time.sleep(0.001 * (i % 5))
+        answer.cancel()
+        answer.close()
+        assert pool.run(Job({}, "SELECT sum(i) FROM range(100000) t(i)", Limits())).num_rows == 1
+
+
+def test_a_closed_pool_leaves_no_process(pool):
+    answers = [pool.ask(Job({}, HEAVY, Limits())) for _ in range(3)]
+    pids = [worker._process.pid for worker in pool._busy]
+    assert len(pids) == 3
+    pool.close()
+    for answer in answers:
+        answer.close()
+    assert not any(map(exists, pids))
+    assert (pool.busy, pool.idle) == (0, 0)
+
+
+def test_errors_come_over_with_their_fields(pool):
+    with pytest.raises(ResultTooLargeError) as refusal:
+        pool.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
+    assert (refusal.value.what, refusal.value.limit) == ("rows", 9)
+    assert str(refusal.value) == str(ResultTooLargeError("rows", 9))
+    with pytest.raises(FileDamagedError) as gone:
+        pool.run(Job({"samples": ["/nowhere/x.parquet"]}, "SELECT * FROM samples", Limits()))
+    assert gone.value.path == "/nowhere/x.parquet"

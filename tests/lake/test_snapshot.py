@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lake import Lake, TimeRange
-from lake.errors import QueryError
+from lake.errors import FileDamagedError
 from lake.query import run
 from lake.schema import SERIES, TABLES
 
@@ -145,7 +145,7 @@ def test_a_date_filter_opens_only_that_day(lake, make_samples, view):
     snapshot = lake.snapshot()
     sql = f"SELECT value FROM {view} WHERE date = '2025-01-03'"
     assert run(snapshot, sql).rows.num_rows == 1
-    with pytest.raises(QueryError, match="2025-01-07"):
+    with pytest.raises(FileDamagedError, match="2025-01-07"):
         run(snapshot, f"SELECT count(DISTINCT value) FROM {view} WHERE value >= 0")
     assert count(snapshot, days(0, 6)) == 6
 

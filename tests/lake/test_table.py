@@ -12,7 +12,9 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from lake import CommitKey, Lake, table
+from lake import CommitKey, Lake, delta_log, table
+from lake.commit import Commit
+from lake.delta_log import DeltaLog
 from lake.errors import ConflictError, SchemaError
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -125,61 +127,68 @@ def files_on_disk(lake):
     return set(lake.samples.folder.glob("date=*/*.parquet"))
 
 
-def outrun(table, before, times):
-    """Let another writer in, `times` times, between the table's look at the log and its commit."""
-    commit_once = table._commit_once
+@pytest.fixture
+def outrun(monkeypatch):
+    """Let another writer in, `times` times, between a table's look at the log and its commit."""
+    attempt = Commit.attempt
 
-    def commit(*arguments):
-        nonlocal times
-        if times:
-            times -= 1
-            before()
-        commit_once(*arguments)
+    def install(before, times):
+        left, inside = times, False
 
-    table._commit_once = commit
+        def attempt_late(commit, *arguments):
+            nonlocal left, inside
+            if left and not inside:
+                left, inside = left - 1, True
+                before()
+                inside = False
+            attempt(commit, *arguments)
+
+        monkeypatch.setattr(Commit, "attempt", attempt_late)
+
+    return install
 
 
-def test_an_append_that_lost_its_key_leaves_no_file(lake, make_samples):
+def test_an_append_that_lost_its_key_leaves_no_file(lake, make_samples, outrun):
     key, other = CommitKey("app", 1), Lake.open(lake.root)
-    outrun(lake.samples, lambda: other.samples.append(make_samples([1]), key), 1)
+    outrun(lambda: other.samples.append(make_samples([1]), key), 1)
     assert lake.samples.append(make_samples([2]), key) == 1
     assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [1]
     assert len(files_on_disk(lake)) == 1
 
 
-def test_an_append_that_was_outrun_by_a_lower_position_is_tried_again(lake, make_samples):
+def test_an_append_that_was_outrun_by_a_lower_position_is_tried_again(lake, make_samples, outrun):
     other, positions = Lake.open(lake.root), iter(range(1, 9))
     key = CommitKey("app", 9)
 
     def before():
         other.samples.append(make_samples([0]), CommitKey("app", next(positions)))
 
-    outrun(lake.samples, before, 3)
+    outrun(before, 3)
     assert lake.samples.append(make_samples([9]), key) == 4
     assert lake.samples.committed_position("app") == 9
     assert count(lake, "value = 9") == 1
 
 
-def test_an_append_that_is_outrun_for_ever_gives_up_and_leaves_nothing(lake, make_samples):
+def test_an_append_that_is_outrun_for_ever_gives_up_and_leaves_nothing(lake, make_samples, outrun):
     other, positions = Lake.open(lake.root), iter(range(1, 99))
 
     def before():
         other.samples.append(make_samples([]), CommitKey("app", next(positions)))
 
-    outrun(lake.samples, before, 99)
+    outrun(before, 99)
     with pytest.raises(ConflictError, match="'samples'"):
         lake.samples.append(make_samples([9]), CommitKey("app", 99))
     assert files_on_disk(lake) == set()
 
 
-def test_a_commit_that_failed_only_in_appearance_keeps_its_file(lake, make_samples):
-    commit_once = lake.samples._commit_once
+def test_a_commit_that_failed_only_in_appearance_keeps_its_file(lake, make_samples, monkeypatch):
+    attempt = Commit.attempt
 
-    def commit(*arguments):
-        commit_once(*arguments)
+    def attempt_and_lose(commit, *arguments):
+        attempt(commit, *arguments)
         raise CommitFailedError("connection lost")
 
-    lake.samples._commit_once = commit
+    monkeypatch.setattr(Commit, "attempt", attempt_and_lose)
     lake.samples.append(make_samples([1]), CommitKey("app", 1))
     assert count(lake) == 1
 
@@ -332,23 +341,23 @@ def test_files_of_a_version_stay_as_they_were(lake, make_samples):
 def test_append_forces_all_that_it_wrote_to_disk(lake, make_samples, monkeypatch):
     """Also where another writer commits right after us, and its version is the newest."""
     other, synced, fsync = Lake.open(lake.root), set(), os.fsync
-    version = lake.samples.version
+    sync = DeltaLog.sync
 
     def record(descriptor):
         synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
-    def version_after_another_commit():
-        monkeypatch.setattr(lake.samples, "version", version)
+    def sync_after_another_commit(log):
+        monkeypatch.setattr(DeltaLog, "sync", sync)
         other.samples.append(make_samples([2]))
         synced.clear()
-        return version()
+        return log.sync()
 
     monkeypatch.setattr(os, "fsync", record)
     lake.samples.append(make_samples([0]))
     data = {Path(file.path) for file in lake.samples.files()[1]}
     assert data | {next(iter(data)).parent, lake.samples.folder} <= synced
-    monkeypatch.setattr(lake.samples, "version", version_after_another_commit)
+    monkeypatch.setattr(DeltaLog, "sync", sync_after_another_commit)
     lake.samples.append(make_samples([1]))
     log = lake.samples.folder / "_delta_log"
     assert {log / f"{2:020d}.json", log} <= synced
@@ -416,8 +425,8 @@ def test_a_new_process_forces_the_log_to_disk_before_it_tells_a_position(lake, m
 
 def test_the_list_of_a_version_is_made_once(lake, make_samples, monkeypatch):
     lake.samples.append(make_samples([1]))
-    made, table_files = [], table.table_files
-    monkeypatch.setattr(table, "table_files", lambda *a: made.append(1) or table_files(*a))
+    made, table_files = [], delta_log.table_files
+    monkeypatch.setattr(delta_log, "table_files", lambda *a: made.append(1) or table_files(*a))
     for _ in range(3):
         version, files = lake.samples.files()
         assert (version, len(files)) == (1, 1)

@@ -1,0 +1,1 @@
+"""Answers to SQL over HTTP: in the format asked for, streamed, called off when nobody listens."""

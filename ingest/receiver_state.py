@@ -1,0 +1,79 @@
+"""What outlives a receiver's process beside its log, and when the log may go.
+
+The log knows which requests were taken and which replicas were elected. Before a part of it is
+dropped, both must be in files. Replicas come first: a log that is still there tells of an election
+again, unless its request is in the file of recent ones already.
+
+A full disk must not keep what would make room on it. Then the oldest segments go before the files
+are written, one at a time until those fit. Nothing is lost by that while this process lives, for it
+knows what the files lack. If it is killed before they are written, a request in those segments
+whose sender never got its answer, and sends it again, is stored twice.
+"""
+
+import errno
+import logging
+from pathlib import Path
+
+from ingest.recent import RecentRequests
+from ingest.replicas import ReplicaTracker
+from ingest.wal import WriteAheadLog
+from lake.disk import replace_file
+
+logger = logging.getLogger(__name__)
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class ReceiverState:
+    """The files beside a log.
+
+    Args:
+        folder: where they are.
+        log: whose segments they stand in for.
+        recent: requests seen lately.
+        replicas: who is elected.
+    """
+
+    def __init__(
+        self, folder: Path, log: WriteAheadLog, recent: RecentRequests, replicas: ReplicaTracker
+    ) -> None:
+        self._recent_path = folder / "recent"
+        self._replicas_path = folder / "replicas.json"
+        self._log = log
+        self._recent = recent
+        self._replicas = replicas
+        self._elections = 0
+        self._released = -1
+
+    def load(self, now_us: int) -> None:
+        """Take up what an earlier process left."""
+        self._recent.load(self._recent_path)
+        if self._replicas_path.exists():
+            self._replicas.load(self._replicas_path.read_bytes(), now_us)
+
+    def release(self, position: int) -> None:
+        """Drop what the log holds up to `position`, which is in the lake, durably.
+
+        Raises:
+            OSError: the files cannot be written; what of the log they stand in for stays.
+        """
+        if position == self._released:
+            return
+        while True:
+            try:
+                self._save()
+            except OSError as error:
+                if error.errno not in FULL or not self._log.truncate(position, most=1):
+                    raise
+                logger.warning("disk full: a segment is dropped before its requests are kept")
+            else:
+                break
+        self._log.truncate(position)
+        self._released = position
+
+    def _save(self) -> None:
+        elections = self._replicas.elections
+        if elections != self._elections:
+            replace_file(self._replicas_path, self._replicas.save().encode())
+            self._elections = elections
+        self._recent.save(self._recent_path)

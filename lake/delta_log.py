@@ -1,0 +1,108 @@
+"""The log of one Delta table: its versions, the files of each, and whether all that is on disk."""
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from lake.errors import TableDamagedError
+from lake.files import TableFile, table_files
+from lake.schema import TableSpec
+from lake.schema_version import check_version
+from lake.store import Store, is_of_store, plain_text
+
+KEPT_VERSIONS = 4
+"""Lists of files kept: the newest, and those that long queries may still name."""
+
+
+class DeltaLog:
+    """Reads the log, as far as it has grown since the last look. For one thread at a time.
+
+    Every method raises TableDamagedError where the log cannot be read, and NewerLakeError where a
+    newer program wrote it.
+    """
+
+    def __init__(self, store: Store, spec: TableSpec) -> None:
+        self._store = store
+        self._spec = spec
+        self._newest: DeltaTable | None = None
+        self._files: dict[int, tuple[TableFile, ...]] = {}
+        self._synced: int | None = None
+
+    def create(self) -> None:
+        """Begin the log, if it is not there."""
+        try:
+            DeltaTable.create(
+                self._store.url,
+                schema=self._spec.stored_schema,
+                partition_by=self._spec.partition_by,
+                mode="ignore",
+                storage_options=self._store.options,
+            )
+        except DeltaError as error:
+            raise self._damaged(error) from error
+
+    def open(self, version: int | None = None) -> DeltaTable:
+        """Delta's own object for a version (newest by default), of the caller's own."""
+        try:
+            delta = DeltaTable(self._store.url, version, self._store.options)
+        except TableNotFoundError:
+            raise
+        except DeltaError as error:
+            raise self._damaged(error) from error
+        check_version(delta, self._spec.name)
+        return delta
+
+    def newest(self) -> DeltaTable:
+        """Delta's own object, which moves on with every call."""
+        if self._newest is None:
+            self._newest = self.open()
+            return self._newest
+        try:
+            self._newest.update_incremental()
+        except DeltaError as error:
+            raise self._damaged(error) from error
+        return self._newest
+
+    def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:
+        """See `Table.files`."""
+        delta = None
+        if version is None:
+            delta = self.newest()
+            version = delta.version()
+        found = self._files.pop(version, None)
+        if found is None:
+            delta = delta or self.open(version)
+            actions = pa.table(delta.get_add_actions(flatten=True))
+            found = table_files(self._store.url, actions, self._spec.day_of)
+        self._files[version] = found  # the last used stands last
+        if len(self._files) > KEPT_VERSIONS:
+            del self._files[next(iter(self._files))]
+        return version, found
+
+    def position(self, app: str) -> int | None:
+        """The last position of the stream `app` in the newest version."""
+        try:
+            position: int | None = self.newest().transaction_version(app)
+        except DeltaError as error:
+            raise self._damaged(error) from error
+        return position
+
+    def paths(self) -> set[str]:
+        """Of the newest version's files."""
+        return {file.path for file in self.files()[1]}
+
+    def sync(self) -> int:
+        """Make the log durable and give its version: the receiver deletes its own on that strength.
+
+        All versions since the last call that came to its end, for which of them is ours is not
+        told; at the first call, every file that is there.
+        """
+        newest = self.newest().version()
+        self._store.sync_log(self._synced, newest)
+        self._synced = newest
+        return newest
+
+    def _damaged(self, error: DeltaError) -> Exception:
+        if is_of_store(error):
+            return error
+        return TableDamagedError(self._spec.name, self._store.url, plain_text(error))

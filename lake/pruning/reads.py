@@ -1,0 +1,147 @@
+"""What a query reads: of which tables, with which condition on their files."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+
+from lake.errors import AsOfError
+from lake.pruning.conditions import ALWAYS, Condition, every
+from lake.pruning.constants import Constants
+from lake.pruning.entities import Question, question
+from lake.pruning.leaves import SLACK, Leaves
+from lake.pruning.scans import NotUnderstoodError, Scan, scans
+from lake.rollups.macro import NAME, REACH
+from lake.schema import TABLES
+from lake.syntax import Node, nodes, parse, parser, text
+from lake.timerange import MICROSECOND
+
+BUCKETS = NAME
+
+BEHIND = {
+    **{name: (name,) for name in TABLES},
+    "metrics": ("samples", "series"),
+    BUCKETS: ("samples", "samples_5m", "samples_1h"),
+}
+"""Each view, and the tables whose files it reads."""
+
+Moment = datetime | int | str
+"""A time; the version of one table; a snapshot id or a time as text."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is read by one mention of a view.
+
+    Attributes:
+        view: its name.
+        node: the mention, in the query's tree.
+        at: the mention's own past, as `AT (VERSION => …)` gives it; None = the query's.
+        condition: on the files of its tables.
+        question: to narrow the files of samples down; None = nothing to ask.
+    """
+
+    view: str
+    node: Node
+    at: Moment | None = None
+    condition: Condition = ALWAYS
+    question: Question | None = None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables whose files it reads."""
+        return BEHIND[self.view]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A query that is understood: its tree, and what it reads."""
+
+    tree: Node
+    reads: tuple[Read, ...]
+
+    def renamed(self, name: Callable[[str, Moment], str]) -> str:
+        """The query with each view that has an AT clause under another name instead.
+
+        Args:
+            name: from view and past to the new name.
+        """
+        for read in self.reads:
+            if read.at is not None:
+                node = read.node
+                node["alias"] = node["alias"] or node["table_name"]
+                node["table_name"] = name(read.view, read.at)
+                node["qualified_name"] = {"path": [node["table_name"]]}
+                node["at_clause"] = None
+        with parser() as connection:
+            return text(connection, self.tree)
+
+    def parameters(self) -> set[str]:
+        """The names of its parameters."""
+        return {node["identifier"] for node in nodes(self.tree) if node.get("class") == "PARAMETER"}
+
+
+def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | None:
+    """What a query reads; None where it is not understood, and may read anything.
+
+    >>> found = reading("SELECT 1 FROM metrics JOIN events USING (cluster)")
+    >>> [read.tables for read in found.reads]
+    [('samples', 'series'), ('events',)]
+    >>> reading("DESCRIBE samples")
+
+    Args:
+        sql: one statement.
+        params: values of its `$name` parameters.
+
+    Raises:
+        AsOfError: an AT clause has no constant that names a past.
+    """
+    with parser() as connection:
+        try:
+            tree = parse(connection, sql)
+            if tree is None:
+                return None
+            constants = Constants(connection, params or {})
+            return Reading(tree, tuple(_read(scan, constants) for scan in scans(tree)))
+        except (duckdb.Error, RecursionError, NotUnderstoodError):
+            return None
+        except (LookupError, TypeError):
+            # A tree of a form that no query had before: to read all is right, to fail is not.
+            return None
+
+
+def _read(scan: Scan, constants: Constants) -> Read:
+    view = scan.mention.view
+    assert view is not None  # noqa: S101 - scans are of views
+    before, after = SLACK, SLACK
+    if view == BUCKETS:
+        before, after = REACH * MICROSECOND, _step(scan, constants)
+    leaves = Leaves(scan.mention, constants, before, after)
+    condition = every(leaves.condition(each) for each in scan.filters)
+    asked = question(scan.mention, scan.filters, constants.params)
+    at = None if scan.at is None else _moment(scan.at, constants)
+    return Read(view, scan.node, at, condition, asked)
+
+
+def _step(scan: Scan, constants: Constants) -> timedelta:
+    """How long a bucket is: its rows begin with it, and what it is made of lies within it."""
+    seconds = constants.seconds(scan.arguments[0]) if len(scan.arguments) == 1 else None
+    if seconds is None:
+        raise NotUnderstoodError
+    # A month counts as 30 days here, and may have 31.
+    return timedelta(seconds=seconds * 31 / 30) + SLACK
+
+
+def _moment(at: Node, constants: Constants) -> Moment:
+    """What an AT clause says."""
+    value = at["expr"]
+    if at["unit"].upper() == "TIMESTAMP":
+        moment = constants.moment(value)
+        if moment is None:
+            raise AsOfError(at["unit"], "needs a constant time, such as TIMESTAMP '2026-03-01'")
+        return moment
+    said = constants.text(value)
+    if said is None:
+        raise AsOfError(at["unit"], "needs a constant: the version of a table, or a snapshot id")
+    return int(said) if said.isdecimal() else said

@@ -1,0 +1,120 @@
+"""Columns as JSON in text, and rows joined of them: a Python object a value takes too long."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake.results.plain import plain
+from lake.results.sink import Sink
+from lake.results.times import time_text
+
+NEEDS_ESCAPES = r'["\\\x00-\x1f]'
+
+
+class JsonWriter:
+    """One document; it is no JSON before its end."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema, read_from: Mapping[str, object]) -> None:
+        types = [str(field.type) for field in schema]
+        head = {**read_from, "columns": schema.names, "types": types}
+        self._sink = sink
+        self._sink.write(dump(head).removesuffix("}").encode() + b',"rows":[')
+        self._parts = ["[", *[","] * (len(types) - 1), "]"]
+        self._between = b""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write its rows."""
+        if batch.num_rows:
+            rows = joined(batch, self._parts, ",")
+            self._sink.write(self._between)
+            self._sink.write(rows[:-1])
+            self._between = b","
+
+    def finish(self) -> None:
+        """Write the end of the document."""
+        self._sink.write(b"]}")
+
+
+class NdjsonWriter:
+    """One object a row and line; of columns of one name, the later get a number."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema, read_from: Mapping[str, object]) -> None:
+        del read_from
+        self._sink = sink
+        keys = [dump(name) + ":" for name in distinct(schema.names)]
+        self._parts = ["{" + keys[0], *["," + key for key in keys[1:]], "}"]
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write its rows."""
+        self._sink.write(joined(batch, self._parts, "\n"))
+
+    def finish(self) -> None:
+        """Nothing comes after the rows."""
+
+
+def joined(batch: pa.RecordBatch, parts: Sequence[str], end: str) -> memoryview:
+    """Rows as text: between each two parts stands a column, and after each row the end."""
+    pieces: list[object] = []
+    for part, column in zip(parts, batch.columns, strict=False):
+        pieces += [part, pc.fill_null(json_text(column), "null")]
+    return content(pc.binary_join_element_wise(*pieces, parts[-1] + end, ""))
+
+
+def content(texts: pa.Array) -> memoryview:
+    """All texts of an array without nulls, one after the other."""
+    if len(texts) == 0:
+        return memoryview(b"")
+    # A row may have more text than an array of `string` can count.
+    large = texts.cast(pa.large_string())
+    _, offsets, data = large.buffers()
+    ends = memoryview(offsets).cast("q")
+    return memoryview(data)[ends[large.offset] : ends[large.offset + len(large)]]
+
+
+def json_text(column: pa.Array) -> pa.Array:
+    """Each value as JSON says it; null is null."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return json_text(column.storage)
+    if pa.types.is_dictionary(kind):
+        return json_text(column.cast(kind.value_type))
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(column), column.cast(pa.string()), None)
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
+        return column.cast(pa.string())
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        return pc.binary_join_element_wise('"', time_text(column), '"', "")
+    if (
+        pa.types.is_string(kind)
+        and not pc.any(pc.match_substring_regex(column, pattern=NEEDS_ESCAPES)).as_py()
+    ):
+        return pc.binary_join_element_wise('"', column, '"', "")
+    texts = [None if value is None else dump(value) for value in plain(column)]
+    return pa.array(texts, pa.string())
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of which none comes twice.
+
+    >>> distinct(["t", "n", "t"])
+    ['t', 'n', 't_1']
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        tried, number = name, 0
+        while tried in found:
+            number += 1
+            tried = f"{name}_{number}"
+        found[tried] = None
+    return list(found)
+
+
+def dump(value: object) -> str:
+    """JSON without spaces.
+
+    >>> dump({"a": [1, None]})
+    '{"a":[1,null]}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

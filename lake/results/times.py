@@ -1,0 +1,71 @@
+"""Times as RFC 3339 text, column by column: Python's own are slow, and end with the year 9999."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+FIRST, LAST = datetime.date(1, 1, 1), datetime.date(9999, 12, 31)
+
+EPOCH = datetime.date(1970, 1, 1)
+
+DAY_SECONDS = 86_400
+
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+LARGEST_TIME, LARGEST_DAY = 2**63 - 1, 2**31 - 1
+"""DuckDB's infinity; negated, the other one."""
+
+
+def time_text(column: pa.Array) -> pa.Array:
+    """A column of timestamps, dates or times of day as text.
+
+    >>> time_text(pa.array([0, 1_500_000], pa.timestamp("us", "UTC"))).to_pylist()
+    ['1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z']
+
+    Returns:
+        `Z` at the end where the type has a zone (the engine's is always UTC), fractions only where
+        they are not zero, `infinity` and `-infinity` for DuckDB's.
+    """
+    kind = column.type
+    if pa.types.is_time(kind):
+        return _trimmed(column.cast(pa.string()))
+    dates = pa.types.is_date(kind)
+    unit, scale = ("D", 1) if dates else (kind.unit, UNITS[kind.unit])
+    numbers = column.cast(pa.int32() if dates else pa.int64()).cast(pa.int64())
+    a_day = 1 if dates else DAY_SECONDS * scale
+    low, high = ((end - EPOCH).days * a_day for end in (FIRST, LAST))
+    bounds = pc.min_max(numbers)
+    if bounds["min"].is_valid and not low <= bounds["min"].as_py() <= bounds["max"].as_py() <= high:
+        return _outlandish(numbers, unit, zone=not dates and kind.tz is not None)
+    if dates:
+        return column.cast(pa.string())
+    text = _trimmed(pc.strftime(column.cast(pa.timestamp(unit)), format="%Y-%m-%dT%H:%M:%S"))
+    return pc.binary_join_element_wise(text, "Z", "") if kind.tz is not None else text
+
+
+def duration_text(value: pa.MonthDayNano) -> str:
+    """An interval as ISO 8601 has it.
+
+    >>> duration_text(pa.MonthDayNano([1, 2, 5_400_000_000_000]))
+    'P1M2DT5400S'
+    """
+    seconds = f"{value.nanoseconds / 1e9:.9f}".rstrip("0").rstrip(".")
+    return f"P{value.months}M{value.days}DT{seconds}S"
+
+
+def _trimmed(text: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(text, pattern=r"\.0+$", replacement="")
+
+
+def _outlandish(numbers: pa.Array, unit: str, *, zone: bool) -> pa.Array:
+    """Some lie outside the years 1 to 9999, where Arrow's own text is wrong or missing."""
+    largest = LARGEST_DAY if unit == "D" else LARGEST_TIME
+    plain = np.asarray(pc.fill_null(numbers, 0)).astype(f"datetime64[{unit}]")
+    text = pa.array(np.datetime_as_string(plain), pa.string())
+    text = _trimmed(text)
+    if zone:
+        text = pc.binary_join_element_wise(text, "Z", "")
+    text = pc.if_else(pc.equal(numbers, largest), "infinity", text)
+    return pc.if_else(pc.equal(numbers, -largest), "-infinity", text)

@@ -1,0 +1,157 @@
+"""Where the rollups of a snapshot do not yet have what its samples have."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lake.files import TableFile
+from lake.rollups.aggregate import HOUR
+from lake.rollups.news import changed_by, file_times, log_of, stale_slots
+from lake.rollups.plan import overlapping, written
+from lake.rollups.progress import EVER, kept_from, rolled_up
+from lake.rollups.spans import ALL_TIME, Span, Spans, aligned, coarsened, union
+from lake.schema import SAMPLES, SAMPLES_1H, SAMPLES_5M
+from lake.table import Table
+
+MOST_SPANS = 32
+"""Each is a condition of a query; more are made fewer by wider ones."""
+
+WRITTEN = "samples_written"
+"""The samples with the order in which they were written."""
+
+STALE = "samples_stale"
+"""The same of the files that have stale times."""
+
+KEPT_VERSIONS = 8
+"""Of the rollup tables, of which it is known how far they go."""
+
+KEPT_COMMITS = 20_000
+"""Of which it is known what they changed: two days of flushes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Times whose buckets are to be computed from samples, as a query needs them.
+
+    Attributes:
+        slots: that may differ in `samples_5m`.
+        hours: that may differ in `samples_1h`; the slots lie in them.
+        floors: for some clusters, the time (microseconds) before which samples are taken out
+            because they are old: the rollups are right there whatever came late.
+        floor: likewise, for all others.
+        between: no sample outside matters to the query.
+    """
+
+    slots: Spans = ()
+    hours: Spans = ()
+    floors: Mapping[str, int] = field(default_factory=dict)
+    floor: int = EVER
+    between: Span = ALL_TIME[0]
+
+    def near(self, between: Span) -> "Stale":
+        """What matters to a query for which no sample or bucket outside of a range does.
+
+        Whole spans: the first rise of one starts from the bucket before it.
+        """
+        low, high = between
+
+        def overlap(spans: Spans) -> Spans:
+            return tuple(span for span in spans if span[0] < high and low < span[1])
+
+        return Stale(overlap(self.slots), overlap(self.hours), self.floors, self.floor, between)
+
+    def paths(self, files: Iterable[TableFile]) -> dict[str, list[str]]:
+        """What `buckets` reads of the samples beside the stored tables.
+
+        Args:
+            files: of `samples`, which the query may need.
+        """
+        ordered = sorted(files, key=written)
+        return {
+            WRITTEN: [file.path for file in ordered],
+            STALE: [file.path for file in overlapping(ordered, self.slots)],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `Stale.from_json` gives it back."""
+        return {
+            "slots": self.slots,
+            "hours": self.hours,
+            "floors": dict(self.floors),
+            "floor": self.floor,
+            "between": self.between,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Stale":
+        """See `to_json`."""
+        slots, hours = (
+            tuple((start, end) for start, end in values[name]) for name in ("slots", "hours")
+        )
+        between = (values["between"][0], values["between"][1])
+        return cls(slots, hours, values["floors"], values["floor"], between)
+
+
+class Staleness:
+    """Finds it for versions of the tables; remembers what commits changed.
+
+    Args:
+        tables: of a lake, by name.
+    """
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
+        self._read = log_of(tables[SAMPLES.name].store)
+        self._changed: dict[int, Spans] = {}
+        self._noted: dict[tuple[str, int], int | None] = {}
+
+    def at(self, versions: Mapping[str, int], files: Sequence[TableFile]) -> Stale:
+        """Of one snapshot.
+
+        Args:
+            versions: of the tables, by name.
+            files: of `samples` in its version.
+        """
+        found = {}
+        for name in (SAMPLES_5M.name, SAMPLES_1H.name):
+            since = self._rolled_up(name, versions[name])
+            changed = self._between(since, versions[SAMPLES.name])
+            found[name] = stale_slots(file_times(files) if changed is None else changed)
+        slots = found[SAMPLES_5M.name]
+        hours = aligned(union((*slots, *found[SAMPLES_1H.name])), HOUR)
+        slots, hours = coarsened(slots, MOST_SPANS), coarsened(hours, MOST_SPANS)
+        hours = aligned(union((*slots, *hours)), HOUR)
+        clusters = {name for file in overlapping(files, slots) for name in file.clusters or ()}
+        kept = [self._tables[spec.name] for spec in (SAMPLES, SAMPLES_5M)]
+        floors = {cluster: kept_from(kept, cluster) for cluster in clusters}
+        floor = kept_from(kept, None)
+        return Stale(slots, hours, {c: at for c, at in floors.items() if at != floor}, floor)
+
+    def _rolled_up(self, name: str, version: int) -> int | None:
+        """The version of `samples` that is all in this version of a rollup table."""
+        if version < 0:
+            return None
+        if (name, version) not in self._noted:
+            while len(self._noted) >= KEPT_VERSIONS:
+                self._noted.pop(next(iter(self._noted)), None)
+            self._noted[name, version] = rolled_up(self._tables[name].delta(version))
+        return self._noted[name, version]
+
+    def _between(self, one: int | None, other: int) -> Spans | None:
+        """What changed between two versions of `samples`; None where nobody can tell.
+
+        The rollups may be ahead of the samples where a snapshot was put together from times.
+        """
+        if one is None:
+            return None
+        spans: list[Span] = []
+        for version in range(min(one, other) + 1, max(one, other) + 1):
+            if version not in self._changed:
+                entry = self._read(version)
+                if entry is None:
+                    return None
+                self._changed[version] = changed_by(entry)
+            spans += self._changed[version]
+        while len(self._changed) > KEPT_COMMITS:
+            self._changed.pop(next(iter(self._changed)), None)
+        return union(spans)

@@ -1,0 +1,157 @@
+"""The resident maintainer: merges every few minutes, cleans every hour, in a thread of its own.
+
+It yields to whoever receives and asks: one thread at a lower priority, one core for sorting, no
+lock of a table but for the moment of a commit.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lake import Clock, Lake, LakeError
+from lake.errors import LeaseHeldError
+from lake.maintenance import Cleaned, Merged
+from orchestration.maintenance_settings import MaintenanceSettings
+from orchestration.steps.maintain import clean_lake, merge_lake
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often it looks whether a round is due."""
+
+NICENESS = 10
+"""Of the thread: half-way down, so that it gets what the others leave, and not nothing."""
+
+
+@dataclass
+class MaintenanceStatistics:
+    """What was done since start."""
+
+    rounds: Counter[str] = field(default_factory=Counter)
+    """By kind of round: `merge` or `clean`."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """By table, `rollups`, or kind of round."""
+    held: int = 0
+    """Rounds left out, since another process was at it."""
+    merges: Counter[str] = field(default_factory=Counter)
+    rows_merged: Counter[str] = field(default_factory=Counter)
+    rows_dropped: Counter[str] = field(default_factory=Counter)
+    bytes_written: Counter[str] = field(default_factory=Counter)
+    files_deleted: Counter[str] = field(default_factory=Counter)
+    foreign_files: dict[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    log_entries: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    last: dict[str, datetime] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    """By table, what failed in its newest round."""
+
+
+class Maintainer:
+    """Runs the rounds from `start` to `stop`; where the settings leave that to others, nothing.
+
+    Args:
+        lake: what to maintain.
+        settings: when, and how.
+        clock: the time.
+    """
+
+    def __init__(self, lake: Lake, settings: MaintenanceSettings, clock: Clock) -> None:
+        self.statistics = MaintenanceStatistics()
+        self._lake = lake
+        self._settings = settings
+        self._policy = settings.policy()
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="maintain")
+        started = clock()
+        # Not at once: a start has enough to do.
+        self._due = {"merge": started + settings.every, "clean": started + settings.every}
+
+    def start(self) -> None:
+        """Start the thread."""
+        if self._settings.resident:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the merge that is under way, and end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _loop(self) -> None:
+        if sys.platform == "linux":
+            # There, this is of the thread alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._stopping.wait(LOOK_SECONDS):
+            self.run_if_due()
+
+    def run_if_due(self) -> None:
+        """Run the rounds whose time has come."""
+        for kind, run, every in (
+            ("merge", self._merge, self._settings.every),
+            ("clean", self._clean, self._settings.clean_every),
+        ):
+            if self._clock() >= self._due[kind] and not self._stopping.is_set():
+                self._run(kind, run)
+                self._due[kind] = self._clock() + every
+
+    def _run(self, kind: str, run: Callable[[], None]) -> None:
+        started = self._clock()
+        try:
+            run()
+        except LeaseHeldError as error:
+            self.statistics.held += 1
+            logger.info("%s round left out", kind, extra={"reason": str(error)})
+        except Exception as error:  # noqa: BLE001 - the loop outlives any one failure
+            self._failed(kind, error)
+        else:
+            self.statistics.errors.pop(kind, None)
+        now = self._clock()
+        self.statistics.rounds[kind] += 1
+        self.statistics.last[kind] = now
+        before = self.statistics.seconds.get(kind, 0.0)
+        self.statistics.seconds[kind] = before + (now - started).total_seconds()
+
+    def _merge(self) -> None:
+        done = merge_lake(self._lake, self._policy, self._clock, self._stopping.is_set)
+        self._note_merged(done)
+        self._note_failures("merge", done.failures)
+
+    def _clean(self) -> None:
+        done = clean_lake(self._lake, self._policy, self._clock, self._stopping.is_set)
+        self._note_cleaned(done)
+        self._note_failures("clean", done.failures)
+
+    def _note_merged(self, done: Merged) -> None:
+        stats = self.statistics
+        for name, one in done.tables.items():
+            stats.merges[name] += one.merges
+            stats.rows_merged[name] += one.rows
+            stats.rows_dropped[name] += one.dropped
+            stats.bytes_written[name] += one.bytes_out
+            stats.files[name] = len(self._lake.tables[name].files()[1])
+
+    def _note_cleaned(self, done: Cleaned) -> None:
+        stats = self.statistics
+        for name, vacuumed in done.vacuumed.items():
+            stats.files_deleted[name] += len(vacuumed.expired) + len(vacuumed.orphans)
+            stats.foreign_files[name] = len(vacuumed.foreign)
+        for name, log in done.logs.items():
+            stats.log_entries[name] = log.entries
+
+    def _note_failures(self, kind: str, failures: dict[str, LakeError]) -> None:
+        for what in [name for name in self.statistics.errors if name.startswith(f"{kind}/")]:
+            del self.statistics.errors[what]
+        for name, error in failures.items():
+            self._failed(f"{kind}/{name}", error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.statistics.failures[what] += 1
+        self.statistics.errors[what] = f"{type(error).__name__}: {error}"
+        logger.error("maintenance failed: %s", what, exc_info=error)
