@@ -158,7 +158,6 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     NotAcceptableError: (406, "not acceptable"),
     TooManyQueriesError: (503, "too many queries"),
     SlowBodyError: (503, "slow body"),
-    ApiError: (500, "failed"),
 }
 """The nearest class in an error's ancestry counts."""
 

@@ -47,10 +47,10 @@ class IngestSettings(BaseModel):
         timedelta(minutes=10), description="how far ahead of this machine's clock a sample may be"
     )
     max_age: timedelta | None = Field(
-        None,
+        timedelta(days=31),
         gt=timedelta(0),
-        description="how old a sample or event may be that comes over the wire; unset = any, so "
-        "that history can be replayed. Each day in a flush costs a file: live fleets set P31D",
+        description="how old a sample or event may be that comes over the wire; null = any, to "
+        "replay history. Each day in a flush costs a file. Pulls and imports have no such limit",
     )
     max_series_per_request: int = Field(
         100_000,

@@ -8,7 +8,8 @@ from lake.clock import Clock, utc_now
 from lake.commit import CommitKey
 from lake.connection import Limits
 from lake.errors import LakeError
-from lake.lake import Lake, connect
+from lake.lake import Lake
+from lake.notebook import connect
 from lake.snapshot import Snapshot
 from lake.timerange import TimeRange
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Self
 
-import duckdb
 import pyarrow as pa
 
 from lake.clock import Clock, utc_now
@@ -191,26 +190,3 @@ class Lake:
     ) -> Result:
         """Run SQL from outside; see `lake.query.run_guarded`."""
         return run_guarded(self.snapshot(as_of), query, limits, clusters)
-
-
-def connect(
-    root: str | Path,
-    storage_options: Mapping[str, str] | None = None,
-    *,
-    as_of: AsOf | None = None,
-) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection for a notebook, with every view of the lake's newest snapshot.
-
-    Connect again to see newer rows.
-
-    Args:
-        root: as `Lake.open`.
-        storage_options: likewise.
-        as_of: the lake as it was, see `Lake.snapshot`.
-
-    Raises:
-        LakeNotFoundError: there is no lake in the folder.
-        LakeError: as `Lake.open`.
-    """
-    lake = Lake.open(root, create=False, storage_options=storage_options)
-    return lake.snapshot(as_of).connect()

@@ -132,7 +132,8 @@ class Scraper:
 
     async def _scrape_for_ever(self, client: httpx.AsyncClient, target: Target) -> None:
         source = target.source
-        due = first_after(self._clock(), source.interval, f"{source.cluster} {target.url}")
+        name = f"{source.cluster} {target.url}"
+        due = first_after(self._clock(), source.interval, name)
         while True:
             await asyncio.sleep((due - self._clock()).total_seconds())
             now = self._clock()
@@ -147,6 +148,10 @@ class Scraper:
             missed = max(0, (self._clock() - due) // source.interval)
             self.statistics.skipped[source.cluster] += missed
             due += (missed + 1) * source.interval
+            now = self._clock()
+            if due - now > 2 * source.interval:
+                # The clock was set back: to wait until it is there again could be for ever.
+                due = first_after(now, source.interval, name)
 
     async def _scrape(self, client: httpx.AsyncClient, target: Target, began: _Began) -> None:
         cluster = target.source.cluster

@@ -6,6 +6,7 @@ for the record or backfills: that is the schedule's; nor maintains: see `orchest
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +23,11 @@ TICK_EVERY = timedelta(seconds=5)
 
 POLL_SECONDS = 0.5
 """How often the flusher looks whether a flush is due."""
+
+LATE_FLUSHES = 5
+LATE_SECONDS = 30.0
+"""Without a good flush for as long as so many should have taken, and so many seconds, all is not
+well: fewer are missed while a store answers slowly."""
 
 
 @dataclass
@@ -44,13 +50,21 @@ class Worker:
         receiver: what to flush.
         ticker: what scores.
         clock: the time.
+        monotonic: seconds that only grow, for the rhythm: a clock may be set back.
     """
 
-    def __init__(self, receiver: Receiver, ticker: Ticker, clock: Clock) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        ticker: Ticker,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.health = Health()
         self._receiver = receiver
         self._ticker = ticker
         self._clock = clock
+        self._monotonic = monotonic
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(
@@ -60,10 +74,11 @@ class Worker:
                 target=self._loop, args=(self._tick, TICK_EVERY.total_seconds()), name="tick"
             ),
         ]
-        self._last_flush = clock()
+        self._tried_flush = self._good_flush = monotonic()
 
     def start(self) -> None:
         """Start both loops."""
+        self._good_flush = self._monotonic()
         for thread in self._threads:
             thread.start()
 
@@ -74,41 +89,61 @@ class Worker:
             if thread.is_alive():
                 thread.join()
 
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by loop: it failed the last time, hangs, or has ended without being told."""
+        found = dict(self.health.errors)
+        begun = [thread for thread in self._threads if thread.ident is not None]
+        if not begun or self._stopping.is_set():
+            return found
+        every = self._receiver.settings.flush_every.total_seconds()
+        silent = self._monotonic() - self._good_flush
+        if silent > max(LATE_FLUSHES * every, LATE_SECONDS):
+            found.setdefault("flush", f"none has succeeded for {silent:.0f} s")
+        for thread in begun:
+            if not thread.is_alive():
+                found[thread.name] = "its thread has ended: start the process again"
+        return found
+
     def _loop(self, act: Callable[[], None], seconds: float) -> None:
         while not self._stopping.wait(seconds):
             act()
 
     def _flush_if_due(self) -> None:
         settings = self._receiver.settings
-        now = self._clock()
-        full = self._receiver.waiting_samples() >= settings.flush_samples
-        if not full and now - self._last_flush < settings.flush_every:
+        now = self._monotonic()
+        full = self._receiver.waiting() >= settings.flush_samples
+        if not full and now - self._tried_flush < settings.flush_every.total_seconds():
             return
-        self._last_flush = now
+        self._tried_flush = now
         try:
-            self._receiver.flush()
-        except Exception as error:  # noqa: BLE001 - the loop outlives any one failure
+            self._flush()
+        except BaseException as error:  # noqa: BLE001 - see `_failed`
             self._failed("flush", error)
         else:
             self.health.errors.pop("flush", None)
 
+    def _flush(self) -> None:
+        self._receiver.flush()
+        self._good_flush = self._monotonic()
+
     def _tick(self) -> None:
-        started = self._clock()
+        started, began = self._clock(), self._monotonic()
         if not self._ticker.due(started):
             return
         try:
             # What is scored must be in the lake first.
-            self._receiver.flush()
+            self._flush()
             self.health.last_detected = self._ticker.tick(started)
-        except Exception as error:  # noqa: BLE001 - the loop outlives any one failure
+        except BaseException as error:  # noqa: BLE001 - see `_failed`
             self.health.tick_failures += 1
             self._failed("tick", error)
         else:
             self.health.errors.pop("tick", None)
         self.health.ticks += 1
         self.health.last_tick = started
-        self.health.tick_seconds = (self._clock() - started).total_seconds()
+        self.health.tick_seconds = self._monotonic() - began
 
-    def _failed(self, what: str, error: Exception) -> None:
+    def _failed(self, what: str, error: BaseException) -> None:
+        """Note a failure. The loop outlives any one, also a panic of native code: no `Exception`."""
         self.health.errors[what] = f"{type(error).__name__}: {error}"
         logger.error("%s failed", what, exc_info=error)

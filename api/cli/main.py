@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli import demo, detect, import_files, sql, up
+from api.cli import demo, detect, import_files, lake, sql, up
 from api.cli.terminal import err
 from api.errors import ApiError
 from detectors import DetectorsError
@@ -32,6 +32,7 @@ app.command("up")(up.up)
 app.command("sql")(sql.sql)
 app.command("import")(import_files.import_files)
 app.command("detect")(detect.detect)
+app.add_typer(lake.app, name="lake")
 
 
 def _print_version(wanted: bool) -> None:

@@ -69,7 +69,7 @@ def read_overview(
         density=browse.density(service.lake, between, bucket),
         versions=page.versions,
         note=health.last_detected.reason if health.last_detected else None,
-        errors=dict(health.errors),
+        errors=service.worker.problems(),
     )
 
 

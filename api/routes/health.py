@@ -30,7 +30,7 @@ def readyz(service: ServiceDep) -> JSONResponse:
     A cluster that we watch and cannot reach, and a target that we cannot scrape, are told too, as
     `sources`: others can still write.
     """
-    errors = dict(service.worker.health.errors)
+    errors = service.worker.problems()
     if (failure := service.receiver.log_failure()) is not None:
         errors["log"] = f"{type(failure).__name__}: {failure}"
     sources = dict(service.watchers.errors) | _targets(dict(service.scraper.statistics.errors))

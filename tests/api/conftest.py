@@ -86,8 +86,9 @@ def samples(body):
     return build
 
 
-def _problem(reply, status, title):
+def _problem(reply, status, title, *, retry=None):
     """The reply is the problem document of that name, and its detail says something."""
+    retry = status in {429, 503} if retry is None else retry
     assert reply.status_code == status, reply.text
     assert reply.headers["content-type"] == "application/problem+json"
     told = json.loads(reply.text)
@@ -95,7 +96,7 @@ def _problem(reply, status, title):
     assert told["title"] == title
     assert told["type"] == f"urn:fleetlake:{title.replace(' ', '-')}"
     assert told["detail"]
-    assert ("retry-after" in reply.headers) == (status in {429, 503})
+    assert ("retry-after" in reply.headers) == retry
     return told["detail"]
 
 

@@ -119,7 +119,7 @@ def test_a_client_that_never_reads_is_cut_off(start):
         assert outcomes(running) == {"answered": 1, "cut_off": 1}
 
 
-DIGITS = " || ".join(f"md5((i + {k})::VARCHAR)" for k in range(16))
+DIGITS = " || ".join(f"md5((i * 16 + {k})::VARCHAR)" for k in range(16))
 """Half a kilobyte that hardly shrinks."""
 
 LATE_ERROR = (

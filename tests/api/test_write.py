@@ -101,7 +101,7 @@ def test_beyond_its_limit_a_cluster_is_told_429(start, samples, body, now, probl
         known = ([("__name__", "up"), ("cluster", "c1")], [(at + 5, 1.0)])
         for parts, stored in (((new, known), "1"), ((new,), "0")):
             reply = running.write(body(*parts))
-            detail = problem(reply, 429, "too many series")
+            detail = problem(reply, 429, "too many series", retry=stored == "0")
             assert "ingest.max_series_per_cluster" in detail
             assert written(reply)["Samples"] == stored
         assert count(running) == 2

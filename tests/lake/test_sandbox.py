@@ -244,7 +244,9 @@ def test_an_answer_that_nobody_reads_holds_its_worker_and_no_more(pool):
     job = Job({}, "SELECT i, repeat('x', 1000) FROM range(60000) t(i)", Limits(seconds=1))
     with pool.ask(job) as answer:
         pieces = [answer.read()]
-        time.sleep(2.5)
+        for _ in range(40):
+            time.sleep(0.06)
+            pieces.append(answer.read())
         pieces += answer
     rows = pa.ipc.open_stream(pa.py_buffer(b"".join(pieces))).read_all()
     assert rows.num_rows == 60_000
