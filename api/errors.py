@@ -36,6 +36,8 @@ from ingest.errors import (
 from lake.errors import (
     ConflictError,
     EngineError,
+    FileDamagedError,
+    FooterError,
     LakeError,
     LakeNotFoundError,
     QueryCancelledError,
@@ -44,6 +46,7 @@ from lake.errors import (
     QueryTimeoutError,
     ResultTooLargeError,
     StoreError,
+    TableDamagedError,
     TimeRangeError,
 )
 from orchestration.errors import FilterError, NotFoundError, OrchestrationError
@@ -146,6 +149,9 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     QueryError: (400, "bad query"),
     ConflictError: (503, "busy"),
     StoreError: (503, "lake out of reach"),
+    FileDamagedError: (503, "file damaged"),
+    TableDamagedError: (503, "table damaged"),
+    FooterError: (503, "file damaged"),
     EngineError: (503, "query engine did not start"),
     LakeNotFoundError: (503, "lake missing"),
     LakeError: (500, "lake failed"),

@@ -90,7 +90,7 @@ class Worker:
                 thread.join()
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, by loop: it failed the last time, hangs, or has ended without being told."""
+        """What is wrong, by loop: it failed the last time, hangs, or has ended by itself."""
         found = dict(self.health.errors)
         begun = [thread for thread in self._threads if thread.ident is not None]
         if not begun or self._stopping.is_set():
@@ -144,6 +144,6 @@ class Worker:
         self.health.tick_seconds = self._monotonic() - began
 
     def _failed(self, what: str, error: BaseException) -> None:
-        """Note a failure. The loop outlives any one, also a panic of native code: no `Exception`."""
+        """Note a failure. The loop outlives any, also a panic of native code (no `Exception`)."""
         self.health.errors[what] = f"{type(error).__name__}: {error}"
         logger.error("%s failed", what, exc_info=error)

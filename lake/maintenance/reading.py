@@ -48,20 +48,27 @@ def reading(
             yield connection
         except duckdb.Error as error:
             for file in files:
-                problem = _damage(connection, file)
+                problem = _damage(table, file)
                 if problem is not None:
                     raise FileDamagedError(table.spec.name, file.path, problem) from error
             raise StoreError(folder, "sort rows", str(error), table.store.hint) from error
 
 
-def _damage(connection: duckdb.DuckDBPyConnection, file: TableFile) -> str | None:
-    """Why a file cannot be read to its end; None = it can."""
+def _damage(table: Table, file: TableFile) -> str | None:
+    """Why a file cannot be read to its end; None = it can.
+
+    Asked of an engine of its own: the query that failed may still hold the memory of the other,
+    and want of memory is no damage.
+    """
     whole = f"SELECT max(hash(t)) FROM read_parquet({quote(file.path)}) t"
-    try:
-        # The query that failed may still hold the connection.
-        connection.cursor().execute(whole).fetchone()
-    except duckdb.Error as error:
-        return str(error).splitlines()[0]
+    with duckdb.connect() as connection:
+        table.store.attach(connection, [file.path], locked=False)
+        try:
+            connection.execute(whole).fetchone()
+        except duckdb.OutOfMemoryException:
+            return None
+        except duckdb.Error as error:
+            return str(error).splitlines()[0]
     return None
 
 

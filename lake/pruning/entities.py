@@ -34,8 +34,9 @@ CLASSES = frozenset(
     }
 )
 
-QUESTION = """SELECT cluster, metric, CAST(min(first_seen) AS DATE), CAST(max(last_seen) AS DATE)
-FROM stored.series WHERE true GROUP BY cluster, metric ORDER BY cluster, metric"""
+QUESTION = """
+SELECT DISTINCT cluster, metric, CAST(min(first_seen) AS DATE), CAST(max(last_seen) AS DATE)
+FROM stored.series WHERE true GROUP BY cluster, metric, series_id ORDER BY cluster, metric"""
 
 LAST_CHARACTER = chr(0x10FFFF)
 
@@ -136,7 +137,7 @@ KEYS = frozenset({"cluster", "metric", "series_id"})
 
 def _is_about_series(filter_: Node) -> bool:
     return any(
-        node["column_names"][-1] in ABOUT | {"series_id"}
+        node["column_names"][-1] in ABOUT | {"series_id", "metric"}
         for node in nodes(filter_)
         if node.get("class") == "COLUMN_REF"
     )

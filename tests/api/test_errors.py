@@ -9,15 +9,20 @@ from api.errors import STATUS, ServerError, problem, status_of
 
 ROOTS = (lake.errors.LakeError, ingest.errors.IngestError, orchestration.errors.OrchestrationError)
 
-# Of pulls, which are Dagster's; of settings, files and folders named on the command line; of our
-# own writing; of the demo.
+# Of pulls and maintenance, which are Dagster's and the worker's; of settings, files and folders
+# named on the command line; of what a server meets when it starts; of our own writing; of the demo.
 NOT_OF_REQUESTS = {
     "DetectFileError",
     "FileFormatError",
+    "FileUnknownError",
     "LakeFolderError",
+    "LeaseHeldError",
+    "MaintenanceError",
+    "NewerLakeError",
     "PullError",
     "SchemaError",
     "SettingsError",
+    "StoreOptionError",
     "UnknownNameError",
     "UnusableRangeError",
 }

@@ -2,6 +2,7 @@
 
 import struct
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lake import CommitKey, Lake
+from lake import CommitKey, Lake, parquet
 from lake.maintenance import merge, output
 from lake.maintenance.compaction import compact
 from lake.maintenance.levels import FINAL, NAME
 from lake.maintenance.policy import CompactionPolicy
+from lake.row_groups import write_dense
 from lake.schema import SAMPLES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -85,6 +87,8 @@ def test_the_last_commit_wins_in_one_step_and_in_many(
 
 def test_rows_of_a_file_are_sorted_and_files_do_not_overlap(lake, later, monkeypatch):
     monkeypatch.setattr(output, "PORTION_ROWS", 1000)
+    # A file ends where a row group does: large ones would hold all of these rows.
+    monkeypatch.setattr(parquet, "write_dense", partial(write_dense, group_rows=1000))
     rows = [("eu", f"m{i % 7}", i % 50, i, float(i * i % 977)) for i in range(20_000)]
     for start in range(0, len(rows), 4000):
         lake.samples.append(samples(rows[start : start + 4000]))
