@@ -28,8 +28,6 @@ import pyarrow as pa
 # A script's own folder comes first, where this file would hide the package it measures.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from orchestration.steps.maintain import maintain  # noqa: E402
-
 from benchmarks.devops import CLUSTER, METRICS, Question, Workload, questions  # noqa: E402
 from benchmarks.receivers import Server, ours, started, victoria_metrics  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
@@ -37,6 +35,7 @@ from lake import Lake  # noqa: E402
 from lake.rollups import roll_up  # noqa: E402
 from lake.schema import SERIES, TIMESTAMP  # noqa: E402
 from orchestration.settings import Settings  # noqa: E402
+from orchestration.steps.maintain import maintain  # noqa: E402
 
 Answer = dict[tuple[str, str, int], float]
 """(metric, host, end of the bucket in seconds) to value; what a question leaves out is empty."""

@@ -99,7 +99,7 @@ def cuts(metrics: Ints, series: Ints, n: int, most: int) -> list[int]:
     """
     found = [0] if n else []
     while found and found[-1] + most < n:
-        least, full = found[-1] + most // 2, found[-1] + most
+        least, full = found[-1] + max(most // 2, 1), found[-1] + most
         found.append(_last(metrics, least, full) or _last(series, least, full) or full)
     return [*found, n]
 

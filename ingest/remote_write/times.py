@@ -49,7 +49,7 @@ def wrong_times(request: Scan, rules: Rules) -> Sequence[WrongTimes]:
         WrongTimes(
             time_ms < lowest,
             "past",
-            f"is earlier than {earliest}, the earliest accepted over the wire "
+            f"is earlier than {earliest}, the earliest accepted over the wire: `ingest.max_age` "
             "(import older data from files)",
         ),
     )

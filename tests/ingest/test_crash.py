@@ -2,9 +2,12 @@
 
 Senders repeat what they got no answer to, as Prometheus does. A seeded run sends, flushes and
 restarts while storage calls fail or the process "dies", before or after the call took effect, or
-with half a record on disk. Requests are of both versions, some are stored in part, some come from a
-replica that is not elected; series that are idle are forgotten. fsync does nothing here: a process
-that dies leaves to the system what it has written.
+with half a record on disk. It dies of appends to the log, of appends to the lake and between their
+file and their commit, of the files beside the log, of its cuts, and in the middle of a start; it is
+away for seconds or for an hour; the next process may begin while it ends. Requests are of both
+versions, some are stored in part, some come from a replica that is not elected; series that are
+idle are forgotten. fsync does nothing here: a process that dies leaves to the system what it has
+written.
 """
 
 import json
@@ -20,16 +23,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.errors import LogError
+from ingest import receiver_state
+from ingest.errors import LogError, LogLockedError
 from ingest.receiver import Receiver
+from ingest.recent import RecentRequests
 from ingest.settings import IngestSettings
+from ingest.wal import WriteAheadLog
 from lake import Lake
+from lake.commit import Commit
 from tests.remote_write_2 import Series
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
 TABLES = ("samples", "series", "events")
 STEPS = 8
+AWAY = [0, 20, 400, 3600]
+"""Seconds until the next process begins: within, and far beyond, what repeats are known for."""
 REFUSED = 1e9
 """From here on values are of samples that must not be stored."""
 
@@ -41,51 +50,86 @@ class Death(BaseException):
 class World:
     """One folder, its successive processes, and what their senders know."""
 
-    def __init__(self, folder: Path, seed: int, body, body_2, abandon) -> None:
+    def __init__(self, folder: Path, seed: int, body, body_2, abandon, patch) -> None:
         self.folder, self.seed, self.abandon = folder, seed, abandon
         self.body, self.body_2 = body, body_2
         self.rng = np.random.default_rng(seed)
         self.number = count(1)
         self.acknowledged, self.sent, self.repeated = set(), set(), 0
         self.unanswered: list[tuple[str, set[float], bytes, dict]] = []
-        self.deaths = self.forgotten = self.partial = self.second = 0
+        self.forgotten = self.partial = self.second = self.late = self.overlaps = 0
+        self.deaths = Counter()
         self.now, self.labels = NOON, {}
         Lake.open(folder / "lake")
+        self.receiver = None
+        for owner, name in (
+            (Commit, "attempt"),
+            (RecentRequests, "save"),
+            (WriteAheadLog, "truncate"),
+            (receiver_state, "replace_file"),
+        ):
+            patch.setattr(owner, name, self.perilous(getattr(owner, name), name))
         self.start()
 
     def start(self) -> None:
-        """A new process: new objects on the same folder, with a fault ahead of it."""
-        self.dead = threading.Event()
-        self.calls_left = int(self.rng.integers(1, 9))
-        self.fault = str(self.rng.choice(["die before", "die after", "fail before", "fail after"]))
-        lake = Lake.open(self.folder / "lake", create=False)
-        settings = IngestSettings(
-            log_segment_bytes=int(self.rng.integers(1, 400)),
-            forget_after=timedelta(seconds=float(self.rng.choice([1, 2, 10_000]))),
-        )
-        self.receiver = Receiver(lake, self.folder / "receiver", settings, lambda: self.now)
+        """A new process, which may die before it has begun to take anything."""
+        for _ in range(20):
+            self.calls_left = 0
+            try:
+                lake = Lake.open(self.folder / "lake", create=False)
+                self.begin()
+                self.receiver = self.open(lake)
+            except (Death, OSError):
+                self.dead.set()
+                self.deaths["start"] += 1
+                continue
+            break
         self.real_write = self.receiver._log._write
         self.receiver._log._write = self.write
         for name in TABLES:
-            self.wrap(lake.tables[name])
+            table = lake.tables[name]
+            table.append = self.perilous(table.append, name, self.busy)
+
+    def begin(self) -> None:
+        """New objects on the same folder, with a fault ahead of them."""
+        self.dead = threading.Event()
+        self.calls_left = int(self.rng.integers(1, 14))
+        self.fault = str(self.rng.choice(["die before", "die after", "fail before", "fail after"]))
+        self.settings = IngestSettings(
+            log_segment_bytes=int(self.rng.integers(1, 400)),
+            forget_after=timedelta(seconds=float(self.rng.choice([1, 2, 10_000]))),
+        )
+
+    def open(self, lake: Lake) -> Receiver:
+        return Receiver(lake, self.folder / "receiver", self.settings, lambda: self.now)
 
     def due(self) -> bool:
         self.calls_left -= 1
         return self.calls_left == 0
 
-    def wrap(self, table) -> None:
-        real = table.append
+    def perilous(self, real, name, beforehand=lambda: None):
+        """A call that the process may die of, or that may fail, before or after it took effect."""
 
-        def append(*args, **kwargs):
-            if self.calls_left > 0 and self.rng.random() < 0.3:
-                self.samples()  # senders do not wait for a flush
+        def call(*args, **kwargs):
+            if self.dead.is_set():
+                raise Death  # nothing is done after it
+            beforehand()
             if not self.due():
                 return real(*args, **kwargs)
             if self.fault.endswith("after"):
                 real(*args, **kwargs)
-            raise Death if self.fault.startswith("die") else OSError(5, "Input/output error")
+            self.deaths[name] += 1
+            if self.fault.startswith("fail"):
+                raise OSError(5, "Input/output error")
+            self.dead.set()
+            raise Death
 
-        table.append = append
+        return call
+
+    def busy(self) -> None:
+        """Senders do not wait for a flush."""
+        if self.calls_left > 0 and self.rng.random() < 0.3:
+            self.samples()
 
     def write(self, group) -> None:
         """The log's group write, in the log's own thread."""
@@ -93,7 +137,9 @@ class World:
             return
         if not self.due():
             self.real_write(group)
-        elif self.fault.startswith("fail"):
+            return
+        self.deaths["log"] += 1
+        if self.fault.startswith("fail"):
             for item in group:
                 item.done.set_exception(LogError("refused"))
         else:
@@ -121,9 +167,11 @@ class World:
             if isinstance(problem, Death):
                 self.dead.set()
         if self.dead.is_set():
-            self.deaths += 1
             self.forgotten += self.receiver.statistics.series_forgotten
             self.abandon(self.receiver)
+            away = int(self.rng.choice(AWAY))
+            self.late += away > 300
+            self.now += timedelta(seconds=away)
             self.start()
 
     def value(self, x: str) -> float:
@@ -198,6 +246,13 @@ class World:
         self.receiver.flush()
 
     def close(self) -> None:
+        """An orderly end; often the next process is tried already before it, or within it."""
+        lake = Lake.open(self.folder / "lake", create=False)
+        if self.rng.random() < 0.5:
+            with pytest.raises(LogLockedError):
+                self.open(lake)
+            self.overlaps += 1
+            self.samples()
         try:
             self.receiver.close()
         finally:
@@ -240,7 +295,8 @@ def live(tmp_path, body, body_2, abandon, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
     def run(seed):
-        return simulate(World(tmp_path / str(seed), seed, body, body_2, abandon))
+        with monkeypatch.context() as patch:
+            return simulate(World(tmp_path / str(seed), seed, body, body_2, abandon, patch))
 
     return run
 
@@ -254,8 +310,11 @@ def simulate(world):
 
 def test_crashes(live):
     worlds = [live(seed) for seed in range(50)]
-    for what in ("deaths", "repeated", "partial", "second", "forgotten"):
+    for what in ("repeated", "partial", "second", "forgotten", "late", "overlaps"):
         assert sum(getattr(world, what) for world in worlds) > 0, what
+    died = sum((world.deaths for world in worlds), Counter())
+    where = {"log", *TABLES, "attempt", "save", "truncate", "replace_file", "start"}
+    assert set(died) == where
     assert sum(len(world.acknowledged) for world in worlds) > 0
 
 

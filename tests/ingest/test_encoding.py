@@ -8,8 +8,13 @@ import cramjam
 import pytest
 
 from ingest import encoding
-from ingest.encoding import decompress
-from ingest.errors import BodyTooLargeError, MalformedBodyError, UnsupportedProtocolError
+from ingest.encoding import PART, decompress
+from ingest.errors import (
+    BodyTooLargeError,
+    MalformedBodyError,
+    OverloadedError,
+    UnsupportedProtocolError,
+)
 
 
 def zstd(data):
@@ -65,3 +70,22 @@ def test_others_are_not_understood():
     assert decompress(b"x", None, 1) == b"x"
     with pytest.raises(UnsupportedProtocolError):
         decompress(b"x", "br", 1)
+
+
+@pytest.mark.parametrize("name", PACK)
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 3 * PART])
+def test_bytes_are_counted_before_they_are_made(name, size):
+    held = []
+    assert len(decompress(PACK[name](bytes(size)), name, 4 * PART, held.append)) == size
+    assert sum(held) == size
+    assert held[0] == PART
+
+    def refuse(more):
+        held.append(more)
+        if sum(held) > 2 * PART:
+            raise OverloadedError(1, 1, 1)
+
+    held.clear()
+    if size > 2 * PART:
+        with pytest.raises(OverloadedError):
+            decompress(PACK[name](bytes(size)), name, 4 * PART, refuse)

@@ -130,6 +130,17 @@ def test_a_start_of_the_series_that_had_the_number_before_does_not_count(catalog
     assert catalogue.note_starts(np.array([0]), np.array([77])).tolist() == [0]
 
 
+def test_a_newer_start_outlives_an_older_one_that_could_not_be_logged(catalogue):
+    number(catalogue, "a")
+    one = np.array([0])
+    older = catalogue.note_starts(one, np.array([5]))
+    newer = catalogue.note_starts(one, np.array([8]))
+    catalogue.forget_starts(one, np.array([5]), older)
+    assert catalogue.note_starts(one, np.array([7])).tolist() == [8]
+    catalogue.forget_starts(one, np.array([8]), newer)
+    assert catalogue.note_starts(one, np.array([7])).tolist() == [5]
+
+
 class Lake:
     """What a flusher needs of one, with plain lists in it."""
 

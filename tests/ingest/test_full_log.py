@@ -21,11 +21,11 @@ def disk(tmp_path):
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "fleetlake-test", str(folder)]
     try:
-        subprocess.run(mount, check=True, capture_output=True)  # noqa: S603
+        subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         pytest.skip(f"a file system cannot be mounted here: {problem}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ def fill(body, now_ms):
             raw = body(*parts)
             try:
                 receiver.write_samples(raw).result(10)
-            except LogError as problem:
-                assert "No space left" in str(problem)
+            except LogError as error:
+                if "No space left" not in str(error):
+                    raise
                 return bodies, values
             bodies.append(raw)
             values += wanted

@@ -43,7 +43,8 @@ def now():
 
 @pytest.fixture
 def start(lake, tmp_path, now):
-    return lambda: Receiver(lake, tmp_path / "receiver", IngestSettings(), lambda: now[0])
+    folder = tmp_path / "receiver"
+    return lambda **limits: Receiver(lake, folder, IngestSettings(**limits), lambda: now[0])
 
 
 def test_the_same_bytes_are_stored_once(lake, start):
@@ -120,6 +121,19 @@ def test_one_that_is_repeated_for_ever_is_stored_once(lake, start, now):
     receiver.close()
     assert stored(lake) == [1.0]
     assert receiver.statistics.repeated_requests == 9
+
+
+def test_what_was_stored_of_a_429_is_stored_once_however_long_it_is_repeated(lake, start, now):
+    two = [message.encode_labels([("__name__", name), ("cluster", "c")]) for name in "mn"]
+    ones = np.ones(2, np.int64)
+    raw = message.pack(message.build(two, ones, ones * NOW_MS, np.ones(2)))
+    receiver = start(max_series_per_cluster=1)
+    for _ in range(5):
+        assert receiver.write_samples(raw).result(10).refusal.status == 429
+        now[0] += timedelta(minutes=4, seconds=59)
+        receiver.flush()
+    receiver.close()
+    assert stored(lake) == [1.0]
 
 
 @pytest.mark.parametrize("flushed", [False, True], ids=["in the log", "in the lake"])

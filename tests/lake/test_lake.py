@@ -1,4 +1,3 @@
-import duckdb
 import pytest
 
 from lake import Lake, Limits, TimeRange, connect

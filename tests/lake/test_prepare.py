@@ -225,15 +225,16 @@ WHERE = st.recursive(
 SHAPES = [
     "SELECT count(*), sum(value) FROM metrics WHERE {where}",
     "SELECT count(*), sum(value) FROM (FROM metrics) AS m WHERE {where}",
-    "WITH m AS (SELECT * FROM metrics WHERE {other}) SELECT count(*), sum(value) FROM m WHERE {where}",
+    "WITH m AS (SELECT * FROM metrics WHERE {other}) "
+    "SELECT count(*), sum(value) FROM m WHERE {where}",
     "WITH m AS (FROM metrics) SELECT (SELECT count(*) FROM m WHERE {where}), sum(value) FROM m "
     "WHERE {other}",
     "SELECT count(*), sum(value) FROM samples JOIN series USING (cluster, metric, series_id) "
     "WHERE {where}",
     "SELECT count(*), sum(value) FROM series LEFT JOIN samples USING (cluster, metric, series_id) "
     "WHERE {where}",
-    "SELECT count(*), sum(n) FROM (SELECT date, time, cluster, metric, pod, labels, series_id, value,"
-    " count(*) AS n FROM metrics GROUP BY ALL) WHERE {where}",
+    "SELECT count(*), sum(n) FROM (SELECT date, time, cluster, metric, pod, labels, series_id, "
+    "value, count(*) AS n FROM metrics GROUP BY ALL) WHERE {where}",
     "SELECT count(*), sum(value) FROM (FROM metrics WHERE {other} UNION ALL FROM metrics) "
     "WHERE {where}",
 ]

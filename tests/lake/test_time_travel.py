@@ -179,7 +179,7 @@ def test_a_version_whose_files_are_gone_says_which_are_there(grown, make_samples
     grown.samples.replace(rows, "cluster = 'eu'")
     first = Path(grown.samples.files(1)[1][0].path)
     first.unlink()
-    with pytest.raises(VersionGoneError, match="vacuum.*versions 6 to 6"):
+    with pytest.raises(VersionGoneError, match=r"vacuum.*versions 6 to 6"):
         grown.sql(COUNT, as_of={"samples": 3})
     with pytest.raises(VersionGoneError):
         grown.query_guarded("SELECT value FROM samples", Limits(), as_of={"samples": 3})

@@ -1,9 +1,11 @@
 """The resident worker over a real receiver: when it flushes, and that no failure ends it."""
 
+import json
 import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from ingest.receiver import Receiver
@@ -20,13 +22,16 @@ PATIENCE = 20.0
 
 
 class Clock:
-    """A time that stands still until it is moved."""
+    """A time that stands still until it is moved; what only grows is moved apart from it."""
 
     def __init__(self):
-        self.now = NOW
+        self.now, self.seconds = NOW, 0.0
 
     def __call__(self):
         return self.now
+
+    def monotonic(self):
+        return self.seconds
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def running(lake, tmp_path, clock, detection, monkeypatch):
         if not ticks:
             monkeypatch.setattr(worker_module, "TICK_EVERY", timedelta(hours=1))
         receiver = Receiver(lake, tmp_path / "receiver", IngestSettings(**settings), clock)
-        worker = Worker(receiver, Ticker(lake, detection), clock)
+        worker = Worker(receiver, Ticker(lake, detection), clock, clock.monotonic)
         worker.start()
         started.append((worker, receiver))
         return worker, receiver
@@ -98,11 +103,83 @@ def test_a_full_buffer_is_flushed_before_its_time(running, send, lake, clock):
 def test_an_old_buffer_is_flushed_however_small(running, send, lake, clock):
     worker, receiver = running(flush_every=timedelta(seconds=10))
     send(receiver)
-    clock.now += timedelta(seconds=9.9)
+    clock.seconds += 9.9
     looked(worker, clock)
     assert count(lake) == 0
-    clock.now += timedelta(seconds=0.1)
+    clock.seconds += 0.2
     eventually(lambda: count(lake) == 1)
+
+
+def test_a_clock_that_is_set_back_holds_no_flush_up(running, send, lake, clock):
+    _, receiver = running(flush_every=timedelta(seconds=10), max_future=timedelta(days=1))
+    clock.now -= timedelta(hours=1)
+    send(receiver)
+    clock.seconds += 10
+    eventually(lambda: count(lake) == 1)
+
+
+def test_events_are_flushed_before_their_time_too(running, lake):
+    _, receiver = running(flush_samples=10_000, flush_every=timedelta(hours=1))
+    event = {"source": "log", "reason": "r", "cluster": "c1", "time": NOW.isoformat()}
+    for batch in range(20):
+        many = [event | {"uid": f"{batch}-{i}", "message": "m" * 1000} for i in range(20)]
+        receiver.write_events(json.dumps(many).encode()).result(PATIENCE)
+    eventually(lambda: receiver.statistics.flushed_events > 0)
+
+
+def test_a_panic_of_native_code_ends_no_loop(running, send, lake, clock, monkeypatch):
+    """It is no `Exception`; the thread's end would be seen by nobody."""
+    worker, receiver = running(ticks=True, flush_samples=1)
+    append, panics = lake.samples.append, []
+
+    def panic(*args, **kwargs):
+        panics.append(threading.current_thread().name)
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    monkeypatch.setattr(lake.samples, "append", panic)
+    send(receiver)
+    eventually(lambda: {"flush", "tick"} <= set(panics))
+    eventually(lambda: {"flush", "tick"} <= set(worker.problems()))
+    assert "index out of bounds" in worker.problems()["flush"]
+    monkeypatch.setattr(lake.samples, "append", append)
+    eventually(lambda: not worker.problems())
+    assert count(lake) == 1
+
+
+def test_a_flush_that_hangs_is_told(running, send, lake, clock, monkeypatch):
+    worker, receiver = running(flush_every=timedelta(seconds=8))
+    gate, entered, append = threading.Event(), threading.Event(), lake.samples.append
+
+    def stuck(*args, **kwargs):
+        entered.set()
+        assert gate.wait(PATIENCE)
+        return append(*args, **kwargs)
+
+    monkeypatch.setattr(lake.samples, "append", stuck)
+    send(receiver)
+    clock.seconds += 8
+    assert entered.wait(PATIENCE)
+    clock.seconds += 31
+    assert worker.problems() == {}, "slow is not stuck"
+    clock.seconds += 2
+    assert worker.problems() == {"flush": "none has succeeded for 41 s"}
+    gate.set()
+    eventually(lambda: not worker.problems())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loop_that_has_ended_is_told(running, monkeypatch):
+    worker, _ = running()
+
+    def bug(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as broken:
+        broken.setattr(worker, "_flush_if_due", bug)
+        worker._threads[0] = thread = threading.Thread(target=worker._loop, args=(bug, 0), name="x")
+        thread.start()
+        thread.join()
+    assert worker.problems() == {"x": "its thread has ended: start the process again"}
 
 
 def test_a_failing_lake_is_told_and_recovered_from(running, send, lake, clock):

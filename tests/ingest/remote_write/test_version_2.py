@@ -4,9 +4,10 @@ import struct
 
 import pytest
 
-from ingest.errors import ClusterMissingError
+from ingest.errors import ClusterMissingError, LogError
 from ingest.remote_write import message
 from ingest.sender import Sender
+from tests.ingest.logs import fail_once
 from tests.remote_write_2 import Series
 
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -97,6 +98,19 @@ def test_a_start_of_a_refused_sample_does_not_count(receiver, send, points, now_
     done = send(Series(TOTAL, [(now_ms, 5.0), (future, 6.0, future - 5)]))
     assert (done.samples, done.refusal.count) == (1, 1)
     assert points(receiver) == [(0, 5.0)]
+
+
+def test_a_start_that_could_not_be_logged_is_told_when_it_is_sent_again(
+    receiver, send, points, now_ms, monkeypatch
+):
+    """The request got 503; what its sender repeats says nothing that is known already."""
+    series = Series(TOTAL, [(now_ms, 5.0, now_ms - 9)])
+    fail_once(monkeypatch, "fsync")
+    with pytest.raises(LogError):
+        send(series)
+    send(series)
+    send(Series(TOTAL, [(now_ms + 1, 6.0, now_ms - 9)]))
+    assert points(receiver) == [(-9, 0.0), (0, 5.0), (1, 6.0)]
 
 
 def test_starts_come_back_after_a_crash(receiver, send, abandon, open_receiver, points, now_ms):

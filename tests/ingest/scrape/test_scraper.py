@@ -63,6 +63,24 @@ def test_targets_are_scraped_at_their_rhythm(serve, scrape, receiver, until):
     assert (sender.cluster, sender.allowed) == ("eu", frozenset({"eu"}))
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_stops_no_scrape(serve, receiver, until, hours):
+    ahead = [timedelta(0)]
+    source = ScrapeSource(
+        cluster="eu", job="shop", targets=(serve(reply),), interval=timedelta(seconds=0.2),
+        timeout=timedelta(seconds=0.2),
+    )  # fmt: skip
+    scraper = Scraper(receiver, (source,), lambda: utc_now() + ahead[0])
+    scraper.start()
+    try:
+        until(lambda: len(receiver.of("load")) >= 2)
+        ahead[0] = timedelta(hours=hours)
+        held = len(receiver.of("load"))
+        until(lambda: len(receiver.of("load")) >= held + 3)
+    finally:
+        scraper.stop()
+
+
 def test_what_a_target_is_asked(serve, scrape, receiver, until, tmp_path):
     asked = []
     token = tmp_path / "token"

@@ -183,7 +183,8 @@ def test_a_full_disk_fails_typed_loses_nothing_and_recovers(small_disk, make_sam
 
 def test_a_sort_that_fills_its_disk_says_so(small_disk, lake, make_samples, later):
     for i in range(2):
-        lake.samples.append(make_samples(NOISE, series_id=i))
+        close = timedelta(milliseconds=50)  # all on one day
+        lake.samples.append(make_samples(NOISE, series_id=i, step=close))
     tight = CompactionPolicy(memory_bytes=24 << 20)
     with pytest.raises(StoreError, match="sort"):
         compact(lake.samples, tight, later, spill=small_disk)

@@ -17,8 +17,7 @@ def days(sql, table="samples", **params):
     """The runs of days of a table that a query needs."""
     found = [read for read in reading(sql, params).reads if table in read.tables]
     assert found, f"{sql} does not read {table}"
-    runs = sorted(run for read in found for run in read.condition.days())
-    return runs
+    return sorted(run for read in found for run in read.condition.days())
 
 
 def file(day=DAY, clusters=("eu", "eu"), metrics=("up", "up"), hours=(0, 23)):
