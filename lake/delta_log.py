@@ -40,7 +40,7 @@ class DeltaLog:
             )
         except DeltaError as error:
             raise self._damaged(error) from error
-        self.newest()  # what was there already may be of a newer program
+        self.open()  # what was there already may be of a newer program
 
     def open(self, version: int | None = None) -> DeltaTable:
         """Delta's own object for a version (newest by default), of the caller's own."""

@@ -68,7 +68,8 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "['anomalies', 'events', 'metrics']"
+    assets = ["anomalies", "cleaned", "compacted", "events", "metrics", "rollups"]
+    assert done.stdout.strip() == str(assets)
     # Loading makes nothing: no lake, no log.
     assert [path.name for path in tmp_path.iterdir()] == ([home] if home else [])
 
@@ -80,20 +81,34 @@ def test_the_graph():
         key.to_user_string(): sorted(k.to_user_string() for k in graph.get(key).parent_keys)
         for key in graph.get_all_asset_keys()
     }
-    assert deps == {"metrics": [], "events": [], "anomalies": ["events", "metrics"]}
-    assert sorted(key.name for key in graph.asset_check_keys) == ["metrics_fresh", "metrics_whole"]
+    of_the_whole_lake = {
+        "rollups": ["metrics"],
+        "compacted": ["anomalies", "events", "rollups"],
+        "cleaned": ["compacted"],
+    }
+    by_day = {"metrics": [], "events": [], "anomalies": ["events", "metrics"]}
+    assert deps == by_day | of_the_whole_lake
+    assert sorted(key.name for key in graph.asset_check_keys) == [
+        *("few_files", "metrics_fresh", "metrics_whole", "rollups_current", "short_logs")
+    ]
     for key in graph.get_all_asset_keys():
+        assert graph.get(key).description
         partitions = graph.get(key).partitions_def
+        if key.to_user_string() in of_the_whole_lake:
+            assert partitions is None
+            continue
         keys = partitions.get_partition_keys(current_time=datetime(2026, 11, 3, 5, tzinfo=UTC))
         assert keys == ["2026-11-01", "2026-11-02", "2026-11-03"]
-        assert graph.get(key).description
     jobs = {job.name for job in definitions.jobs}
-    assert jobs == {"pull", "daily", "check"}
+    assert jobs == {"pull", "daily", "check", "merge", "clean", "check_maintenance"}
     crons = {one.name: one.cron_schedule for one in definitions.schedules}
     assert crons == {
         "pull_today": "7,22,37,52 * * * *",
         "daily_yesterday": "23 0 * * *",
         "check_metrics": "41 * * * *",
+        "merge_files": "3,18,33,48 * * * *",
+        "clean_lake": "53 * * * *",
+        "check_lake": "44 * * * *",
     }
 
 
@@ -101,7 +116,8 @@ def test_the_graph():
 def test_schedules_run_by_themselves_only_where_something_is_pulled(sources, running):
     definitions = build(Settings(sources=sources))
     status = {one.name for one in definitions.schedules if one.default_status is RUNNING}
-    assert status == {"check_metrics"} | ({"pull_today", "daily_yesterday"} if running else set())
+    always = {"check_metrics", "check_lake"}
+    assert status == always | ({"pull_today", "daily_yesterday"} if running else set())
 
 
 def evaluated(settings, name):

@@ -72,7 +72,7 @@ class Server:
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    service = Service.build(Settings(data_dir=tmp_path))
+    service = Service.build(Settings(data_dir=tmp_path, ingest={"max_age": None}))
     with serving(create_app(service, run_worker=False), bind("127.0.0.1", 0)) as url:
         yield Server(url, service)
 

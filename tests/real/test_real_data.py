@@ -55,7 +55,7 @@ def source():
 
 @pytest.fixture
 def server(tmp_path):
-    with ReceiverProcess(tmp_path, {"max_buffered_samples": 8_000_000}) as one:
+    with ReceiverProcess(tmp_path, {"max_buffered_samples": 8_000_000, "max_age": None}) as one:
         yield one
 
 
