@@ -32,10 +32,9 @@ from benchmarks.devops import CLUSTER, METRICS, Question, Workload, questions  #
 from benchmarks.receivers import Server, ours, started, victoria_metrics  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
 from lake import Lake  # noqa: E402
-from lake.rollups import roll_up  # noqa: E402
 from lake.schema import SERIES, TIMESTAMP  # noqa: E402
-from orchestration.settings import Settings  # noqa: E402
-from orchestration.steps.maintain import maintain  # noqa: E402
+from orchestration.maintenance_settings import MaintenanceSettings  # noqa: E402
+from orchestration.steps.maintain import merge_lake  # noqa: E402
 
 Answer = dict[tuple[str, str, int], float]
 """(metric, host, end of the bucket in seconds) to value; what a question leaves out is empty."""
@@ -62,9 +61,9 @@ def fill(folder: Path, load: Workload) -> Lake:
         }
     )
     lake.samples.append(samples, ordered=True)
-    now = datetime.now(UTC)
-    roll_up(lake, now)
-    maintain(lake, Settings().maintenance, now)
+    merged = merge_lake(lake, MaintenanceSettings().policy(), lambda: datetime.now(UTC))
+    if merged.failures:
+        raise RuntimeError(f"the lake cannot be merged: {merged.failures}")
     return lake
 
 

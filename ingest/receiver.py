@@ -289,9 +289,10 @@ class Receiver:
             logger.info("log replayed", extra={"records": self.statistics.replayed_records})
 
     def _take_again(self, record: Record) -> Taken | None:
-        return take_again(record, self._judged_by.settings, self.catalogue, self._was_elected)
+        elect = partial(self._was_elected, record.time_us)
+        return take_again(record, self._judged_by.settings, self.catalogue, elect)
 
-    def _was_elected(self, cluster: str, replica: str, _: int) -> bool:
+    def _was_elected(self, sent_us: int, cluster: str, replica: str, _: int) -> bool:
         """Whoever is in the log was; else the other, which repeats itself, could be from now on."""
-        self.replicas.stored(cluster, replica, to_micros(self._clock()))
+        self.replicas.stored(cluster, replica, sent_us, to_micros(self._clock()))
         return True

@@ -1,13 +1,16 @@
 """What outlives a receiver's process beside its log, and when the log may go.
 
 The log knows which requests were taken and which replicas were elected. Before a part of it is
-dropped, both must be in files. Replicas come first: a log that is still there tells of an election
-again, unless its request is in the file of recent ones already.
+dropped, both must be in files. A start does not ask the log about requests that it knows from their
+file. So every request in that file must have its election in the other one: requests are looked at
+before elections and written after them, and whatever a kill leaves, elections are as new or newer.
+Those that are newer than the log count too (`ReplicaTracker.stored`).
 
 A full disk must not keep what would make room on it. Then the oldest segments go before the files
 are written, one at a time until those fit. Nothing is lost by that while this process lives, for it
 knows what the files lack. If it is killed before they are written, a request in those segments
-whose sender never got its answer, and sends it again, is stored twice.
+whose sender never got its answer, and sends it again, is stored twice, and an election in them is
+forgotten: the replica before it has one more timeout.
 """
 
 import errno
@@ -48,8 +51,10 @@ class ReceiverState:
     def load(self, now_us: int) -> None:
         """Take up what an earlier process left."""
         self._recent.load(self._recent_path)
-        if self._replicas_path.exists():
-            self._replicas.load(self._replicas_path.read_bytes(), now_us)
+        if self._replicas_path.exists() and not self._replicas.load(
+            self._replicas_path.read_bytes(), now_us
+        ):
+            logger.warning("elected replicas not read", extra={"path": str(self._replicas_path)})
 
     def release(self, position: int) -> None:
         """Drop what the log holds up to `position`, which is in the lake, durably.
@@ -72,8 +77,9 @@ class ReceiverState:
         self._released = position
 
     def _save(self) -> None:
+        requests = self._recent.packed()
         elections = self._replicas.elections
         if elections != self._elections:
             replace_file(self._replicas_path, self._replicas.save().encode())
             self._elections = elections
-        self._recent.save(self._recent_path)
+        replace_file(self._recent_path, requests)

@@ -19,7 +19,6 @@ from pathlib import Path
 import xxhash
 
 from ingest.outcome import NOTHING_REFUSED, TOLD_BEFORE, Outcome, Refusal, Written, settled
-from lake.disk import replace_file
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +78,8 @@ class RecentRequests:
         with self._lock:
             return key in self._entries
 
-    def save(self, path: Path) -> None:
-        """Put what is durable into a file, for good; the file before it is replaced at once."""
+    def packed(self) -> bytes:
+        """What is durable by now, as a file of it has it."""
         with self._lock:
             entries = list(self._entries.items())
         packed = [
@@ -89,10 +88,10 @@ class RecentRequests:
             if isinstance(outcome, Written)
         ]
         data = _HEAD.pack(_MAGIC, FORMAT_VERSION, len(packed)) + b"".join(packed)
-        replace_file(path, data + _CRC.pack(zlib.crc32(data)))
+        return data + _CRC.pack(zlib.crc32(data))
 
     def load(self, path: Path) -> None:
-        """Take up what `save` left; a file that cannot be read is as none, and is reported.
+        """Take up a file of what `packed` gave; a bad one is as none, and is reported.
 
         Times are as they were: `resume` follows, once all is known.
         """

@@ -141,20 +141,27 @@ class ReplicaTracker:
                 self._elect(cluster, Elected(replica, now_us, now_us, elected.changes + 1))
             return True
 
-    def stored(self, cluster: str, replica: str, now_us: int) -> None:
+    def stored(self, cluster: str, replica: str, sent_us: int, now_us: int) -> None:
         """Take notice of what a log says: samples of this replica were stored, so it was elected.
 
-        Those that are replayed in the order of the log leave who was elected last. Where there is
-        no room for a cluster, it elects anew.
+        Those that are replayed in the order of the log leave who was elected last. What was sent
+        before the newest known election tells nothing: a log may reach further back than the file
+        of elections, and the last election may be of a request that never got into the log. Where
+        there is no room for a cluster, it elects anew.
+
+        Args:
+            cluster: whose replicas they are.
+            replica: value of the replica label.
+            sent_us: when the samples were received.
+            now_us: the receiver's clock; whoever is elected counts as heard now.
         """
         with self._lock:
             elected = self._elected.get(cluster)
-            if elected is not None and elected.replica == replica:
-                return
-            if elected is None and len(self._elected) >= self._max_clusters:
-                return
-            changes = 0 if elected is None else elected.changes + 1
-            self._elect(cluster, Elected(replica, now_us, now_us, changes))
+            if elected is None:
+                if len(self._elected) < self._max_clusters:
+                    self._elect(cluster, Elected(replica, sent_us, now_us))
+            elif elected.replica != replica and sent_us >= elected.since_us:
+                self._elect(cluster, Elected(replica, sent_us, now_us, elected.changes + 1))
 
     @property
     def elections(self) -> int:

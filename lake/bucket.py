@@ -114,8 +114,6 @@ class Bucket:
             httpfs.attach(connection, self.url, self.s3)
         else:
             connection.register_filesystem(ObjectReader(self._files, paths))
-        # Making a view and running a query ask for the same footers; files never change.
-        connection.execute("SET parquet_metadata_cache = true")
 
     def _key(self, path: str) -> str:
         return f"{self.url.removeprefix(SCHEME)}/{path}"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from lake.clusters import confined_view
+from lake.engine import new_engine, shared
 from lake.files import Paths
-from lake.macros import create_macros
 from lake.read_failure import read_failure
 from lake.rollups.macro import create_buckets
 from lake.rollups.stale import Stale
-from lake.schema import TABLES
+from lake.schema import TABLES, TableSpec
 from lake.store import Store
 from lake.views import VIEWS, identifier, past_views, quote, stored_view
 
@@ -36,8 +36,10 @@ def connect(
     clusters: Collection[str] | None = None,
     store: Store | None = None,
     stale: Stale | None = None,
+    views: Collection[str] | None = None,
+    engine: duckdb.DuckDBPyConnection | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """A connection of its own with all views over the files.
+    """A connection to an engine of its own, with views over the files.
 
     Args:
         paths: a table that is absent is empty.
@@ -48,45 +50,81 @@ def connect(
         store: where the files are; None = on this machine.
         stale: makes the table macro `buckets`, which needs `Stale.paths` in `paths`; None = no such
             macro.
+        views: those that the query reads, with all of their tables in `paths`; None = all.
+        engine: one made ahead by `lake.engine.new_engine`, for this alone.
 
     Raises:
         FileDamagedError: a file is gone, cut off or foreign.
         StoreError: the place cannot be read.
     """
-    connection = duckdb.connect()
+    connection = engine or new_engine()
     with _closed_if_it_fails(connection, paths, store):
         every = [path for each in paths.values() for path in each]
         if store is not None:
             store.attach(connection, every, locked=locked)
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
         if limits is not None:
             connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
             connection.execute(f"SET threads = {limits.threads}")
             # Else a big sort of a stranger fills the disk below the working directory.
             connection.execute("SET temp_directory = ''")
-        connection.execute("CREATE SCHEMA stored")
-        for name, spec in TABLES.items():
-            files = paths.get(name, ())
-            if clusters is None:
-                connection.execute(stored_view(spec, files))
-            else:
-                connection.execute(confined_view(spec, files, clusters))
-        for name in (name for name in paths if "@" in name):
-            # A table in another past; its views are those of the lake over such tables.
-            spec = replace(TABLES[name.partition("@")[0]], name=identifier(name))
-            if clusters is None:
-                connection.execute(stored_view(spec, paths[name]))
-            else:
-                connection.execute(confined_view(spec, paths[name], clusters))
-        for name, query in {**VIEWS, **past_views(paths)}.items():
-            connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
-        connection.execute(create_macros())
-        if stale is not None:
-            create_buckets(connection, stale, paths, clusters)
+        _furnish(connection, paths, clusters, stale, views)
         if locked:
             _lock(connection, every)
     return connection
+
+
+@contextmanager
+def session(
+    paths: Paths, *, store: Store, stale: Stale | None = None, views: Collection[str] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for one trusted query; as `connect` gives it, but sooner where that is possible.
+
+    Raises:
+        FileDamagedError, StoreError: see `connect`.
+    """
+    if store.reader != "file" or views is None:
+        # Of a bucket, an engine knows the files of one query; and SQL that is not understood may
+        # change settings, or list what there is.
+        with connect(paths, store=store, stale=stale, views=views) as connection:
+            yield connection
+        return
+    with shared.session() as connection:
+        with _closed_if_it_fails(connection, paths, store):
+            _furnish(connection, paths, None, stale, views)
+        yield connection
+
+
+def _furnish(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Paths,
+    clusters: Collection[str] | None,
+    stale: Stale | None,
+    views: Collection[str] | None,
+) -> None:
+    """Make the views of a query, and the macro `buckets`. Each view opens the files' footers."""
+    for name in TABLES if views is None else [name for name in TABLES if name in paths]:
+        _store(connection, TABLES[name], paths.get(name, ()), clusters)
+    for name in (name for name in paths if "@" in name):
+        # A table in another past; its views are those of the lake over such tables.
+        spec = replace(TABLES[name.partition("@")[0]], name=identifier(name))
+        _store(connection, spec, paths[name], clusters)
+    needed = {name: query for name, query in VIEWS.items() if views is None or name in views}
+    for name, query in {**needed, **past_views(paths)}.items():
+        connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
+    if stale is not None:
+        create_buckets(connection, stale, paths, clusters)
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    files: Sequence[str],
+    clusters: Collection[str] | None,
+) -> None:
+    if clusters is None:
+        connection.execute(stored_view(spec, files))
+    else:
+        connection.execute(confined_view(spec, files, clusters))
 
 
 @contextmanager

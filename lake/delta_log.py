@@ -1,5 +1,7 @@
 """The log of one Delta table: its versions, the files of each, and whether all that is on disk."""
 
+import threading
+
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -9,23 +11,54 @@ from lake.files import TableFile, table_files
 from lake.schema import TableSpec
 from lake.schema_version import check_version
 from lake.store import Store, is_of_store, plain_text
+from lake.table_properties import GRACE, properties
 
 KEPT_VERSIONS = 4
 """Lists of files kept: the newest, and those that long queries may still name."""
 
 
+class FileLists:
+    """The files of the versions that were asked for last. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lists: dict[int, tuple[TableFile, ...]] = {}
+
+    def get(self, version: int) -> tuple[TableFile, ...] | None:
+        """The files of a version; None = not kept."""
+        with self._lock:
+            found = self._lists.pop(version, None)
+            if found is not None:
+                self._lists[version] = found  # the last used stands last
+            return found
+
+    def keep(self, version: int, files: tuple[TableFile, ...]) -> None:
+        """Keep a list, and let go of the one that was not asked for the longest."""
+        with self._lock:
+            self._lists[version] = files
+            if len(self._lists) > KEPT_VERSIONS:
+                del self._lists[next(iter(self._lists))]
+
+
 class DeltaLog:
     """Reads the log, as far as it has grown since the last look. For one thread at a time.
 
+    Of `open` and `files` of a version that is named, any number of threads may make use at once.
+
     Every method raises TableDamagedError where the log cannot be read, and NewerLakeError where a
     newer program wrote it.
+
+    Args:
+        store: the table's place.
+        spec: of the table.
+        lists: shared by all logs of the same table, for a list may take a lot of memory.
     """
 
-    def __init__(self, store: Store, spec: TableSpec) -> None:
+    def __init__(self, store: Store, spec: TableSpec, lists: FileLists) -> None:
         self._store = store
         self._spec = spec
+        self._lists = lists
         self._newest: DeltaTable | None = None
-        self._files: dict[int, tuple[TableFile, ...]] = {}
         self._synced: int | None = None
 
     def create(self) -> None:
@@ -36,6 +69,9 @@ class DeltaLog:
                 schema=self._spec.stored_schema,
                 partition_by=self._spec.partition_by,
                 mode="ignore",
+                # Now, for setting them later lets no other thread run.
+                configuration=properties(GRACE),
+                raise_if_key_not_exists=False,
                 storage_options=self._store.options,
             )
         except DeltaError as error:
@@ -70,14 +106,12 @@ class DeltaLog:
         if version is None:
             delta = self.newest()
             version = delta.version()
-        found = self._files.pop(version, None)
+        found = self._lists.get(version)
         if found is None:
             delta = delta or self.open(version)
             actions = pa.table(delta.get_add_actions(flatten=True))
             found = table_files(self._store.url, actions, self._spec.day_of)
-        self._files[version] = found  # the last used stands last
-        if len(self._files) > KEPT_VERSIONS:
-            del self._files[next(iter(self._files))]
+            self._lists.keep(version, found)
         return version, found
 
     def position(self, app: str) -> int | None:

@@ -1,12 +1,13 @@
 """Before a query runs: the files that it can need, and the pasts that its AT clauses name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lake.files import TableFile
 from lake.pruning.conditions import Condition, either, every, within
 from lake.pruning.reads import BUCKETS, Moment, Read, reading
-from lake.rollups.stale import Stale
+from lake.rollups.macro import tables_of
+from lake.rollups.stale import STALE, WRITTEN, Stale
 from lake.schema import SAMPLES, SAMPLES_1H, SAMPLES_5M
 from lake.snapshot import Snapshot
 from lake.timerange import TimeRange
@@ -28,12 +29,14 @@ class Prepared:
         params: of its parameters, those that are left.
         paths: files by table, as `lake.connection.connect` takes them.
         stale: what the table macro `buckets` needs; None where the query does not use it.
+        views: those that it reads, with the views that they read; None = perhaps all.
     """
 
     sql: str
     params: dict[str, object]
     paths: dict[str, list[str]]
     stale: Stale | None = None
+    views: frozenset[str] | None = None
 
 
 def prepare(
@@ -78,12 +81,24 @@ def prepare(
     if in_buckets:
         files = choice.files(snapshot, SAMPLES.name, in_buckets)
         stale = snapshot.stale(either(read.condition for read in in_buckets))
+        stale = replace(stale, steps=_steps(in_buckets))
         paths.update(stale.paths(files))
+        for table in {SAMPLES_5M.name, SAMPLES_1H.name, WRITTEN, STALE} - tables_of(stale):
+            if not any(table in read.tables for read in found if read.view != BUCKETS):
+                del paths[table]
     if numbers and understood is not None:
         sql = understood.renamed(lambda view, past: past_name(view, numbers[past]))
         used = understood.parameters()
         params = {name: value for name, value in (params or {}).items() if name in used}
-    return Prepared(sql, dict(params or {}), paths, stale)
+    read_now = [read for read in found if read.at is None and read.view != BUCKETS]
+    named = frozenset(name for read in read_now for name in (read.view, *read.tables))
+    alone = understood is not None and understood.alone
+    return Prepared(sql, dict(params or {}), paths, stale, named if alone else None)
+
+
+def _steps(in_buckets: Sequence[Read]) -> tuple[int, ...] | None:
+    steps = [read.step for read in in_buckets if read.step is not None]
+    return tuple(sorted(set(steps))) if len(steps) == len(in_buckets) else None
 
 
 def _by_past(found: Sequence[Read]) -> dict[Moment | None, list[Read]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from lake.connection import Limits, connect
+from lake.connection import Limits, session
 from lake.errors import QueryError
 from lake.guard import check_select
 from lake.inspect import inspected
@@ -55,7 +55,9 @@ def run(
         FileDamagedError, StoreError: its files cannot be read.
     """
     ready = prepare(snapshot, sql, params, between=between)
-    with connect(ready.paths, store=snapshot.store, stale=ready.stale) as connection:
+    with session(
+        ready.paths, store=snapshot.store, stale=ready.stale, views=ready.views
+    ) as connection:
         for name, table in inspected(sql, snapshot).items():
             connection.register(name, table)
         try:
@@ -118,4 +120,5 @@ def _job(
         tables,
         store=snapshot.store,
         stale=ready.stale,
+        views=None if ready.views is None else sorted(ready.views),
     )

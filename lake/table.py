@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.clock import Clock
 from lake.commit import Commit, CommitKey, fence
-from lake.delta_log import DeltaLog
+from lake.committer import COMMIT_ATTEMPTS, CONFLICT_SECONDS, Committer
+from lake.delta_log import DeltaLog, FileLists
 from lake.errors import ConflictError, LakeNotFoundError, SchemaError
 from lake.files import TableFile
 from lake.parquet import DataFile, Rows, write_file
@@ -24,18 +25,15 @@ from lake.places import folder_of
 from lake.schema import TableSpec
 from lake.store import Store, failures_of
 
-COMMIT_ATTEMPTS = 10
-"""Each conflict means that another writer got ahead, so ten in a row need ten of them."""
-
-CONFLICT_SECONDS = 0.01
-"""Longer by this after each conflict: about as long as a commit takes."""
-
 NOT_SATISFIED = "failed validation check"
 """delta-rs has no error class of its own for rows outside the predicate."""
 
 
 class Table:
     """A Delta table. Safe to use from several threads and beside other writers.
+
+    Who writes waits for the write before. Who asks for versions, files or positions seen waits for
+    no writer, however long one hangs: reading has a view of the log of its own.
 
     Every method that touches the place raises StoreError where that fails, LakeNotFoundError where
     the table is gone, and TableDamagedError where its log cannot be read.
@@ -44,9 +42,12 @@ class Table:
     def __init__(self, store: Store, spec: TableSpec, clock: Clock) -> None:
         self.store = store
         self.spec = spec
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._log = DeltaLog(store, spec)
+        lists = FileLists()
+        self._writing = threading.RLock()
+        self._log = DeltaLog(store, spec, lists)
+        self._committer = Committer(store, spec, clock, self._log)
+        self._looking = threading.Lock()
+        self._view = DeltaLog(store, spec, lists)
 
     @property
     def folder(self) -> Path:
@@ -73,13 +74,13 @@ class Table:
 
     def delta(self, version: int | None = None) -> DeltaTable:
         """Delta's own object for a version (newest by default), for maintenance of the log."""
-        with self._touching("open"):
-            return self._log.open(version)
+        with self._failures("open"):
+            return self._view.open(version)
 
     def version(self) -> int:
         """The newest version."""
-        with self._touching("open"):
-            return self._log.newest().version()
+        with self._seeing("open"):
+            return self._view.newest().version()
 
     def committed_position(self, app: str) -> int | None:
         """The last position of the stream `app` that is in the table, and durable; None = none yet.
@@ -94,8 +95,8 @@ class Table:
 
     def seen_position(self, app: str) -> int | None:
         """The last position of the stream `app` in the newest version, durable or not."""
-        with self._touching("read"):
-            position: int | None = self._log.position(app)
+        with self._seeing("read"):
+            position: int | None = self._view.position(app)
             return position
 
     def append(self, rows: pa.Table, key: CommitKey | None = None, *, ordered: bool = False) -> int:
@@ -112,6 +113,8 @@ class Table:
         Raises:
             SchemaError: the rows do not fit the table; nothing was written.
             ConflictError: other writers got in first every time; nothing was written.
+            StoreError: see above. No file is left behind, but where a bucket did not answer whether
+                it took the commit: that one is left to vacuum.
         """
         rows = self.spec.conform(rows)
         if not ordered:
@@ -123,8 +126,7 @@ class Table:
                 return self._log.sync()
             if rows.num_rows == 0 and key is None:
                 return delta.version()
-            files = [self.write(part, day) for day, part in by_day(self.spec, rows)]
-            self._commit(Commit(files, key=key))
+            self._committer.commit(Commit(self._written(rows), key=key))
             return self._log.sync()
 
     def replace(self, rows: pa.Table, predicate: str) -> int:
@@ -211,7 +213,7 @@ class Table:
                 first every time. Nothing was committed, and the added files are gone.
         """
         with self._touching("rewrite files of"):
-            self._commit(Commit(added, removed, key, data_change))
+            self._committer.commit(Commit(added, removed, key, data_change))
             return self._log.sync()
 
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:
@@ -219,37 +221,38 @@ class Table:
 
         Lists are kept for the last few versions: reading one takes time that grows with the lake.
         """
-        with self._touching("list the files of"):
-            return self._log.files(version)
+        if version is None:
+            with self._seeing("list the files of"):
+                return self._view.files()
+        with self._failures("list the files of"):
+            return self._view.files(version)
+
+    def discard(self, files: Sequence[DataFile]) -> None:
+        """Delete files from `write` that nobody tried to commit; vacuum takes what resists."""
+        self._committer.discard(files)
 
     @contextmanager
     def _touching(self, action: str) -> Iterator[None]:
-        """Work on the table, one thread at a time, with errors that say what was done."""
-        with self._lock, failures_of(self.store, f"{action} table {self.spec.name!r}"):
+        """Write to the table, one thread at a time, with errors that say what was done."""
+        with self._writing, self._failures(action):
             yield
 
-    def _commit(self, commit: Commit) -> None:
-        """Commit, or delete the files: the key was committed by another, or no attempt won."""
-        for attempt in range(COMMIT_ATTEMPTS):
-            delta = self._log.newest()
-            if commit.key is not None and commit.key.is_in(delta):
-                self._delete(commit.added)
-                return
-            if commit.removed and not {file.path for file in commit.removed} <= self._log.paths():
-                break
-            modified_ms = int(self._clock().timestamp() * 1000)
-            try:
-                commit.attempt(delta, self.spec, self.store.url, modified_ms)
-            except CommitFailedError:
-                time.sleep(CONFLICT_SECONDS * attempt)
-            else:
-                return
-        self._delete(commit.added)
-        raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
+    @contextmanager
+    def _seeing(self, action: str) -> Iterator[None]:
+        """Read the newest version, whatever a writer is at."""
+        with self._looking, self._failures(action):
+            yield
 
-    def _delete(self, files: Sequence[DataFile]) -> None:
-        """Delete files of no version; those of a commit that failed only in appearance stay."""
-        committed = self._log.paths()
-        for file in files:
-            if f"{self.store.url}/{file.path}" not in committed:
-                self.store.delete(file.path)
+    def _failures(self, action: str) -> AbstractContextManager[None]:
+        return failures_of(self.store, f"{action} table {self.spec.name!r}")
+
+    def _written(self, rows: pa.Table) -> list[DataFile]:
+        """A file for each day, or none at all."""
+        files: list[DataFile] = []
+        try:
+            for day, part in by_day(self.spec, rows):
+                files.append(self.write(part, day))
+        except BaseException:
+            self._committer.discard(files)
+            raise
+        return files

@@ -79,7 +79,7 @@ class Maintainer:
             self._thread.start()
 
     def stop(self) -> None:
-        """Wait for the merge that is under way, and end."""
+        """Break off the merge that is under way, and end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -33,7 +33,8 @@ class MaintenanceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resident: bool = Field(
-        True, description="the server does it, in a thread; else Dagster's schedules do"
+        True,
+        description="the server does it, in a thread; else Dagster's schedules: see maintenance.md",
     )
     every: timedelta = Field(
         timedelta(minutes=5), gt=timedelta(0), description="rolling up and merging files"

@@ -11,12 +11,20 @@ from lake.maintenance.levels import most_files
 from lake.maintenance.log import LogState, state, tidy
 from lake.maintenance.policy import CompactionPolicy, Keep, Policy
 from lake.maintenance.retention import Dropped, retain
-from lake.maintenance.rounds import Cleaned, Merged, clean_round, merge_round
+from lake.maintenance.rounds import (
+    Cleaned,
+    Cleaning,
+    Merged,
+    clean_plan,
+    clean_round,
+    merge_round,
+)
 from lake.maintenance.taking_out import take_out
 from lake.maintenance.vacuum import Vacuum, vacuum
 
 __all__ = [
     "Cleaned",
+    "Cleaning",
     "Compacted",
     "CompactionPolicy",
     "Deleted",
@@ -26,6 +34,7 @@ __all__ = [
     "Merged",
     "Policy",
     "Vacuum",
+    "clean_plan",
     "clean_round",
     "compact",
     "delete_cluster",

@@ -10,6 +10,7 @@ from lake.errors import ConflictError, FileDamagedError
 from lake.maintenance.levels import Merge, plan, prefix
 from lake.maintenance.output import new_run, write_merged
 from lake.maintenance.policy import CompactionPolicy
+from lake.maintenance.telling import Progress, Told, quiet
 from lake.table import Table
 
 CONFLICTS = 5
@@ -40,6 +41,7 @@ def compact(
     *,
     stopping: Callable[[], bool] = lambda: False,
     spill: Path | None = None,
+    told: Told = quiet,
 ) -> Compacted:
     """Merge a table's files until the plan is empty. Writers and readers are not disturbed.
 
@@ -47,8 +49,9 @@ def compact(
         table: any of the lake's.
         policy: sizes and levels.
         now: decides which days are over.
-        stopping: asked between merges; what is merged by then stays so.
+        stopping: asked between merges and every million rows; what is merged by then stays so.
         spill: where large sorts go; None = the machine's place for temporary files.
+        told: called with the rows that were written, every million or so and before each commit.
 
     Returns:
         What was done, and the files that could not be read.
@@ -59,6 +62,7 @@ def compact(
             better; the next run goes on.
     """
     done = Compacted()
+    progress = Progress(told)
     conflicts = 0
     while not stopping():
         version, files = table.files()
@@ -66,11 +70,12 @@ def compact(
         merges = plan((file for file in files if file.path not in damaged), now, policy)
         if not merges:
             break
+        progress.plan(sum(merge.rows for merge in merges))
         for merge in merges:
             if stopping():
                 break
             try:
-                _carry_out(table, merge, version, policy, done, spill)
+                _carry_out(table, merge, version, policy, done, spill, progress, stopping)
                 conflicts = 0
             except FileDamagedError as error:
                 done.damaged.append(error)
@@ -90,10 +95,36 @@ def _carry_out(
     policy: CompactionPolicy,
     done: Compacted,
     spill: Path | None,
+    progress: Progress,
+    stopping: Callable[[], bool],
 ) -> None:
     started = time.perf_counter()
-    name_prefix = prefix(version, merge.level, new_run())
-    written = write_merged(table, merge.files, name_prefix, policy, dense=merge.lasts, spill=spill)
+    stopped = False
+
+    def stop() -> bool:
+        nonlocal stopped
+        stopped = stopped or stopping()
+        return stopped
+
+    written = write_merged(
+        table,
+        merge.files,
+        prefix(version, merge.level, new_run()),
+        policy,
+        dense=merge.lasts,
+        spill=spill,
+        wrote=progress.add,
+        stopping=stop,
+    )
+    if stopped:
+        table.discard(written)
+        return
+    try:
+        # Duplicates were not written. And if the lease was lost meanwhile, vacuum may be at work.
+        progress.add(merge.rows - sum(file.rows for file in written))
+    except BaseException:
+        table.discard(written)
+        raise
     table.rewrite(written, merge.files)
     done.merges += 1
     done.files_in += len(merge.files)

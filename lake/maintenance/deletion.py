@@ -1,7 +1,9 @@
 """Deleting one cluster's data, from every table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from lake.errors import ConflictError
 from lake.files import TableFile
@@ -9,6 +11,7 @@ from lake.maintenance.policy import Policy
 from lake.maintenance.reading import files_with
 from lake.maintenance.retention import Drop, carry_out, may_hold
 from lake.maintenance.tables import Tables
+from lake.maintenance.telling import Told
 from lake.table import Table
 from lake.views import quote
 
@@ -33,7 +36,13 @@ class Deleted:
     gone_at: datetime
 
 
-def delete_cluster(lake: Tables, cluster: str, policy: Policy, now: datetime) -> Deleted:
+def delete_cluster(
+    lake: Tables,
+    cluster: str,
+    policy: Policy,
+    now: datetime,
+    told: Callable[[str, int, int], None] = lambda *_: None,
+) -> Deleted:
     """Delete all rows of a cluster from every table, one commit a file at most.
 
     Senders of the cluster should be stopped first: rows that come later stay. The receiver's log
@@ -44,6 +53,7 @@ def delete_cluster(lake: Tables, cluster: str, policy: Policy, now: datetime) ->
         cluster: its name.
         policy: the grace time, and how large a file gets.
         now: the time.
+        told: called with a table, the files of it that are done, and how many there are to do.
 
     Raises:
         ConflictError: another process rewrote the same files at every attempt.
@@ -52,11 +62,11 @@ def delete_cluster(lake: Tables, cluster: str, policy: Policy, now: datetime) ->
     """
     rows, files = {}, {}
     for name, table in lake.tables.items():
-        rows[name], files[name] = _delete(table, cluster, policy)
+        rows[name], files[name] = _delete(table, cluster, policy, partial(told, name))
     return Deleted(cluster, rows, files, now + policy.grace)
 
 
-def _delete(table: Table, cluster: str, policy: Policy) -> tuple[int, int]:
+def _delete(table: Table, cluster: str, policy: Policy, told: Told) -> tuple[int, int]:
     rows = files = 0
     for attempt in range(ATTEMPTS):
         version, held = _holding(table, cluster)
@@ -64,7 +74,7 @@ def _delete(table: Table, cluster: str, policy: Policy) -> tuple[int, int]:
             break
         try:
             drops = [_drop(file, cluster) for file in held]
-            done = carry_out(table, version, drops, policy.compaction)
+            done = carry_out(table, version, drops, policy.compaction, told)
         except ConflictError:
             if attempt == ATTEMPTS - 1:
                 raise

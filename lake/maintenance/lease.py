@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 
 from lake.clock import Clock
 from lake.commit import Commit, CommitKey
-from lake.errors import LeaseHeldError
+from lake.errors import ConflictError, LeaseHeldError, StoreError
 from lake.maintenance.tables import Tables
+from lake.maintenance.telling import failures
 from lake.store import Folder
 from lake.table import Table
 from lake.timerange import from_micros
@@ -43,6 +43,7 @@ def lease(lake: Tables, clock: Clock) -> AbstractContextManager[Renew]:
 
     Raises:
         LeaseHeldError: another one is at it, on entry; or took over, where it is renewed.
+        StoreError: the disk or the object store fails.
     """
     if isinstance(lake.store, Folder):
         return _locked(lake.store.root / LOCK)
@@ -51,7 +52,10 @@ def lease(lake: Tables, clock: Clock) -> AbstractContextManager[Renew]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[Renew]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(str(path), "take the lease", str(error), Folder.hint) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,10 +81,11 @@ def _leased(table: Table, clock: Clock) -> Iterator[Renew]:
     try:
         yield renew
     finally:
-        delta = table.delta(table.version())
-        if delta.transaction_version(LEASE) == mine:
-            # A conflict means that another one took it just now: it had ended.
-            with suppress(CommitFailedError):
+        # A conflict means that another one took it just now: it had ended. And it ends by itself
+        # where the store does not take this.
+        with suppress(ConflictError, StoreError), failures(table, "give up the lease in"):
+            delta = table.delta(table.version())
+            if delta.transaction_version(LEASE) == mine:
                 _commit(table, delta, clock, 0)
 
 
@@ -93,8 +98,9 @@ def _take(table: Table, clock: Clock, mine: int | None) -> int:
     end = round((clock() + LASTS).timestamp() * 1000)
     taken: int = (end << HOLDER_BITS) + secrets.randbelow(1 << HOLDER_BITS)
     try:
-        _commit(table, delta, clock, taken)
-    except CommitFailedError as error:
+        with failures(table, "take the lease in"):
+            _commit(table, delta, clock, taken)
+    except ConflictError as error:
         raise LeaseHeldError(table.store.url, "another process since just now") from error
     return taken
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lake.maintenance.policy import Policy
 from lake.maintenance.properties import settle
+from lake.maintenance.telling import failures
 from lake.store import LOG
 from lake.table import Table
 
@@ -34,19 +35,26 @@ def tidy(table: Table, policy: Policy) -> LogState:
     commits; two that write the same one write the same rows.
 
     Raises:
+        ConflictError: a writer came in between; the next round does it.
         StoreError: the disk or the object store fails.
         TableDamagedError: the log cannot be read.
     """
-    settle(table, policy)
-    if state(table).tail > TAIL_COMMITS:
-        table.delta().create_checkpoint()
-    table.delta().cleanup_metadata()
-    return state(table)
+    with failures(table, "tidy the log of"):
+        settle(table, policy)
+        if state(table).tail > TAIL_COMMITS:
+            table.delta().create_checkpoint()
+        table.delta().cleanup_metadata()
+        return state(table)
 
 
 def state(table: Table) -> LogState:
-    """The log as it lies there."""
-    names = [file.path for file in table.store.below(LOG).files()]
+    """The log as it lies there.
+
+    Raises:
+        StoreError: the disk or the object store fails.
+    """
+    with failures(table, "list the log of"):
+        names = [file.path for file in table.store.below(LOG).files()]
     versions = {name: int(name[:20]) for name in names if name[:20].isdigit()}
     newest = max((at for name, at in versions.items() if ".checkpoint" in name), default=-1)
     tail = sum(name.endswith(".json") and at > newest for name, at in versions.items())

@@ -1,7 +1,7 @@
 """Turning a sorted stream of rows into data files of a bounded size."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -59,10 +59,12 @@ def write_merged(
     where: str = "true",
     dense: bool = False,
     spill: Path | None = None,
+    wrote: Callable[[int], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[DataFile]:
     """Write the rows of files of one day as sorted files, and commit nothing.
 
-    Whatever goes wrong, none of them is left behind.
+    Whatever goes wrong, none of them is left behind that can be deleted.
 
     Args:
         table: whose files.
@@ -72,6 +74,9 @@ def write_merged(
         where: rows that stay, as SQL.
         dense: take more time for fewer bytes.
         spill: where large sorts go.
+        wrote: called with the number of rows about to be written; may raise, to break off.
+        stopping: asked before each million or so of rows. If it was true once, some of the rows are
+            missing in the files given: `discard` them.
 
     Raises:
         FileDamagedError: one of the files cannot be read.
@@ -80,7 +85,8 @@ def write_merged(
     written: list[DataFile] = []
     try:
         with reading(table, files, policy.memory_bytes, spill) as connection:
-            rows = portions(merged(connection, table.spec, files, where), PORTION_ROWS)
+            stream = merged(connection, table.spec, files, where)
+            rows = _counted(portions(stream, PORTION_ROWS), wrote, stopping)
             while (first := next(rows, None)) is not None:
                 one = table.write(
                     chain([first], rows),
@@ -92,7 +98,16 @@ def write_merged(
                 )
                 written.append(one)
     except BaseException:
-        for one in written:
-            table.store.delete(one.path)
+        table.discard(written)
         raise
     return written
+
+
+def _counted(
+    tables: Iterable[pa.Table], wrote: Callable[[int], None], stopping: Callable[[], bool]
+) -> Iterator[pa.Table]:
+    for table in tables:
+        if stopping():
+            return
+        wrote(table.num_rows)
+        yield table

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from lake.table_properties import GRACE
 from lake.timerange import DAY
 
 
@@ -64,7 +65,7 @@ class Policy:
 
     compaction: CompactionPolicy = field(default_factory=CompactionPolicy)
     keep: Mapping[str, Keep] = field(default_factory=dict)
-    grace: timedelta = timedelta(days=1)
+    grace: timedelta = GRACE
 
 
 def is_closed(day: date, now: datetime, policy: CompactionPolicy) -> bool:

@@ -1,42 +1,20 @@
-"""What Delta Lake is told about each table: how long its log lasts, how often it is summed up."""
-
-from datetime import timedelta
+"""Giving a table the properties that the policy wants."""
 
 from lake.maintenance.policy import Policy
-from lake.schema import SCHEMA_VERSION
-from lake.schema_version import SCHEMA_VERSION_PROPERTY
 from lake.table import Table
-
-CHECKPOINT_COMMITS = 100
-"""Opening a table reads the newest checkpoint and the commits after it. Writing one takes about as
-long as a commit, so it costs a writer a hundredth."""
-
-
-def wanted(grace: timedelta) -> dict[str, str]:
-    """The properties of every table.
-
-    Writers do not clean the log up at their checkpoints: maintenance does, off their path. Removed
-    files stay named in checkpoints for twice the grace, so that vacuum learns of them from the log.
-    """
-    seconds = max(1, round(grace.total_seconds()))
-    return {
-        "delta.checkpointInterval": str(CHECKPOINT_COMMITS),
-        "delta.enableExpiredLogCleanup": "false",
-        "delta.logRetentionDuration": f"interval {seconds} seconds",
-        "delta.deletedFileRetentionDuration": f"interval {2 * seconds} seconds",
-        SCHEMA_VERSION_PROPERTY: str(SCHEMA_VERSION),
-    }
+from lake.table_properties import properties
 
 
 def settle(table: Table, policy: Policy) -> bool:
     """Give a table its properties where they differ; whether that was needed.
 
-    One commit, which an append that meets it repeats.
+    One commit, which an append that meets it repeats. Of a new table they differ where the grace is
+    not the usual one. delta-rs lets no other thread run meanwhile: so never more often than needed.
     """
     delta = table.delta()
     now = delta.metadata().configuration
-    properties = wanted(policy.grace)
-    if all(now.get(name) == value for name, value in properties.items()):
+    wanted = properties(policy.grace)
+    if all(now.get(name) == value for name, value in wanted.items()):
         return False
-    delta.alter.set_table_properties(properties, raise_if_not_exists=False)
+    delta.alter.set_table_properties(wanted, raise_if_not_exists=False)
     return True

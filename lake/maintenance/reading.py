@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from lake.errors import FileDamagedError, StoreError
 from lake.files import TableFile
@@ -32,10 +33,7 @@ def reading(
         FileDamagedError: a query within failed since a file cannot be read.
         StoreError: a query within failed for another reason, such as a full disk.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="fleetlake-sort-", dir=spill) as folder,
-        duckdb.connect() as connection,
-    ):
+    with _folder(spill, table.store.hint) as folder, duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{memory_bytes}B'")
@@ -46,12 +44,23 @@ def reading(
         table.store.attach(connection, [file.path for file in files], locked=False)
         try:
             yield connection
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException) as error:
             for file in files:
                 problem = _damage(table, file)
                 if problem is not None:
                     raise FileDamagedError(table.spec.name, file.path, problem) from error
             raise StoreError(folder, "sort rows", str(error), table.store.hint) from error
+
+
+@contextmanager
+def _folder(spill: Path | None, hint: str) -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="fleetlake-sort-", dir=spill)
+    except OSError as error:
+        place = str(spill or tempfile.gettempdir())
+        raise StoreError(place, "make a folder to sort in", str(error), hint) from error
+    with folder as name:
+        yield name
 
 
 def _damage(table: Table, file: TableFile) -> str | None:

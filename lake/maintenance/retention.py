@@ -9,6 +9,7 @@ from lake.maintenance.levels import is_final
 from lake.maintenance.output import name_of_part, write_merged
 from lake.maintenance.policy import CompactionPolicy, Keep
 from lake.maintenance.reading import files_with
+from lake.maintenance.telling import Progress, Told, quiet
 from lake.rollups.progress import note_cutoffs
 from lake.table import Table
 from lake.views import quote
@@ -86,7 +87,9 @@ def may_hold(file: TableFile, cluster: str) -> bool:
     return file.clusters is None or file.clusters[0] <= cluster <= file.clusters[1]
 
 
-def retain(table: Table, keep: Keep, now: datetime, policy: CompactionPolicy) -> Dropped:
+def retain(
+    table: Table, keep: Keep, now: datetime, policy: CompactionPolicy, told: Told = quiet
+) -> Dropped:
     """Take out what the plan says; a file that holds other rows too is written again without.
 
     Raises:
@@ -98,26 +101,35 @@ def retain(table: Table, keep: Keep, now: datetime, policy: CompactionPolicy) ->
     drops = plan(files, keep, now.date())
     if drops:
         note_cutoffs(table, *keep.cutoffs(now.date()))
-    return carry_out(table, version, drops, policy)
+    return carry_out(table, version, drops, policy, told)
 
 
 def carry_out(
-    table: Table, version: int, drops: Sequence[Drop], policy: CompactionPolicy
+    table: Table,
+    version: int,
+    drops: Sequence[Drop],
+    policy: CompactionPolicy,
+    told: Told = quiet,
 ) -> Dropped:
     """Commit drops of files of this version: whole files all at once, the others one by one."""
     done = Dropped()
+    progress = Progress(told)
+    progress.plan(len(drops))
     whole = [drop.file for drop in drops if drop.whole]
     if whole:
         table.rewrite([], whole, data_change=True)
+        progress.add(len(whole))
         done.files += len(whole)
         done.rows += sum(file.rows for file in whole)
     for where, parts in _by_condition(drops).items():
         holding = files_with(table, parts, f"NOT ({where})")
+        progress.add(len(parts) - len(holding))
         for file in holding:
             prefix = name_of_part(file, version)
             dense = is_final(file)
             written = write_merged(table, [file], prefix, policy, where=where, dense=dense)
             table.rewrite(written, [file], data_change=True)
+            progress.add(1)
             done.rewritten += 1
             done.rows += file.rows - sum(one.rows for one in written)
     return done

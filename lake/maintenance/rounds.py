@@ -6,21 +6,30 @@ A table that fails does not keep the others from their turn; what went wrong is 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from lake.errors import LakeError
+from lake.errors import LakeError, LeaseHeldError
+from lake.maintenance import retention
 from lake.maintenance.compaction import Compacted, compact
-from lake.maintenance.log import LogState, tidy
+from lake.maintenance.log import LogState, state, tidy
 from lake.maintenance.policy import Keep, Policy
-from lake.maintenance.retention import Dropped, retain
-from lake.maintenance.series_retention import retain_series
+from lake.maintenance.retention import Drop, Dropped, retain
+from lake.maintenance.series_retention import GoneSeries, gone_series, retain_series
 from lake.maintenance.tables import Tables
-from lake.maintenance.vacuum import Vacuum, vacuum
+from lake.maintenance.vacuum import Vacuum, look, vacuum
 from lake.rollups import RollupReport, roll_up
+
+ToldOf = Callable[[str, int, int], None]
+"""Called with what is worked at, how much of it is done, and of how much; may raise."""
 
 
 def never() -> bool:
     """Nobody asks to stop."""
     return False
+
+
+def unheard(_what: str, _done: int, _whole: int) -> None:
+    """Nobody wants to know how far it is."""
 
 
 @dataclass
@@ -48,8 +57,30 @@ class Cleaned:
     failures: dict[str, LakeError] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What the slow round would do with a table.
+
+    Attributes:
+        drops: files of days past their time; those not `whole` may turn out to hold no such row.
+        series: that nothing names any more.
+        vacuum: files to delete.
+        log: as it lies there.
+    """
+
+    drops: tuple[Drop, ...]
+    series: GoneSeries | None
+    vacuum: Vacuum
+    log: LogState
+
+
 def merge_round(
-    lake: Tables, policy: Policy, now: datetime, *, stopping: Callable[[], bool] = never
+    lake: Tables,
+    policy: Policy,
+    now: datetime,
+    *,
+    stopping: Callable[[], bool] = never,
+    told: ToldOf = unheard,
 ) -> Merged:
     """Bring the rollups up to date, then merge files.
 
@@ -57,14 +88,17 @@ def merge_round(
         lake: the lake.
         policy: sizes.
         now: the time.
-        stopping: asked between merges.
+        stopping: asked between merges, and while one is written.
+        told: called with the table, and rows merged.
     """
     done = Merged()
     try:
         done.rollup = roll_up(lake, now, stopping=stopping)
+    except LeaseHeldError:
+        raise
     except LakeError as error:
         done.failures["rollups"] = error
-    compact_tables(lake, policy, now, done, stopping=stopping)
+    compact_tables(lake, policy, now, done, stopping=stopping, told=told)
     return done
 
 
@@ -75,13 +109,18 @@ def compact_tables(
     done: Merged,
     *,
     stopping: Callable[[], bool] = never,
+    told: ToldOf = unheard,
 ) -> None:
     """Merge the files of each table until its plan is empty, and note in `done` what happened."""
     for name, table in lake.tables.items():
         if stopping():
             break
         try:
-            merged = compact(table, policy.compaction, now, stopping=stopping)
+            merged = compact(
+                table, policy.compaction, now, stopping=stopping, told=partial(told, name)
+            )
+        except LeaseHeldError:
+            raise
         except LakeError as error:
             done.failures[name] = error
             continue
@@ -91,7 +130,12 @@ def compact_tables(
 
 
 def clean_round(
-    lake: Tables, policy: Policy, now: datetime, *, stopping: Callable[[], bool] = never
+    lake: Tables,
+    policy: Policy,
+    now: datetime,
+    *,
+    stopping: Callable[[], bool] = never,
+    told: ToldOf = unheard,
 ) -> Cleaned:
     """Take out what is too old, delete what nobody needs, tidy the logs, table after table.
 
@@ -100,19 +144,39 @@ def clean_round(
         policy: how long what is kept.
         now: the time.
         stopping: asked between tables.
+        told: called with a table and what is done to it, and files or rows that are done.
     """
     done = Cleaned()
     for name, table in lake.tables.items():
         if stopping():
             break
+        dropping = partial(told, f"{name}: drop")
         try:
             if table.spec.day_of is not None:
                 keep = policy.keep.get(name, Keep())
-                done.dropped[name] = retain(table, keep, now, policy.compaction)
+                done.dropped[name] = retain(table, keep, now, policy.compaction, dropping)
             elif name == "series":
-                done.dropped[name] = retain_series(table, policy, now)
-            done.vacuumed[name] = vacuum(table, policy.grace, now)
+                done.dropped[name] = retain_series(table, policy, now, dropping)
+            done.vacuumed[name] = vacuum(table, policy.grace, now, partial(told, f"{name}: delete"))
             done.logs[name] = tidy(table, policy)
+        except LeaseHeldError:
+            raise
         except LakeError as error:
             done.failures[name] = error
     return done
+
+
+def clean_plan(lake: Tables, policy: Policy, now: datetime) -> dict[str, Cleaning]:
+    """What `clean_round` would do now, by table; nothing is changed.
+
+    Raises:
+        LakeError: a table cannot be read.
+    """
+    found = {}
+    for name, table in lake.tables.items():
+        _, files = table.files()
+        drops = retention.plan(files, policy.keep.get(name, Keep()), now.date())
+        series = gone_series(table, policy, now) if name == "series" else None
+        planned = look(table, policy.grace, now)
+        found[name] = Cleaning(tuple(drops), series, planned, state(table))
+    return found

@@ -18,9 +18,18 @@ def take_out(lake: Tables, path: str) -> TableFile:
     Raises:
         FileUnknownError: no table names it in its newest version.
     """
-    for table in lake.tables.values():
+    found = find(lake, path)
+    if found is None:
+        raise FileUnknownError(path)
+    name, file = found
+    lake.tables[name].rewrite([], [file], data_change=True)
+    return file
+
+
+def find(lake: Tables, path: str) -> tuple[str, TableFile] | None:
+    """The table that names a file in its newest version, and the file; None = none does."""
+    for name, table in lake.tables.items():
         for file in table.files()[1]:
             if file.path == path:
-                table.rewrite([], [file], data_change=True)
-                return file
-    raise FileUnknownError(path)
+                return name, file
+    return None

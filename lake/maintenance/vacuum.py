@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
+from lake.maintenance.telling import Told, failures, quiet
 from lake.store import StoredFile
 from lake.table import Table
 
@@ -78,31 +79,49 @@ def plan(
     return Vacuum(tuple(gone), tuple(orphans), tuple(foreign))
 
 
-def vacuum(table: Table, grace: timedelta, now: datetime) -> Vacuum:
+def vacuum(table: Table, grace: timedelta, now: datetime, told: Told = quiet) -> Vacuum:
     """Delete what the plan says; give it.
 
     Args:
         table: whose place.
         grace: begun hours count whole.
         now: the time.
+        told: called with the files deleted.
 
     Raises:
         StoreError: the disk or the object store fails; some files may be deleted.
+        TableDamagedError: the log cannot be read; nothing was deleted.
+    """
+    planned = look(table, grace, now)
+    files = (*planned.expired, *planned.orphans)
+    with failures(table, "delete files of"):
+        for done, file in enumerate(files, start=1):
+            table.store.delete(file.path)
+            told(done, len(files))
+    return planned
+
+
+def look(table: Table, grace: timedelta, now: datetime) -> Vacuum:
+    """What `vacuum` would delete; nothing is changed.
+
+    Raises:
+        StoreError: the disk or the object store fails.
+        TableDamagedError: the log cannot be read.
     """
     # Files first: one that is committed after the list was made is in it and in the version.
-    found = list(table.store.files())
+    with failures(table, "list files of"):
+        found = list(table.store.files())
     prefix = f"{table.store.url}/"
     live = {file.path.removeprefix(prefix) for file in table.files()[1]}
     expired = _removed(table, math.ceil(grace / HOUR))
     recent = _removed(table, 0) - expired
-    planned = plan(found, live, expired - live, recent, now, grace)
-    for file in (*planned.expired, *planned.orphans):
-        table.store.delete(file.path)
-    return planned
+    return plan(found, live, expired - live, recent, now, grace)
 
 
 def _removed(table: Table, hours: int) -> set[str]:
     """Paths that were taken out so many hours ago, as far as the log knows."""
-    return set(
-        table.delta().vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
-    )
+    with failures(table, "find old files of"):
+        delta = table.delta()
+        return set(
+            delta.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
+        )

@@ -40,6 +40,7 @@ class Read:
         at: the mention's own past, as `AT (VERSION => …)` gives it; None = the query's.
         condition: on the files of its tables.
         question: to narrow the files of samples down; None = nothing to ask.
+        step: of `buckets`, in microseconds.
     """
 
     view: str
@@ -47,6 +48,7 @@ class Read:
     at: Moment | None = None
     condition: Condition = ALWAYS
     question: Question | None = None
+    step: int | None = None
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -56,10 +58,17 @@ class Read:
 
 @dataclass(frozen=True)
 class Reading:
-    """A query that is understood: its tree, and what it reads."""
+    """A query that is understood.
+
+    Attributes:
+        tree: of its syntax.
+        reads: of the lake's views.
+        alone: it names no other table, such as one of the catalogue's, which lists the views.
+    """
 
     tree: Node
     reads: tuple[Read, ...]
+    alone: bool = True
 
     def renamed(self, name: Callable[[str, Moment], str]) -> str:
         """The query with each view that has an AT clause under another name instead.
@@ -103,7 +112,8 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
             if tree is None:
                 return None
             constants = Constants(connection, params or {})
-            return Reading(tree, tuple(_read(scan, constants) for scan in scans(tree)))
+            reads = tuple(_read(scan, constants) for scan in scans(tree))
+            return Reading(tree, reads, _alone(tree))
         except (duckdb.Error, RecursionError, NotUnderstoodError):
             return None
         except (LookupError, TypeError):
@@ -111,26 +121,40 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
             return None
 
 
+def _alone(tree: Node) -> bool:
+    """Whether every table that is named is a view of the lake or a CTE."""
+    known = {*BEHIND}
+    for node in nodes(tree):
+        known.update(each["key"].lower() for each in (node.get("cte_map") or {}).get("map", []))
+    return all(
+        node["table_name"].lower() in known
+        for node in nodes(tree)
+        if node.get("type") == "BASE_TABLE"
+    )
+
+
 def _read(scan: Scan, constants: Constants) -> Read:
     view = scan.mention.view
     assert view is not None  # noqa: S101 - scans are of views
-    before, after = SLACK, SLACK
+    before, after, step = SLACK, SLACK, None
     if view == BUCKETS:
-        before, after = REACH * MICROSECOND, _step(scan, constants)
+        seconds = _step(scan, constants)
+        # A month counts as 30 days in a bucket, and may have 31.
+        before, after = REACH * MICROSECOND, timedelta(seconds=seconds * 31 / 30) + SLACK
+        step = round(seconds * 1_000_000)
     leaves = Leaves(scan.mention, constants, before, after)
     condition = every(leaves.condition(each) for each in scan.filters)
     asked = question(scan.mention, scan.filters, constants.params)
     at = None if scan.at is None else _moment(scan.at, constants)
-    return Read(view, scan.node, at, condition, asked)
+    return Read(view, scan.node, at, condition, asked, step)
 
 
-def _step(scan: Scan, constants: Constants) -> timedelta:
+def _step(scan: Scan, constants: Constants) -> float:
     """How long a bucket is: its rows begin with it, and what it is made of lies within it."""
     seconds = constants.seconds(scan.arguments[0]) if len(scan.arguments) == 1 else None
     if seconds is None:
         raise NotUnderstoodError
-    # A month counts as 30 days here, and may have 31.
-    return timedelta(seconds=seconds * 31 / 30) + SLACK
+    return seconds
 
 
 def _moment(at: Node, constants: Constants) -> Moment:

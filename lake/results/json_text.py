@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,7 +11,7 @@ from lake.results.plain import plain
 from lake.results.sink import Sink
 from lake.results.times import time_text
 
-NEEDS_ESCAPES = r'["\\\x00-\x1f]'
+NEEDS_ESCAPE = np.array([code < 0x20 or chr(code) in '"\\' for code in range(256)])
 
 
 class JsonWriter:
@@ -63,7 +64,7 @@ def joined(batch: pa.RecordBatch, parts: Sequence[str], end: str) -> memoryview:
 
 
 def content(texts: pa.Array) -> memoryview:
-    """All texts of an array without nulls, one after the other."""
+    """All texts of an array, one after the other."""
     if len(texts) == 0:
         return memoryview(b"")
     # A row may have more text than an array of `string` can count.
@@ -88,7 +89,7 @@ def json_text(column: pa.Array) -> pa.Array:
         return pc.binary_join_element_wise('"', time_text(column), '"', "")
     if (
         pa.types.is_string(kind)
-        and not pc.any(pc.match_substring_regex(column, pattern=NEEDS_ESCAPES)).as_py()
+        and not NEEDS_ESCAPE[np.frombuffer(content(column), np.uint8)].any()
     ):
         return pc.binary_join_element_wise('"', column, '"', "")
     texts = [None if value is None else dump(value) for value in plain(column)]

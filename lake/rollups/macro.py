@@ -17,6 +17,7 @@ from lake.rollups.progress import EVER
 from lake.rollups.rows import moment, within
 from lake.rollups.spans import ALL_TIME, Spans
 from lake.rollups.stale import STALE, WRITTEN, Stale
+from lake.schema import SAMPLES_1H, SAMPLES_5M
 from lake.views import quote
 
 NAME = "buckets"
@@ -84,43 +85,80 @@ def create_buckets(
         paths: with `Stale.paths`.
         clusters: whose rows it reads; None = all.
     """
-    for name in (WRITTEN, STALE):
+    for name in sorted(tables_of(stale) & {WRITTEN, STALE}):
         connection.execute(written_view(name, paths.get(name, ()), clusters))
     connection.execute(buckets_macro(stale))
+
+
+def tables_of(stale: Stale) -> frozenset[str]:
+    """What the macro reads in schema `stored`, with the steps that the query asks for."""
+    parts = _parts(stale)
+    return frozenset(name for part in parts.values() for name in KNOWN if f"stored.{name} " in part)
+
+
+KNOWN = (SAMPLES_1H.name, SAMPLES_5M.name, WRITTEN, STALE)
 
 
 def buckets_macro(stale: Stale) -> str:
     """The statement that makes the macro.
 
     It reads `stored.samples_1h`, `stored.samples_5m`, `stored.samples_written` and, of the stale
-    times, `stored.samples_stale` (see `written_view`).
+    times, `stored.samples_stale` (see `written_view`): of these, what the steps need.
     """
-    stale_slots, stale_hours = _stale(stale.slots, stale), _stale(stale.hours, stale)
-    parts = [
-        f"SELECT {ROWS}, {VALUES} FROM stored.samples_1h "
-        f"WHERE {HOURLY} AND NOT ({ONE_HOUR}) AND NOT {stale_hours}",
-        f"SELECT {ROWS}, {VALUES} FROM stored.samples_5m "
-        f"WHERE {FIVE_MINUTELY} AND NOT ({ONE_SLOT}) AND NOT {stale_slots} "
-        f"AND (NOT ({HOURLY}) OR {stale_hours})",
-        _from_samples(_counted(WRITTEN, _needed(stale)), f"NOT ({FIVE_MINUTELY})"),
-    ]
-    if stale.slots:
-        parts.append(_from_samples(_stale_samples(stale), f"own AND {FIVE_MINUTELY}"))
-    coarser = "\nUNION ALL ".join(parts)
-    return f"""
-CREATE MACRO {NAME}(step) AS TABLE
-SELECT {ROWS}, min, max, sum, "count", sum / "count" AS avg, last, increase FROM (
-SELECT {ROWS}, {VALUES} FROM stored.samples_1h WHERE {ONE_HOUR} AND NOT {stale_hours}
-UNION ALL
-SELECT {ROWS}, {VALUES} FROM stored.samples_5m WHERE {ONE_SLOT} AND NOT {stale_slots}
-UNION ALL
+    parts = _parts(stale)
+    whole = [parts[name] for name in ("hours", "slots") if name in parts]
+    coarser = [part for name, part in parts.items() if name not in {"hours", "slots"}]
+    if coarser:
+        whole.append(f"""
 SELECT cluster, metric, series_id, time_bucket(CAST(step AS INTERVAL), part.time) AS time,
        min(min) AS min, max(max) AS max, sum(sum) AS sum,
        CAST(sum("count") AS BIGINT) AS "count", arg_max(last, part.time) AS last,
        sum(increase) AS increase
-FROM ({coarser}) part
-GROUP BY cluster, metric, series_id, time_bucket(CAST(step AS INTERVAL), part.time))
+FROM ({" UNION ALL ".join(coarser)}) part
+GROUP BY cluster, metric, series_id, time_bucket(CAST(step AS INTERVAL), part.time)""")
+    return f"""
+CREATE MACRO {NAME}(step) AS TABLE
+SELECT {ROWS}, min, max, sum, "count", sum / "count" AS avg, last, increase FROM (
+{" UNION ALL ".join(whole)})
 """
+
+
+def _parts(stale: Stale) -> dict[str, str]:
+    """The queries that buckets are made of, by what they read; those alone that some step needs."""
+    stale_slots, stale_hours = _stale(stale.slots, stale), _stale(stale.hours, stale)
+    parts = {
+        "hours": f"SELECT {ROWS}, {VALUES} FROM stored.samples_1h "
+        f"WHERE {ONE_HOUR} AND NOT {stale_hours}",
+        "slots": f"SELECT {ROWS}, {VALUES} FROM stored.samples_5m "
+        f"WHERE {ONE_SLOT} AND NOT {stale_slots}",
+        "of hours": f"SELECT {ROWS}, {VALUES} FROM stored.samples_1h "
+        f"WHERE {HOURLY} AND NOT ({ONE_HOUR}) AND NOT {stale_hours}",
+        "of slots": f"SELECT {ROWS}, {VALUES} FROM stored.samples_5m "
+        f"WHERE {FIVE_MINUTELY} AND NOT ({ONE_SLOT}) AND NOT {stale_slots} "
+        f"AND (NOT ({HOURLY}) OR {stale_hours})",
+        "of samples": _from_samples(_counted(WRITTEN, _needed(stale)), f"NOT ({FIVE_MINUTELY})"),
+    }
+    if stale.slots:
+        parts["of stale"] = _from_samples(_stale_samples(stale), f"own AND {FIVE_MINUTELY}")
+    if stale.steps is None:
+        return parts
+    needed = {name for step in stale.steps for name in _needed_for(step, stale)}
+    return {name: part for name, part in parts.items() if name in needed}
+
+
+def _needed_for(step: int, stale: Stale) -> set[str]:
+    """The parts whose conditions on the step hold; DuckDB would find out only as it plans."""
+    if step % SLOT:
+        return {"of samples"}
+    hourly = step % HOUR == 0
+    found = {"of stale"}
+    if hourly:
+        found.add("hours" if step == HOUR else "of hours")
+    if step == SLOT:
+        found.add("slots")
+    elif not hourly or stale.hours:
+        found.add("of slots")
+    return found
 
 
 def _from_samples(samples: str, where: str) -> str:

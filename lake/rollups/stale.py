@@ -1,7 +1,7 @@
 """Where the rollups of a snapshot do not yet have what its samples have."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lake.files import TableFile
@@ -40,6 +40,7 @@ class Stale:
             because they are old: the rollups are right there whatever came late.
         floor: likewise, for all others.
         between: no sample outside matters to the query.
+        steps: lengths of the buckets that the query asks for, in microseconds; None = any.
     """
 
     slots: Spans = ()
@@ -47,6 +48,7 @@ class Stale:
     floors: Mapping[str, int] = field(default_factory=dict)
     floor: int = EVER
     between: Span = ALL_TIME[0]
+    steps: tuple[int, ...] | None = None
 
     def near(self, between: Span) -> "Stale":
         """What matters to a query for which no sample or bucket outside of a range does.
@@ -58,7 +60,7 @@ class Stale:
         def overlap(spans: Spans) -> Spans:
             return tuple(span for span in spans if span[0] < high and low < span[1])
 
-        return Stale(overlap(self.slots), overlap(self.hours), self.floors, self.floor, between)
+        return replace(self, slots=overlap(self.slots), hours=overlap(self.hours), between=between)
 
     def paths(self, files: Iterable[TableFile]) -> dict[str, list[str]]:
         """What `buckets` reads of the samples beside the stored tables.
@@ -80,6 +82,7 @@ class Stale:
             "floors": dict(self.floors),
             "floor": self.floor,
             "between": self.between,
+            "steps": self.steps,
         }
 
     @classmethod
@@ -89,7 +92,8 @@ class Stale:
             tuple((start, end) for start, end in values[name]) for name in ("slots", "hours")
         )
         between = (values["between"][0], values["between"][1])
-        return cls(slots, hours, values["floors"], values["floor"], between)
+        steps = None if values["steps"] is None else tuple(values["steps"])
+        return cls(slots, hours, values["floors"], values["floor"], between, steps)
 
 
 class Staleness:

@@ -28,6 +28,7 @@ class Job:
         tables: rows that it can read under a name, beside the views.
         store: where the files are; None = on this machine.
         stale: for the table macro `buckets`; None = the query does not use it.
+        views: those that it reads; None = perhaps all.
     """
 
     paths: Paths
@@ -39,6 +40,7 @@ class Job:
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     store: Store | None = None
     stale: Stale | None = None
+    views: Sequence[str] | None = None
 
     def to_json(self) -> bytes:
         """All but the tables."""
@@ -52,6 +54,7 @@ class Job:
                 "read_from": dict(self.read_from),
                 "store": None if self.store is None else described(self.store),
                 "stale": None if self.stale is None else self.stale.to_json(),
+                "views": None if self.views is None else list(self.views),
             }
         ).encode()
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from lake.batches import batches
 from lake.connection import Limits, connect
+from lake.engine import new_engine
 from lake.errors import LakeError, QueryError, QueryMemoryError, ResultTooLargeError
 from lake.mistakes import BEFORE_IT_RUNS, with_place
 from lake.read_failure import read_failure
@@ -77,24 +78,27 @@ def main() -> None:
     _be_killed_first()
     with connect({}, limits=Limits(), locked=True) as connection:
         connection.sql("SELECT 1").to_arrow_table()  # the first loads and allocates for all later
-    inbox = Inbox(requests)
+    inbox, engine = Inbox(requests), new_engine()
     started = _address_space()
     send(answers, READY)
     with suppress(BrokenPipeError):  # the parent was killed
         while (job := inbox.next()) is not None:
-            end = _answer(inbox, answers, job)
+            end = _answer(inbox, answers, job, engine)
             kind = ERROR if end else DONE
             end["reusable"] = _address_space() < started + ALLOWANCE_BYTES
             send(answers, kind, json.dumps(end).encode())
+            engine = new_engine()  # the next query need not wait for it
 
 
-def _answer(inbox: Inbox, answers: IO[bytes], job: Job) -> dict[str, object]:
+def _answer(
+    inbox: Inbox, answers: IO[bytes], job: Job, engine: duckdb.DuckDBPyConnection
+) -> dict[str, object]:
     """Run one query within its limits and send its rows; gives what went wrong, or nothing."""
     outlet = Outlet(answers)
     execution = inbox.running = Execution(job.limits, outlet)
     try:
         with _confined(job.limits):
-            _run(execution, outlet, job)
+            _run(execution, outlet, job, engine)
     except LakeError as error:
         return told(execution.reason() or error)
     except MemoryError:
@@ -108,7 +112,7 @@ def _answer(inbox: Inbox, answers: IO[bytes], job: Job) -> dict[str, object]:
     return {}
 
 
-def _run(execution: Execution, outlet: Outlet, job: Job) -> None:
+def _run(execution: Execution, outlet: Outlet, job: Job, engine: duckdb.DuckDBPyConnection) -> None:
     with connect(
         job.paths,
         limits=job.limits,
@@ -116,6 +120,8 @@ def _run(execution: Execution, outlet: Outlet, job: Job) -> None:
         clusters=job.clusters,
         store=job.store,
         stale=job.stale,
+        views=job.views,
+        engine=engine,
     ) as connection:
         execution.watch(connection)
         try:

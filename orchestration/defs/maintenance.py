@@ -7,12 +7,12 @@ import dagster as dg
 from lake import utc_now
 from lake.errors import LeaseHeldError
 from orchestration.defs.resources import LakeParam
-from orchestration.errors import MaintenanceError
 from orchestration.steps.maintain import (
     clean_lake,
     compact_lake,
     crowded_days,
     logs,
+    raise_failures,
     roll_up_lake,
     rollups_behind,
 )
@@ -60,6 +60,7 @@ def compacted(lake: LakeParam) -> dg.MaterializeResult:  # type: ignore[type-arg
         done = compact_lake(lake.open(), lake.settings.maintenance.policy(), utc_now)
     except LeaseHeldError as error:
         return _held(error)
+    raise_failures(done.failures)
     return dg.MaterializeResult(
         metadata={
             "merges": {name: one.merges for name, one in done.tables.items()},
@@ -80,8 +81,7 @@ def cleaned(lake: LakeParam) -> dg.MaterializeResult:  # type: ignore[type-arg]
         done = clean_lake(lake.open(), lake.settings.maintenance.policy(), utc_now)
     except LeaseHeldError as error:
         return _held(error)
-    if done.failures:
-        raise MaintenanceError({name: str(error) for name, error in done.failures.items()})
+    raise_failures(done.failures)
     return dg.MaterializeResult(
         metadata={
             "rows_dropped": sum(one.rows for one in done.dropped.values()),

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from lake import Clock, Lake, LakeError
+from lake.files import TableFile
 from lake.maintenance import (
     Cleaned,
+    Deleted,
     LogState,
     Merged,
     Policy,
     clean_round,
+    delete_cluster,
     lease,
     merge_round,
     most_files,
     state,
+    take_out,
 )
 from lake.maintenance.levels import by_day
-from lake.maintenance.rounds import compact_tables, never
+from lake.maintenance.rounds import ToldOf, compact_tables, never, unheard
 from lake.rollups import RollupReport, roll_up, rolled_up_to
 from orchestration.errors import MaintenanceError
 
@@ -31,21 +35,20 @@ def roll_up_lake(lake: Lake, clock: Clock) -> RollupReport:
     Raises:
         LeaseHeldError: another process maintains the lake.
     """
-    with lease(lake, clock):
-        return roll_up(lake, clock())
+    with lease(lake, clock) as renew:
+        return roll_up(lake, clock(), stopping=_renewing(renew, never))
 
 
-def compact_lake(lake: Lake, policy: Policy, clock: Clock) -> Merged:
-    """Merge files of every table.
+def compact_lake(lake: Lake, policy: Policy, clock: Clock, told: ToldOf = unheard) -> Merged:
+    """Merge files of every table, telling the rows that are merged; failures are in the report.
 
     Raises:
         LeaseHeldError: another process maintains the lake.
-        MaintenanceError: some table failed; the others are done.
     """
     done = Merged()
-    with lease(lake, clock):
-        compact_tables(lake, policy, clock(), done)
-    _raise(done.failures)
+    with lease(lake, clock) as renew:
+        stopping, told = _renewing(renew, never), _telling(renew, told)
+        compact_tables(lake, policy, clock(), done, stopping=stopping, told=told)
     return done
 
 
@@ -58,11 +61,16 @@ def merge_lake(
         LeaseHeldError: another process maintains the lake.
     """
     with lease(lake, clock) as renew:
-        return merge_round(lake, policy, clock(), stopping=_renewing(renew, stopping))
+        stopping, told = _renewing(renew, stopping), _telling(renew, unheard)
+        return merge_round(lake, policy, clock(), stopping=stopping, told=told)
 
 
 def clean_lake(
-    lake: Lake, policy: Policy, clock: Clock, stopping: Callable[[], bool] = never
+    lake: Lake,
+    policy: Policy,
+    clock: Clock,
+    stopping: Callable[[], bool] = never,
+    told: ToldOf = unheard,
 ) -> Cleaned:
     """Drop what is too old, delete files nobody needs, tidy the logs; failures are in the report.
 
@@ -70,7 +78,31 @@ def clean_lake(
         LeaseHeldError: another process maintains the lake.
     """
     with lease(lake, clock) as renew:
-        return clean_round(lake, policy, clock(), stopping=_renewing(renew, stopping))
+        stopping, told = _renewing(renew, stopping), _telling(renew, told)
+        return clean_round(lake, policy, clock(), stopping=stopping, told=told)
+
+
+def delete_from_lake(
+    lake: Lake, cluster: str, policy: Policy, clock: Clock, told: ToldOf = unheard
+) -> Deleted:
+    """Delete a cluster's rows from every table; see `lake.maintenance.delete_cluster`.
+
+    Raises:
+        LeaseHeldError: another process maintains the lake.
+    """
+    with lease(lake, clock) as renew:
+        return delete_cluster(lake, cluster, policy, clock(), _telling(renew, told))
+
+
+def take_out_of_lake(lake: Lake, path: str, clock: Clock) -> TableFile:
+    """Give up a file that cannot be read; see `lake.maintenance.take_out`.
+
+    Raises:
+        LeaseHeldError: another process maintains the lake.
+        FileUnknownError: no table names the file.
+    """
+    with lease(lake, clock):
+        return take_out(lake, path)
 
 
 def _renewing(renew: Callable[[], None], stopping: Callable[[], bool]) -> Callable[[], bool]:
@@ -81,7 +113,22 @@ def _renewing(renew: Callable[[], None], stopping: Callable[[], bool]) -> Callab
     return asked
 
 
-def _raise(failures: Mapping[str, LakeError]) -> None:
+def _telling(renew: Callable[[], None], told: ToldOf) -> ToldOf:
+    """A merge may take longer than a lease: it is renewed by what tells how far it is."""
+
+    def tell(what: str, done: int, whole: int) -> None:
+        renew()
+        told(what, done, whole)
+
+    return tell
+
+
+def raise_failures(failures: Mapping[str, LakeError]) -> None:
+    """Fail as a whole where some table did.
+
+    Raises:
+        MaintenanceError: some did; the others are done.
+    """
     if failures:
         raise MaintenanceError({name: str(error) for name, error in failures.items()})
 

@@ -5,9 +5,9 @@ restarts while storage calls fail or the process "dies", before or after the cal
 with half a record on disk. It dies of appends to the log, of appends to the lake and between their
 file and their commit, of the files beside the log, of its cuts, and in the middle of a start; it is
 away for seconds or for an hour; the next process may begin while it ends. Requests are of both
-versions, some are stored in part, some come from a replica that is not elected; series that are
-idle are forgotten. fsync does nothing here: a process that dies leaves to the system what it has
-written.
+versions, some are stored in part, some come from a replica that is not elected, and now and then
+the elected one falls silent and the other takes over for good; series that are idle are forgotten.
+fsync does nothing here: a process that dies leaves to the system what it has written.
 """
 
 import json
@@ -26,7 +26,7 @@ import pytest
 from ingest import receiver_state
 from ingest.errors import LogError, LogLockedError
 from ingest.receiver import Receiver
-from ingest.recent import RecentRequests
+from ingest.replicas import HaSettings
 from ingest.settings import IngestSettings
 from ingest.wal import WriteAheadLog
 from lake import Lake
@@ -39,6 +39,9 @@ TABLES = ("samples", "series", "events")
 STEPS = 8
 AWAY = [0, 20, 400, 3600]
 """Seconds until the next process begins: within, and far beyond, what repeats are known for."""
+SILENCE = timedelta(seconds=200)
+"""Of the elected replica before the other takes over: longer than all steps of a run, so that
+only a failover that is meant happens."""
 REFUSED = 1e9
 """From here on values are of samples that must not be stored."""
 
@@ -57,6 +60,8 @@ class World:
         self.number = count(1)
         self.acknowledged, self.sent, self.repeated = set(), set(), 0
         self.unanswered: list[tuple[str, set[float], bytes, dict]] = []
+        self.elected, self.taken_over, self.maybe = "a", True, set()
+        self.failovers = 0
         self.forgotten = self.partial = self.second = self.late = self.overlaps = 0
         self.deaths = Counter()
         self.now, self.labels = NOON, {}
@@ -64,7 +69,6 @@ class World:
         self.receiver = None
         for owner, name in (
             (Commit, "attempt"),
-            (RecentRequests, "save"),
             (WriteAheadLog, "truncate"),
             (receiver_state, "replace_file"),
         ):
@@ -98,6 +102,7 @@ class World:
         self.settings = IngestSettings(
             log_segment_bytes=int(self.rng.integers(1, 400)),
             forget_after=timedelta(seconds=float(self.rng.choice([1, 2, 10_000]))),
+            ha=HaSettings(failover_timeout=SILENCE),
         )
 
     def open(self, lake: Lake) -> Receiver:
@@ -159,8 +164,8 @@ class World:
     def step(self) -> None:
         """Something happens; the process may die of it."""
         self.now += timedelta(seconds=float(self.rng.choice([0, 3, 9])))
-        actions = ["samples", "pair", "events", "flush", "close", "repeat"]
-        action = str(self.rng.choice(actions, p=[0.3, 0.1, 0.1, 0.2, 0.1, 0.2]))
+        actions = ["samples", "pair", "failover", "events", "flush", "close", "repeat"]
+        action = str(self.rng.choice(actions, p=[0.2, 0.15, 0.1, 0.1, 0.2, 0.1, 0.15]))
         try:
             getattr(self, action)()
         except (Death, OSError, LogError) as problem:
@@ -208,9 +213,13 @@ class World:
 
     def pair(self) -> None:
         """Two replicas send the same; the second one's request has a part of another cluster."""
+        if not self.taken_over:
+            self.take_over()
+            if not self.taken_over:
+                return
         x = str(self.rng.integers(6))
-        pairs = [("__name__", "up"), ("__replica__", "a"), ("cluster", "ha"), ("x", x)]
-        theirs = [(n, "b" if n == "__replica__" else v) for n, v in pairs]
+        pairs = self.of_replica(self.elected, x)
+        theirs = self.of_replica(self.other(), x)
         other = [("__name__", "up"), ("cluster", "us"), ("x", x)]
         first, second = self.value(x), self.value(x)
         copy = [(theirs, [(NOON_MS, REFUSED + next(self.number))])]
@@ -218,6 +227,38 @@ class World:
             self.request([(pairs, [(NOON_MS, first)])], {first}),
             self.request([*copy, (other, [(NOON_MS, second)])], {second}),
         ])  # fmt: skip
+
+    def failover(self) -> None:
+        """From now on the other replica is the one that is stored, whatever dies meanwhile."""
+        if self.taken_over:
+            self.elected, self.taken_over = self.other(), False
+        self.take_over()
+
+    def take_over(self) -> None:
+        """The one falls silent, all it sent being answered; what the other sends is taken.
+
+        Where it is not answered, it may be stored or not: it is not sent again.
+        """
+        self.repeat()
+        if self.unanswered:
+            return
+        self.now += SILENCE
+        x = str(self.rng.integers(6))
+        value = self.value(x)
+        self.maybe.add(value)
+        self.send([self.request([(self.of_replica(self.elected, x), [(NOON_MS, value)])], {value})])
+        if self.unanswered:
+            self.unanswered.clear()
+            self.sent.remove(value)
+            return
+        self.taken_over = True
+        self.failovers += 1
+
+    def of_replica(self, replica: str, x: str) -> list[tuple[str, str]]:
+        return [("__name__", "up"), ("__replica__", replica), ("cluster", "ha"), ("x", x)]
+
+    def other(self) -> str:
+        return "b" if self.elected == "a" else "a"
 
     def events(self) -> None:
         number = -float(next(self.number))
@@ -266,6 +307,7 @@ class World:
         if self.rng.random() < 0.5:
             self.receiver.flush()
         self.repeat()
+        self.pair()
         self.events()
         self.receiver.flush()
         self.forgotten += self.receiver.statistics.series_forgotten
@@ -285,7 +327,7 @@ class World:
         assert self.acknowledged == self.sent
         assert not self.sent - set(stored), ("lost", self.seed)
         assert not [value for value, times in stored.items() if times > 1], ("doubled", self.seed)
-        assert not set(stored) - self.sent, ("from nowhere", self.seed)
+        assert not set(stored) - self.sent - self.maybe, ("from nowhere", self.seed)
         wrong = [one for one in named if self.labels[one[0]] != one[1]]
         assert not wrong, ("under other labels", self.seed)
 
@@ -310,10 +352,10 @@ def simulate(world):
 
 def test_crashes(live):
     worlds = [live(seed) for seed in range(50)]
-    for what in ("repeated", "partial", "second", "forgotten", "late", "overlaps"):
+    for what in ("repeated", "partial", "second", "forgotten", "late", "overlaps", "failovers"):
         assert sum(getattr(world, what) for world in worlds) > 0, what
     died = sum((world.deaths for world in worlds), Counter())
-    where = {"log", *TABLES, "attempt", "save", "truncate", "replace_file", "start"}
+    where = {"log", *TABLES, "attempt", "truncate", "replace_file", "start"}
     assert set(died) == where
     assert sum(len(world.acknowledged) for world in worlds) > 0
 

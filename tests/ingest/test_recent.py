@@ -204,7 +204,7 @@ def saved(tmp_path):
     recent.settle(KEYS[0], Written(7), 0)
     recent.settle(KEYS[1], Written(8), 200 * SECOND)
     recent.find_or_begin(KEYS[2], Future(), 200 * SECOND)
-    recent.save(tmp_path / "recent")
+    (tmp_path / "recent").write_bytes(recent.packed())
     return tmp_path / "recent"
 
 

@@ -179,6 +179,35 @@ class TestRestart:
         assert seen == [1, 1, 1, 2]
 
 
+class TestTheLogTells:
+    """What a log holds was stored, so its replica was elected then."""
+
+    def elected(self, tracker):
+        return {cluster: one.replica for cluster, one in tracker.statistics().items()}
+
+    def test_who_comes_last_is_elected_and_heard_now(self, tracker):
+        for sent, replica in enumerate("aabba"):
+            tracker.stored("c", replica, sent * SECOND, 99 * SECOND)
+        one = tracker.statistics()["c"]
+        assert (one.replica, one.since_us, one.changes) == ("a", 4 * SECOND, 2)
+        assert sends(tracker, (128, "b"), (129, "b")) == [False, True]
+
+    def test_what_is_older_than_the_election_tells_nothing(self, tracker):
+        sends(tracker, (0, "a"), (40, "b"))
+        tracker.stored("c", "a", 40 * SECOND - 1, 50 * SECOND)
+        assert self.elected(tracker) == {"c": "b"}
+        tracker.stored("c", "a", 40 * SECOND, 50 * SECOND)
+        assert self.elected(tracker) == {"c": "a"}
+
+    def test_there_is_room_for_so_many(self):
+        tracker = ReplicaTracker(HaSettings(max_clusters=2))
+        for cluster in "xyz":
+            tracker.stored(cluster, "a", 0, 0)
+        tracker.stored("x", "b", SECOND, SECOND)
+        assert self.elected(tracker) == {"x": "b", "y": "a"}
+        assert tracker.elections == 3
+
+
 def test_statistics_are_of_then(tracker):
     sends(tracker, (0, "a"))
     then = tracker.statistics()

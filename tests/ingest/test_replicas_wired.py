@@ -1,9 +1,11 @@
 """Two replicas of a cluster send the same: one is stored, also over failovers and crashes."""
 
+import logging
 from datetime import timedelta
 
 import pytest
 
+from ingest import receiver_state
 from ingest.errors import TimestampError
 from ingest.receiver import Receiver
 from ingest.remote_write import message
@@ -139,6 +141,86 @@ def test_a_failover_before_any_flush_is_remembered_too(start, send, lake, clock)
     receiver = start()
     send(receiver, "a", value=3.0)
     assert held(receiver, lake) == [1.0, 2.0]
+
+
+class TestKilled:
+    """When files and log do not tell of the same moment: whoever was elected last stays so."""
+
+    def before_the_log_is_cut(self, receiver, act):
+        """All is in the lake; `act` happens before this is noted in the files beside the log."""
+        release = receiver._flusher._committed
+
+        def released(position):
+            act()
+            release(position)
+
+        receiver._flusher._committed = released
+        receiver.flush()
+
+    def test_elected_between_the_two_files(self, start, send, lake, clock, monkeypatch):
+        """The request that elected is in the lake, and in no file: the log tells of it."""
+        receiver, replace_file = start(), receiver_state.replace_file
+
+        def slow(path, data):
+            replace_file(path, data)
+            if path.name == "replicas.json":
+                clock[0] += timedelta(minutes=1)
+                send(receiver, "b", value=2.0)
+
+        send(receiver, "a", value=1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(receiver_state, "replace_file", slow)
+            receiver.flush()
+        receiver._flusher._committed = lambda position: None
+        receiver.flush()
+        receiver = start()
+        send(receiver, "a", value=3.0)
+        send(receiver, "b", value=4.0)
+        assert held(receiver, lake) == [1.0, 2.0, 4.0]
+
+    def test_a_log_that_reaches_back_before_the_election(self, start, send, lake, clock):
+        """Beyond what is remembered of requests: its records are read again, and are old."""
+        receiver = start()
+        send(receiver, "a", value=1.0)
+        clock[0] += timedelta(minutes=6)
+        send(receiver, "b", value=2.0)
+        self.before_the_log_is_cut(receiver, lambda: send(receiver, (None, "us"), value=3.0))
+        receiver = start()
+        assert receiver.replicas.statistics()["eu"].changes == 1
+        send(receiver, "a", value=4.0)
+        send(receiver, "b", value=5.0)
+        assert held(receiver, lake) == [1.0, 2.0, 3.0, 5.0]
+
+    def test_elected_by_a_request_that_was_never_logged(
+        self, start, body, send, lake, clock, now_ms
+    ):
+        """The file is newer than the log: it is sent again, and stored."""
+        receiver, raw = start(), body((labels("b"), [(now_ms, 3.0)]))
+
+        def act():
+            send(receiver, "a", value=2.0)
+            clock[0] += timedelta(minutes=1)
+            receiver._log._write = lambda group: None
+            assert not receiver.write_samples(raw).done()
+
+        send(receiver, "a", value=1.0)
+        self.before_the_log_is_cut(receiver, act)
+        receiver = start()
+        assert receiver.statistics.replayed_records == 1
+        receiver.write_samples(raw).result(10)
+        send(receiver, "a", value=4.0)
+        assert held(receiver, lake) == [1.0, 2.0, 3.0]
+
+    def test_a_file_that_cannot_be_read_is_told(self, start, send, lake, tmp_path, caplog):
+        receiver = start()
+        send(receiver, "a", value=1.0)
+        receiver.flush()
+        (tmp_path / "receiver" / "replicas.json").write_text("{")
+        with caplog.at_level(logging.WARNING):
+            receiver = start()
+        assert "elected replicas not read" in caplog.messages
+        send(receiver, "b", value=2.0)
+        assert held(receiver, lake) == [1.0, 2.0], "whoever sends first is elected"
 
 
 def test_a_refused_part_and_the_others_part_in_one_request(start, body, now_ms, lake):

@@ -206,7 +206,7 @@ def test_the_alarms_go_off(shared):
 FACTS = [
     "SELECT count(*) FROM {table}",
     "SELECT DISTINCT cluster FROM {table}",
-    "SELECT min(cluster), max(cluster), approx_count_distinct(cluster), mode(cluster) FROM {table}",
+    "SELECT min(cluster), max(cluster), approx_count_distinct(cluster) FROM {table}",
     "SELECT count(*) FROM {table} WHERE cluster > 'f' OR cluster < 'b'",
     "SELECT count(*) FROM {table} WHERE cluster = 'aa' OR true",
     "SELECT cluster FROM {table} TABLESAMPLE 100%",

@@ -168,6 +168,24 @@ def test_it_stops_when_asked_and_goes_on_later(lake, make_samples, later):
     assert all(f"-l{FINAL}-" in file.path for file in lake.samples.files()[1])
 
 
+def test_a_merge_that_is_told_to_stop_while_it_writes_leaves_nothing(
+    lake, make_samples, later, monkeypatch
+):
+    monkeypatch.setattr(output, "PORTION_ROWS", 10)
+    for i in range(3):
+        lake.samples.append(make_samples([i] * 20, series_id=i))
+    before, asked = set(lake.samples.folder.rglob("*.parquet")), []
+
+    def stopping():
+        asked.append(True)
+        return len(asked) > 5
+
+    assert compact(lake.samples, POLICY, later, stopping=stopping).merges == 0
+    assert len(asked) <= 8
+    assert set(lake.samples.folder.rglob("*.parquet")) == before
+    assert compact(lake.samples, POLICY, later).rows == 60
+
+
 def test_an_overtaken_merge_is_planned_anew(lake, make_samples, later, monkeypatch):
     """Another maintainer merges the same files first: its work stands, ours leaves nothing."""
     for i in range(3):

@@ -192,14 +192,24 @@ def test_positions_survive_checkpoint_cleanup_and_vacuum(lake, clock, make_sampl
     assert again.sql("SELECT count(*) AS n FROM samples")["n"].to_pylist() == [6]
 
 
+def test_a_new_table_has_its_properties(lake, make_samples):
+    """Setting them later would let no other thread of a server run meanwhile."""
+    lake.samples.append(make_samples())
+    version = lake.samples.version()
+    tidy(lake.samples, Policy())
+    assert lake.samples.version() == version
+    found = lake.samples.delta().metadata().configuration
+    assert found["delta.checkpointInterval"] == "100"
+
+
 def test_a_table_of_before_gets_its_properties_once(lake, make_samples):
-    policy = Policy()
+    policy = Policy(grace=2 * DAY)
     tidy(lake.samples, policy)
     version = lake.samples.version()
     tidy(lake.samples, policy)
     assert lake.samples.version() == version
     found = Lake.open(lake.root).samples.delta().metadata().configuration
-    assert found["delta.logRetentionDuration"] == "interval 86400 seconds"
+    assert found["delta.logRetentionDuration"] == "interval 172800 seconds"
     assert found["delta.enableExpiredLogCleanup"] == "false"
 
 

@@ -1,0 +1,74 @@
+"""DuckDB engines without any table yet: of a query's own, and the one that trusted queries share.
+
+To make an engine takes longer than most queries run. So the process of SQL from outside makes its
+next one ahead (`lake/sandbox/worker.py`), and trusted queries are sessions of one engine, each with
+a catalogue of its own.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+from lake.macros import create_macros
+
+BROKEN = (duckdb.FatalException, duckdb.InternalException)
+"""After one of these an engine refuses all that comes."""
+
+
+def new_engine() -> duckdb.DuckDBPyConnection:
+    """An engine with the lake's settings and macros, and an empty schema `stored`."""
+    engine = _bare()
+    # Making a view and running a query ask for the same footers; files never change.
+    engine.execute("SET parquet_metadata_cache = true")
+    engine.execute("CREATE SCHEMA stored")
+    return engine
+
+
+def _bare() -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect()
+    engine.execute("SET GLOBAL TimeZone = 'UTC'")
+    engine.execute("SET enable_progress_bar = false")
+    engine.execute(create_macros())
+    return engine
+
+
+class SharedEngine:
+    """One engine for many queries at once. Thread-safe; what one makes, the others do not see."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._engine: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one query, with a catalogue of its own and its schema `stored`."""
+        with self._lock:
+            # Without a cache of footers: it would grow with every file that is ever read.
+            engine = self._engine = self._engine or _bare()
+            connection, name = engine.cursor(), f"query_{next(self._numbers)}"
+        with connection:
+            try:
+                connection.execute(f"ATTACH ':memory:' AS {name}")
+                connection.execute(f"SET search_path = '{name}.main,memory.main'")
+                connection.execute("CREATE SCHEMA stored")
+                yield connection
+            except BaseException as error:
+                if isinstance(error, BROKEN) or isinstance(error.__cause__, BROKEN):
+                    self._leave(engine)
+                raise
+            finally:
+                with suppress(duckdb.Error):
+                    connection.execute(f"USE memory; DETACH {name}")
+
+    def _leave(self, engine: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            if self._engine is engine:
+                self._engine = None
+
+
+shared = SharedEngine()
+"""That of this process."""
