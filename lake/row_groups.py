@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from lake import value_pages
 from lake.column_chunks import MAGIC, Chunk, footer_bytes, row_group, smallest, write
 
-ROWS: Final = 262_144
+ROWS: Final = 131_072
 """Most rows of a row group."""
 
 LEVEL: Final = 19

@@ -1,14 +1,16 @@
 """What a query reads: of which tables, with which condition on their files."""
 
+import functools
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
 
 from lake.errors import AsOfError
 from lake.pruning.conditions import ALWAYS, Condition, every
-from lake.pruning.constants import Constants
+from lake.pruning.constants import CLOCK, Constants
 from lake.pruning.entities import Question, question
 from lake.pruning.leaves import SLACK, Leaves
 from lake.pruning.scans import NotUnderstoodError, Scan, scans
@@ -106,12 +108,34 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
     Raises:
         AsOfError: an AT clause has no constant that names a past.
     """
+    if params or len(sql) > LONGEST_KEPT or MOMENTARY.search(sql):
+        return _reading(sql, params or {})
+    return _kept(sql)
+
+
+LONGEST_KEPT = 4_000
+"""Characters of a query that is remembered: a dashboard asks the same again and again."""
+
+MOMENTARY = re.compile(rf"\b(?:{'|'.join(CLOCK)}|yesterday|tomorrow|at)\b", re.IGNORECASE)
+"""What may make the same text read something else the next time."""
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(sql: str) -> Reading | None:
+    """Without the trees, which only AT clauses need, and which take a hundred times the memory."""
+    found = _reading(sql, {})
+    if found is None:
+        return None
+    return replace(found, tree={}, reads=tuple(replace(read, node={}) for read in found.reads))
+
+
+def _reading(sql: str, params: Mapping[str, object]) -> Reading | None:
     with parser() as connection:
         try:
             tree = parse(connection, sql)
             if tree is None:
                 return None
-            constants = Constants(connection, params or {})
+            constants = Constants(connection, params)
             reads = tuple(_read(scan, constants) for scan in scans(tree))
             return Reading(tree, reads, _alone(tree))
         except (duckdb.Error, RecursionError, NotUnderstoodError):
