@@ -1,11 +1,13 @@
 """The engine that trusted queries share: quick to reach, and each query is alone in it."""
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lake import Lake
@@ -133,3 +135,20 @@ def test_sessions_of_many_threads_do_not_wait_for_a_long_one():
     with engine.session() as other:
         assert other.execute("SELECT 2").fetchall() == [(2,)]
         assert not done.is_set()
+
+
+@pytest.mark.parametrize("keys", [10, 60, 900])
+def test_a_join_skips_row_groups_between_its_keys(tmp_path, keys):
+    """A row group a series; wanted are few of them, from the first to the last."""
+    path, n = tmp_path / "rows.parquet", 1_000
+    rows = pa.table({"series_id": [i for i in range(n) for _ in range(10)]})
+    pq.write_table(rows, path, row_group_size=10)
+    wanted = f"SELECT i * {n // keys} AS series_id FROM range({keys}) t(i)"
+    with SharedEngine().session() as connection:
+        plan = connection.execute(
+            f"EXPLAIN ANALYZE FROM '{path}' JOIN (SELECT DISTINCT series_id FROM ({wanted})) "
+            "USING (series_id)"
+        ).fetchall()[0][1]
+    scanned = re.search(r"Row Groups Scanned: (\d+) / 1000", plan)
+    assert scanned is not None, plan
+    assert int(scanned[1]) == keys

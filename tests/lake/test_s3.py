@@ -105,11 +105,11 @@ def test_a_rewrite_that_came_too_late_leaves_nothing(s3_lake, object_store, make
     _, files = s3_lake.samples.files()
     first = s3_lake.samples.write(make_samples([1]), noon.date())
     s3_lake.samples.rewrite([first], files)
-    before = object_store.keys()
+    # Arrow leaves the name of a folder behind, as an empty object.
+    before = {key for key in object_store.keys() if not key.endswith("/")}  # noqa: SIM118
     second = s3_lake.samples.write(make_samples([1]), noon.date())
     with pytest.raises(ConflictError):
         s3_lake.samples.rewrite([second], files)
-    # Arrow leaves the name of a folder behind, as an empty object.
     assert {key for key in object_store.keys() if not key.endswith("/")} == before  # noqa: SIM118
 
 

@@ -34,7 +34,7 @@ def test_two_writers_and_maintenance_lose_and_double_nothing(s3_lake, run, write
         merges += done.tables["samples"].merges
     written = {name: int(process.communicate()[0]) for name, process in writers.items()}
     merge_round(s3_lake, POLICY, utc_now())
-    assert merges > 1
+    assert merges > 0
     assert len(s3_lake.samples.files()[1]) < sum(written.values()) / 2
     counted = s3_lake.sql(
         "SELECT cluster, count(*) AS n, count(DISTINCT (series_id, time)) AS rows, "
