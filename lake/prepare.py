@@ -29,7 +29,7 @@ class Prepared:
         params: of its parameters, those that are left.
         paths: files by table, as `lake.connection.connect` takes them.
         stale: what the table macro `buckets` needs; None where the query does not use it.
-        views: those that it reads, with the views that they read; None = perhaps all.
+        views: those that it reads; None = perhaps all.
     """
 
     sql: str
@@ -90,8 +90,7 @@ def prepare(
         sql = understood.renamed(lambda view, past: past_name(view, numbers[past]))
         used = understood.parameters()
         params = {name: value for name, value in (params or {}).items() if name in used}
-    read_now = [read for read in found if read.at is None and read.view != BUCKETS]
-    named = frozenset(name for read in read_now for name in (read.view, *read.tables))
+    named = frozenset(read.view for read in found if read.at is None) - {BUCKETS}
     alone = understood is not None and understood.alone
     return Prepared(sql, dict(params or {}), paths, stale, named if alone else None)
 

@@ -45,8 +45,9 @@ QUALIFY row_number() OVER (
 METRICS_VIEW = f"""
 SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,
        {", ".join(f"r.{name}" for name in ENTITY_COLUMNS)}, r.labels, r.kind, r.unit
-FROM samples s JOIN series r USING (cluster, metric, series_id)
+FROM stored.samples s JOIN ({SERIES_VIEW}) r USING (cluster, metric, series_id)
 """
+"""Not over the views `samples` and `series`: a query that names this one alone needs no others."""
 
 VIEWS: dict[str, str] = {
     "samples": "SELECT * FROM stored.samples",

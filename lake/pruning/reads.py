@@ -116,7 +116,7 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
 LONGEST_KEPT = 4_000
 """Characters of a query that is remembered: a dashboard asks the same again and again."""
 
-MOMENTARY = re.compile(rf"\b(?:{'|'.join(CLOCK)}|yesterday|tomorrow|at)\b", re.IGNORECASE)
+MOMENTARY = re.compile(rf"\b(?:{'|'.join(CLOCK)}|yesterday|tomorrow)\b|\bat\s*\(", re.IGNORECASE)
 """What may make the same text read something else the next time."""
 
 

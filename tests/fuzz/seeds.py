@@ -3,9 +3,7 @@
 import gzip
 import json
 import struct
-import tempfile
 import zlib
-from pathlib import Path
 
 import cramjam
 from google.protobuf import json_format
@@ -273,9 +271,7 @@ def recent_requests() -> list[bytes]:
     known = RecentRequests()
     for index, refusal in enumerate([None, Refusal(1, 400, "x"), Refusal(2, 429, "y")]):
         known.settle(bytes([index]) * 16, Written(index, 1, 2, refusal), MS * 1000)
-    with tempfile.TemporaryDirectory() as folder:
-        known.save(Path(folder) / "recent")
-        data = (Path(folder) / "recent").read_bytes()
+    data = known.packed()
     return [data, data[:-4]]
 
 

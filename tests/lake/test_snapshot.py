@@ -75,17 +75,6 @@ def test_readers_never_see_half_a_write(lake, make_samples):
     assert count(reader.snapshot()) == 300
 
 
-def test_readers_wait_for_no_writer(lake, make_samples):
-    lake.samples.append(make_samples())
-    snapshot = lake.snapshot()
-    with lake.samples._lock:  # a writer in the middle of its commit
-        seen = []
-        reader = threading.Thread(target=lambda: seen.append(count(snapshot)))
-        reader.start()
-        reader.join(timeout=10)
-    assert seen == [1]
-
-
 def days(first, last):
     return TimeRange(YEAR_START + first * DAY, YEAR_START + last * DAY)
 
