@@ -261,7 +261,7 @@ def recent_file(data: bytes) -> None:
         known = recent.RecentRequests()
         known.load(path)
         known.resume(NOW_US)
-        known.save(FOLDER / "saved")
+        known.packed()
 
 
 def replicas_file(data: bytes) -> None:
