@@ -274,14 +274,14 @@ CONFIG_VARIABLE = "FLEETLAKE_CONFIG"
 """Names the settings file for processes that we do not start ourselves, such as `dagster dev`."""
 
 
-def load_from_environment() -> Settings:
-    """Settings for a process that is handed none.
+def load_from_environment(named: Path | None = None) -> Settings:
+    """Settings of a process.
 
-    The file that `FLEETLAKE_CONFIG` names, else `fleetlake.yaml` in the working directory if there
-    is one, else defaults.
+    Of the file that it is told, else that `FLEETLAKE_CONFIG` names, else `fleetlake.yaml` in the
+    working directory if there is one, else defaults.
     """
-    named = os.environ.get(CONFIG_VARIABLE)
-    if named:
-        return load(Path(named))
+    variable = os.environ.get(CONFIG_VARIABLE)
+    if named is not None or variable:
+        return load(named or Path(variable or ""))
     beside = Path("fleetlake.yaml")
     return load(beside if beside.exists() else None)

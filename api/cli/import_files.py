@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.terminal import out, progress
+from api.cli.terminal import ConfigFile, out, progress
 from ingest.files import Imported, import_file
 from lake import utc_now
 from orchestration.opening import open_lake
@@ -22,6 +22,7 @@ def import_files(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The data folder. [default: the settings']")
     ] = None,
+    config: ConfigFile = None,
     cluster: Annotated[str | None, typer.Option(help="Cluster of samples that name none.")] = None,
     metric: Annotated[
         str | None, typer.Option(help="Metric name of rows of tables that name none.")
@@ -34,7 +35,7 @@ def import_files(
     file that was imported adds nothing, and an import that broke off goes on where it stopped when
     it is run again.
     """
-    settings = load_from_environment()
+    settings = load_from_environment(config)
     lake = open_lake(settings, data_dir=directory)
     latest = utc_now() + settings.ingest.max_future
     done: list[Imported] = []

@@ -10,7 +10,7 @@ import typer
 
 from api.cli import lake_upkeep
 from api.cli.lake_report import AsJson, Directory, draw, existing_lake, text_of
-from api.cli.terminal import out
+from api.cli.terminal import ConfigFile, out
 from lake import utc_now
 from lake.inspect import lake_tables
 from lake.inspect_log import LogSize, log_size
@@ -34,6 +34,7 @@ FROM samples GROUP BY cluster ORDER BY samples DESC, cluster
 @app.command()
 def inspect(
     directory: Directory = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
     clusters: Annotated[
         bool,
@@ -41,7 +42,7 @@ def inspect(
     ] = False,
 ) -> None:
     """Tables, files, bytes, hot days and logs. The same as SQL: lake_tables and lake_files."""
-    lake = existing_lake(directory)
+    lake = existing_lake(directory, config)
     snapshot = lake.snapshot()
     tables = lake_tables(snapshot)
     days = lake.sql(HOT_DAYS)

@@ -28,9 +28,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def existing_lake(directory: Path | None) -> Lake:
+def existing_lake(directory: Path | None, config: Path | None) -> Lake:
     """The lake of this data folder, or of the settings; none is made."""
-    return open_lake(load_from_environment(), create=False, data_dir=directory)
+    return open_lake(load_from_environment(config), create=False, data_dir=directory)
 
 
 def report(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

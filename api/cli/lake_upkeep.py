@@ -1,11 +1,12 @@
 """`fleetlake lake compact`, `clean`, `delete-cluster`, `take-out`: maintenance by hand."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.lake_report import AsJson, Directory, DryRun, Yes, bars, existing_lake, report
-from api.cli.terminal import err
+from api.cli.terminal import ConfigFile, err
 from lake import Lake, LakeError, utc_now
 from lake.errors import FileUnknownError
 from lake.maintenance import Cleaning, Policy, clean_plan
@@ -22,9 +23,14 @@ from orchestration.steps.maintain import (
 FAILED = 2
 
 
-def compact(directory: Directory = None, as_json: AsJson = False, dry_run: DryRun = False) -> None:
+def compact(
+    directory: Directory = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
     """Merge small files of every table now, as maintenance does every few minutes."""
-    lake, policy = existing_lake(directory), _policy()
+    lake, policy = existing_lake(directory, config), _policy(config)
     if dry_run:
         title = "First merges of each day; what they give may be merged again"
         report(title, _merges(lake, policy), as_json=as_json)
@@ -61,9 +67,14 @@ def _merges(lake: Lake, policy: Policy) -> list[dict[str, Any]]:
     ]
 
 
-def clean(directory: Directory = None, as_json: AsJson = False, dry_run: DryRun = False) -> None:
+def clean(
+    directory: Directory = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
     """Apply retention, delete files nobody needs any more, tidy the logs."""
-    lake, policy = existing_lake(directory), _policy()
+    lake, policy = existing_lake(directory, config), _policy(config)
     if dry_run:
         planned = clean_plan(lake, policy, utc_now())
         rows = [_cleaning(name, one) for name, one in planned.items()]
@@ -104,12 +115,13 @@ def _cleaning(name: str, plan: Cleaning) -> dict[str, Any]:
 def delete(
     cluster: Annotated[str, typer.Argument(help="Whose data is deleted, from every table.")],
     directory: Directory = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Delete all data of one cluster. Stop its senders first."""
-    lake = existing_lake(directory)
+    lake = existing_lake(directory, config)
     if dry_run:
         counts = {name: _rows_of(lake, name, cluster) for name in lake.tables}
         rows = [{"table_name": name, "rows": count} for name, count in counts.items()]
@@ -118,7 +130,7 @@ def delete(
     if not yes:
         typer.confirm(f"Delete all data of cluster {cluster!r}?", abort=True, err=True)
     with bars() as told:
-        done = delete_from_lake(lake, cluster, _policy(), utc_now, told)
+        done = delete_from_lake(lake, cluster, _policy(config), utc_now, told)
     rows = [
         {"table_name": name, "rows": count, "files": done.files[name]}
         for name, count in done.rows.items()
@@ -131,12 +143,13 @@ def delete(
 def take_out(
     file: Annotated[str, typer.Argument(help="Its path, as the error names it.")],
     directory: Directory = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Give up a file that cannot be read: its rows are lost, all others can be queried again."""
-    lake = existing_lake(directory)
+    lake = existing_lake(directory, config)
     found = find(lake, file)
     if found is None:
         raise FileUnknownError(file)
@@ -150,8 +163,8 @@ def take_out(
     report("To be taken out" if dry_run else "Taken out", [row], as_json=as_json)
 
 
-def _policy() -> Policy:
-    return load_from_environment().maintenance.policy()
+def _policy(config: Path | None) -> Policy:
+    return load_from_environment(config).maintenance.policy()
 
 
 def _rows_of(lake: Lake, table: str, cluster: str) -> int:

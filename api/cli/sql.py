@@ -15,7 +15,7 @@ from api.cli.query.mistakes import shown
 from api.cli.query.prompt import Prompt
 from api.cli.query.sources import LocalSource, RemoteSource, Source
 from api.cli.query.table import TableSink
-from api.cli.terminal import err, out
+from api.cli.terminal import ConfigFile, err, out
 from api.errors import OutputError
 from lake.errors import QueryCancelledError, QueryError
 from lake.results import Format
@@ -47,6 +47,7 @@ def sql(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The data folder. [default: the settings']")
     ] = None,
+    config: ConfigFile = None,
     url: Annotated[
         str | None, typer.Option(help="Ask this server, e.g. http://127.0.0.1:8428.")
     ] = None,
@@ -68,7 +69,7 @@ def sql(
     """Run SQL on the lake. Views: samples, series, metrics, events, anomalies."""
     chosen = _form(form, output, as_json=json_)
     sink = _sink(chosen, output)
-    source = _source(directory, url, token, as_of)
+    source = RemoteSource(url, token, as_of) if url else _local(directory, config, as_of)
     text = _text(query, file)
     if text is None:
         Prompt(source, sink, _tell).run()
@@ -117,12 +118,8 @@ def _sink(form: Shown, output: Path | None) -> Callable[[], Sink]:
     return lambda: TableSink(out, err)
 
 
-def _source(
-    directory: Path | None, url: str | None, token: str | None, as_of: str | None
-) -> Source:
-    if url is not None:
-        return RemoteSource(url, token, as_of)
-    lake = open_lake(load_from_environment(), create=False, data_dir=directory)
+def _local(directory: Path | None, config: Path | None, as_of: str | None) -> Source:
+    lake = open_lake(load_from_environment(config), create=False, data_dir=directory)
     return LocalSource(lake, as_of)
 
 

@@ -2,9 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="FLEETLAKE_CONFIG",
+        show_envvar=False,
+        help="Settings file. [default: fleetlake.yaml if there is one]",
+    ),
+]
 
 # A pipe has no width of its own; tables are made for a wide terminal.
 PIPE_WIDTH = 140

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from api.app import create_app
-from api.cli.terminal import err
+from api.cli.terminal import ConfigFile, err
 from api.server import address, bind, serve
 from orchestration.service import Service
 from orchestration.settings import CONFIG_VARIABLE, Settings, load
@@ -36,9 +36,7 @@ STOP_SECONDS = 20.0
 
 
 def up(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file. [default: fleetlake.yaml if there is one]")
-    ] = None,
+    config: ConfigFile = None,
     port: Annotated[
         int | None, typer.Option(help="Port to listen on. [default: `api.port` of the settings]")
     ] = None,

@@ -50,6 +50,28 @@ def test_inspect(fleetlake, lake):
     assert json.loads(fleetlake("sql", "--dir", "data", "--json", as_sql).stdout) == [{"files": 30}]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["lake", "inspect"],
+        ["lake", "compact", "--dry-run"],
+        ["lake", "clean", "--dry-run"],
+        ["lake", "delete-cluster", "eu", "--dry-run"],
+        ["sql", "SELECT count(*) AS rows FROM samples"],
+    ],
+    ids=lambda command: command[1][:7],
+)
+def test_settings_may_lie_anywhere(fleetlake, lake, tmp_path, command):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "its.yaml").write_text(f"data_dir: {tmp_path / 'data'}")
+    told = fleetlake(*command, "--json", "--config", "elsewhere/its.yaml")
+    assert told.returncode == 0, told.stderr
+    assert "samples" in told.stdout or json.loads(told.stdout) == [{"rows": 30}]
+    missing = fleetlake(*command, "--config", "elsewhere/none.yaml")
+    assert missing.returncode != 0
+    assert "none.yaml: No such file" in missing.stderr
+
+
 def test_compact(fleetlake, lake):
     planned = json.loads(
         fleetlake("lake", "compact", "--dir", "data", "--json", "--dry-run").stdout
