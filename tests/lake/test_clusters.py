@@ -306,7 +306,7 @@ FILTERS = st.lists(
     table=st.sampled_from(["samples", "metrics"]),
 )
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_filter_sees_strangers_rows(alone, shared, filters, joiner, table):
     where = joiner.join(f"({one})" for one in filters)

@@ -241,7 +241,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(where=WHERE, other=WHERE)
 def test_what_is_left_out_changes_no_answer(varied, everything, shape, where, other):
     sql = shape.format(where=where, other=other)

@@ -65,7 +65,7 @@ def found(lake):
     return dict(zip(keys, (row["value"] for row in rows), strict=True))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(commits=st.lists(ROWS, min_size=1, max_size=7), small=st.booleans())
 def test_the_last_commit_wins_in_one_step_and_in_many(
     commits, small, tmp_path_factory, clock, later, monkeypatch

@@ -62,7 +62,7 @@ EVENT = st.fixed_dictionaries(
         "message": st.sampled_from([None, "same"]),
     }
 )
-SLOW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @SLOW
