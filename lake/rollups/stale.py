@@ -108,6 +108,7 @@ class Staleness:
         self._read = log_of(tables[SAMPLES.name].store)
         self._changed: dict[int, Spans] = {}
         self._noted: dict[tuple[str, int], int | None] = {}
+        self._found: dict[tuple[int, ...], Stale] = {}
 
     def at(self, versions: Mapping[str, int], files: Sequence[TableFile]) -> Stale:
         """Of one snapshot.
@@ -116,6 +117,16 @@ class Staleness:
             versions: of the tables, by name.
             files: of `samples` in its version.
         """
+        key = tuple(versions[spec.name] for spec in (SAMPLES, SAMPLES_5M, SAMPLES_1H))
+        known = self._found.get(key)
+        if known is None:
+            known = self._at(versions, files)
+            while len(self._found) >= KEPT_VERSIONS:
+                self._found.pop(next(iter(self._found)), None)
+            self._found[key] = known
+        return known
+
+    def _at(self, versions: Mapping[str, int], files: Sequence[TableFile]) -> Stale:
         found = {}
         for name in (SAMPLES_5M.name, SAMPLES_1H.name):
             since = self._rolled_up(name, versions[name])
