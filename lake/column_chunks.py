@@ -6,7 +6,7 @@ column is written several ways and the smallest chunk is kept: only its offsets 
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -31,6 +31,8 @@ DATA_PAGE, DICTIONARY_PAGE, STATISTICS, ENCODING_STATS = 9, 11, 12, 13
 ZSTD = 6
 """The codec's number."""
 
+NULL_COUNT = 3
+
 _LEGACY_BOUNDS = (1, 2)
 """`min` and `max` of old readers, which nobody writes without `min_value` and `max_value`."""
 
@@ -48,6 +50,12 @@ class Chunk:
 
     pages: bytes
     metadata: Struct
+
+    def unbounded(self) -> "Chunk":
+        """The same without its least and its greatest value."""
+        bounds = self.metadata[STATISTICS].value
+        kept = {number: bounds[number] for number in bounds if number == NULL_COUNT}
+        return replace(self, metadata=self.metadata | {STATISTICS: Field(thrift.STRUCT, kept)})
 
     def at(self, offset: int) -> Struct:
         """The `ColumnChunk` for a footer of a file in which the pages begin at `offset`."""

@@ -58,18 +58,22 @@ def connect(
         StoreError: the place cannot be read.
     """
     connection = engine or new_engine()
-    with _closed_if_it_fails(connection, paths, store):
-        every = [path for each in paths.values() for path in each]
-        if store is not None:
-            store.attach(connection, every, locked=locked)
-        if limits is not None:
-            connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
-            connection.execute(f"SET threads = {limits.threads}")
-            # Else a big sort of a stranger fills the disk below the working directory.
-            connection.execute("SET temp_directory = ''")
-        _furnish(connection, paths, clusters, stale, views)
-        if locked:
-            _lock(connection, every)
+    try:
+        with _failures_of(paths, store):
+            every = [path for each in paths.values() for path in each]
+            if store is not None:
+                store.attach(connection, every, locked=locked)
+            if limits is not None:
+                connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
+                connection.execute(f"SET threads = {limits.threads}")
+                # Else a big sort of a stranger fills the disk below the working directory.
+                connection.execute("SET temp_directory = ''")
+            _furnish(connection, paths, clusters, stale, views)
+            if locked:
+                _lock(connection, every)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -89,7 +93,7 @@ def session(
             yield connection
         return
     with shared.session() as connection:
-        with _closed_if_it_fails(connection, paths, store):
+        with _failures_of(paths, store):
             _furnish(connection, paths, None, stale, views)
         yield connection
 
@@ -128,13 +132,10 @@ def _store(
 
 
 @contextmanager
-def _closed_if_it_fails(
-    connection: duckdb.DuckDBPyConnection, paths: Paths, store: Store | None
-) -> Iterator[None]:
+def _failures_of(paths: Paths, store: Store | None) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        connection.close()
         failure = read_failure(error, paths, store)
         if failure is None:
             raise

@@ -63,7 +63,7 @@ class Notebook:
         ready = prepare(self._snapshot, query, params)
         connection = self._connection(query, ready)
         try:
-            return connection.sql(ready.sql, params=dict(params) if params else None)
+            return connection.sql(ready.sql, params=ready.params or None)
         except duckdb.Error as error:
             failure = read_failure(error, ready.paths, self._snapshot.store)
             said = str(error) if params else with_place(connection, ready.sql, error)
@@ -80,7 +80,7 @@ class Notebook:
         ready = prepare(self._snapshot, query, params)
         connection = self._connection(query, ready)
         try:
-            return connection.execute(ready.sql, dict(params) if params else None)
+            return connection.execute(ready.sql, ready.params or None)
         except duckdb.Error as error:
             failure = read_failure(error, ready.paths, self._snapshot.store)
             raise failure or QueryError(str(error)) from error

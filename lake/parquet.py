@@ -90,6 +90,9 @@ def _write_fast(sink: IO[bytes], tables: Iterator[pa.Table]) -> pq.FileMetaData:
         compression_level=ZSTD_LEVEL,
         use_dictionary=[f.name for f in first.schema if _repeats(f.type)] + ["series_id"],
         column_encoding=_encodings(first.schema),
+        # Bounds leave NaN out, and DuckDB 2.0 takes them for a proof that there is none. The dense
+        # writer has them where there is none.
+        write_statistics=[f.name for f in first.schema if not pa.types.is_floating(f.type)],
         # Without the Arrow schema in the file, dictionary columns read back as plain strings.
         store_schema=False,
         metadata_collector=collected,

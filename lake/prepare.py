@@ -128,7 +128,7 @@ class _Choice:
         files = version.needed(self._condition([read.condition for read in group]), self.clusters)
         if table in OF_SERIES and len(files) > ASK_ABOVE and any(read.question for read in group):
             asked = [
-                every([read.condition, seen.ask(read.question)])
+                every([read.condition, seen.ask(read.question, self.clusters)])
                 if read.question
                 else read.condition
                 for read in group

@@ -86,13 +86,18 @@ class Snapshot:
         if self.historic and self.past is not None:
             self.past.check(table, self.tables[table].version, [file.path for file in files])
 
-    def ask(self, question: Question) -> Condition:
-        """The condition on files of samples that the table `series` gives for a filter."""
-        series = self.tables[SERIES.name]
-        if series.problem is not None:
+    def ask(self, question: Question, clusters: Collection[str] | None = None) -> Condition:
+        """The condition on files of samples that the table `series` gives for a filter.
+
+        Args:
+            question: the filter.
+            clusters: the caller's; None = all.
+        """
+        series = self.tables.get(SERIES.name)
+        if series is None or series.problem is not None:
             return ALWAYS
         paths = [file.path for file in series.files]
-        return self.index.ask(self.store, series.version, paths, question)
+        return self.index.ask(self.store, series.version, paths, question, clusters)
 
     def earlier(self, as_of: AsOf | int, views: Mapping[str, Sequence[str]]) -> "Snapshot":
         """The same with another version of the tables of these views, and without any other table.

@@ -13,7 +13,8 @@ Node = dict[str, Any]
 @functools.cache
 def _engine() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    # For the cursors too: in another zone than the query's, files would be left out wrongly.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     return connection
 

@@ -145,6 +145,10 @@ def _reading(sql: str, params: Mapping[str, object]) -> Reading | None:
             return None
 
 
+MOST_NAMES = 2
+"""Schema and table. The catalogue of a shared engine has another name for each query."""
+
+
 def _alone(tree: Node) -> bool:
     """Whether every table that is named is a view of the lake or a CTE."""
     known = {*BEHIND}
@@ -152,6 +156,7 @@ def _alone(tree: Node) -> bool:
         known.update(each["key"].lower() for each in (node.get("cte_map") or {}).get("map", []))
     return all(
         node["table_name"].lower() in known
+        and len((node.get("qualified_name") or {}).get("path") or ()) <= MOST_NAMES
         for node in nodes(tree)
         if node.get("type") == "BASE_TABLE"
     )

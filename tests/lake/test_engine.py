@@ -4,6 +4,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -11,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake import Lake
-from lake.engine import SharedEngine
-from lake.errors import QueryError
+from lake.engine import SharedEngine, shared
+from lake.errors import FileDamagedError, QueryError
 from lake.prepare import prepare
 from lake.schema import TIMESTAMP
 from lake.views import VIEWS
@@ -152,3 +153,14 @@ def test_a_join_skips_row_groups_between_its_keys(tmp_path, keys):
     scanned = re.search(r"Row Groups Scanned: (\d+) / 1000", plan)
     assert scanned is not None, plan
     assert int(scanned[1]) == keys
+
+
+def test_queries_that_fail_leave_nothing_either(two):
+    (file,) = two[0].samples.files()[1]
+    Path(file.path).unlink()
+    for _ in range(5):
+        with pytest.raises(FileDamagedError):
+            two[0].sql("FROM samples")
+    with shared.session() as connection:
+        names = "SELECT database_name FROM duckdb_databases() WHERE database_name LIKE 'query_%'"
+        assert len(connection.sql(names).fetchall()) == 1

@@ -78,3 +78,10 @@ def test_the_examples_of_the_page_run(written, monkeypatch):
         code = block.replace("fleetlake-data/lake", folder)
         exec(compile(code, str(PAGE), "exec"), names)
     assert names["hourly"].height == 1
+
+
+def test_a_parameter_may_name_the_past(written):
+    notebook, sql = connect(written.root), "SELECT count(*) AS n FROM samples AT (VERSION => $v)"
+    wanted = written.sql(sql, {"v": 1})["n"].to_pylist()
+    assert notebook.sql(sql, {"v": 1}).to_arrow_table()["n"].to_pylist() == wanted
+    assert notebook.execute(sql, {"v": 1}).fetchone() == (wanted[0],)
