@@ -14,6 +14,9 @@ from lake.schema import TableSpec
 REMOVALS = "fleetlake/removals"
 """The stream of commits that remove files."""
 
+NEWS = "fleetlake.news"
+"""In the log, of a commit that removes files: what is made of their rows is to be made again."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommitKey:
@@ -41,12 +44,17 @@ class Commit:
         removed: files of the newest version.
         key: committed with it.
         data_change: whether rows differ, or only where they lie.
+        news: whether what is made of the rows, as rollups are, is to be made again, although files
+            are removed. What is dropped for its age leaves them as they are.
+        alone: only right on the very version that it is tried on: any other commit is a conflict.
     """
 
     added: Sequence[DataFile]
     removed: Sequence[TableFile] = ()
     key: CommitKey | None = None
     data_change: bool = True
+    news: bool = False
+    alone: bool = False
 
     def attempt(self, delta: DeltaTable, spec: TableSpec, url: str, modified_ms: int) -> None:
         """Commit on top of this version.
@@ -90,7 +98,11 @@ class Commit:
             mode="append",
             schema=spec.stored_schema,
             partition_by=spec.partition_by,
-            commit_properties=CommitProperties(app_transactions=transactions),
+            commit_properties=CommitProperties(
+                app_transactions=transactions,
+                custom_metadata={NEWS: "true"} if self.news else None,
+                max_commit_retries=0 if self.alone else None,
+            ),
         )
 
 

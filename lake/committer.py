@@ -1,7 +1,7 @@
 """Carrying out a commit: tried again on conflicts, and no file left behind where it fails."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -10,6 +10,7 @@ from lake.clock import Clock
 from lake.commit import Commit
 from lake.delta_log import DeltaLog
 from lake.errors import ConflictError, LakeError
+from lake.files import TableFile
 from lake.parquet import DataFile
 from lake.schema import TableSpec
 from lake.store import Folder, Store
@@ -58,6 +59,47 @@ class Committer:
             self._give_up(commit.added, tried)
             raise
         self._delete(commit.added)
+        raise ConflictError(self._spec.name, COMMIT_ATTEMPTS)
+
+    def commit_planned(self, plan: Callable[[Sequence[TableFile]], Commit]) -> None:
+        """Commit what is planned for the files of the version just before, or plan again.
+
+        A commit that would change nothing is left out.
+
+        Args:
+            plan: from the newest version's files to a commit that is `alone`. While that is right
+                for other files too, the same one is to be given.
+
+        Raises:
+            ConflictError: other writers got in first every time.
+        """
+        commit: Commit | None = None
+        tried = False
+        try:
+            for attempt in range(COMMIT_ATTEMPTS):
+                # The same object as `files` looks at, so that no version comes in between.
+                delta = self._log.newest()
+                planned = plan(self._log.files()[1])
+                if commit is not None and planned is not commit:
+                    self._delete(commit.added)
+                    tried = False
+                commit = planned
+                if not commit.added and not commit.removed:
+                    return
+                modified_ms = int(self._clock().timestamp() * 1000)
+                tried = True
+                try:
+                    commit.attempt(delta, self._spec, self._store.url, modified_ms)
+                except CommitFailedError:
+                    time.sleep(CONFLICT_SECONDS * attempt)
+                else:
+                    return
+        except BaseException:
+            if commit is not None:
+                self._give_up(commit.added, tried)
+            raise
+        if commit is not None:
+            self._delete(commit.added)
         raise ConflictError(self._spec.name, COMMIT_ATTEMPTS)
 
     def _paths(self, commit: Commit) -> set[str]:

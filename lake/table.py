@@ -1,7 +1,6 @@
 """One Delta table: append once, replace a slice, list the files of a version."""
 
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,23 +9,20 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import DeltaTable
 
 from lake.clock import Clock
-from lake.commit import Commit, CommitKey, fence
-from lake.committer import COMMIT_ATTEMPTS, CONFLICT_SECONDS, Committer
+from lake.commit import Commit, CommitKey
+from lake.committer import Committer
 from lake.delta_log import DeltaLog, FileLists
-from lake.errors import ConflictError, LakeNotFoundError, SchemaError
+from lake.errors import LakeNotFoundError
 from lake.files import TableFile
 from lake.parquet import DataFile, Rows, write_file
-from lake.partitions import by_day, with_date
+from lake.partitions import by_day
 from lake.places import folder_of
+from lake.replacement import Replacement
 from lake.schema import TableSpec
 from lake.store import Store, failures_of
-
-NOT_SATISFIED = "failed validation check"
-"""delta-rs has no error class of its own for rows outside the predicate."""
 
 
 class Table:
@@ -132,36 +128,31 @@ class Table:
     def replace(self, rows: pa.Table, predicate: str) -> int:
         """Replace all rows for which the SQL `predicate` holds by `rows`, in one commit.
 
-        Concurrent appends to the same day are conflicts, after which it begins again: for closed
-        days and re-runs, never for the live path.
+        Concurrent appends of rows that it may hold for are conflicts, after which it begins again:
+        for closed days and re-runs, never for the live path. Where there is nothing to replace, and
+        nothing to do it by, there is no commit.
+
+        Returns:
+            The version that holds the rows; of those committed before, it has none of the others.
 
         Raises:
             SchemaError: the rows do not fit the table, or one does not satisfy the predicate;
                 nothing was written.
             ConflictError: other writers got in first every time; nothing was written.
+            FileDamagedError: a file that may hold such rows cannot be read; nothing was written.
         """
-        rows = with_date(self.spec, self.spec.sorted(self.spec.conform(rows)))
+        rows = self.spec.sorted(self.spec.conform(rows))
         with self._touching("replace rows of"):
-            for attempt in range(COMMIT_ATTEMPTS):
-                delta = self._log.newest()
-                try:
-                    write_deltalake(
-                        delta,
-                        rows,
-                        mode="overwrite",
-                        predicate=predicate,
-                        partition_by=self.spec.partition_by,
-                        commit_properties=CommitProperties(app_transactions=[fence(delta)]),
-                    )
-                except CommitFailedError:
-                    time.sleep(CONFLICT_SECONDS * attempt)
-                except DeltaError as error:
-                    if NOT_SATISFIED not in str(error):
-                        raise
-                    raise SchemaError(self.spec.name, f"a row is outside {predicate!r}") from error
-                else:
-                    return self.version()
-            raise ConflictError(self.spec.name, COMMIT_ATTEMPTS)
+            replacement = Replacement(
+                self.store,
+                self.spec,
+                rows,
+                predicate,
+                write=self.write,
+                discard=self._committer.discard,
+            )
+            self._committer.commit_planned(replacement.plan)
+            return self._log.sync()
 
     def write(
         self,
@@ -195,6 +186,7 @@ class Table:
         key: CommitKey | None = None,
         *,
         data_change: bool = False,
+        news: bool = False,
     ) -> int:
         """Put files of this table's place in the place of others, in one commit.
 
@@ -207,13 +199,15 @@ class Table:
             key: committed with it, as `append` does.
             data_change: whether the rows differ (a rollup done again, rows deleted) or only where
                 they lie (compaction).
+            news: whether rollups of the removed files' days are to be computed again; rows that are
+                dropped for their age leave them as they are.
 
         Raises:
             ConflictError: a file of `removed` is in the table no longer, or other writers got in
                 first every time. Nothing was committed, and the added files are gone.
         """
         with self._touching("rewrite files of"):
-            self._committer.commit(Commit(added, removed, key, data_change))
+            self._committer.commit(Commit(added, removed, key, data_change, news))
             return self._log.sync()
 
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:

@@ -1,38 +1,75 @@
 """`fleetlake`: the program."""
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from api.cli import demo, detect, import_files, lake, sql, up
 from api.cli.terminal import err
-from api.errors import ApiError
-from detectors import DetectorsError
-from ingest.errors import IngestError
-from lake.errors import LakeError
-from orchestration.errors import OrchestrationError
 
-OUR_ERRORS = (ApiError, DetectorsError, IngestError, LakeError, OrchestrationError)
+OUR_ERRORS = frozenset(
+    f"{package}.errors" for package in ("api", "detectors", "ingest", "lake", "orchestration")
+)
+"""Modules: to name the classes, all five packages would have to be loaded."""
+
 FAILED = 2
 
-app = typer.Typer(
-    name="fleetlake",
-    help="One open data lake for the metrics and events of many Kubernetes clusters, "
-    "and the anomalies in it. New here? Run [bold]fleetlake demo[/bold].",
-    rich_markup_mode="rich",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("demo")(demo.demo)
-app.command("up")(up.up)
-app.command("sql")(sql.sql)
-app.command("import")(import_files.import_files)
-app.command("detect")(detect.detect)
-app.add_typer(lake.app, name="lake")
+COMMANDS = {
+    "demo": (
+        "api.cli.demo:demo",
+        "Simulate three clusters for two days, ingest, detect, and compare with the truth.",
+    ),
+    "up": ("api.cli.up:up", "Run everything: take data, keep it, score it each minute, show it."),
+    "sql": (
+        "api.cli.sql:sql",
+        "Run SQL on the lake. Views: samples, series, metrics, events, anomalies.",
+    ),
+    "import": (
+        "api.cli.import_files:import_files",
+        "Import files: tables, or expositions whose samples state their time.",
+    ),
+    "detect": (
+        "api.cli.detect:detect",
+        "Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold.",
+    ),
+    "lake": ("api.cli.lake:app", "What the lake consists of, and its maintenance."),
+}
+"""Name of each command to where it is, and the first line of its help. A server takes seconds to
+load; who asks for help, or asks a lake, does not wait for it."""
+
+
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """The program with the one command that is meant; the others can only be listed."""
+    app = typer.Typer(
+        name="fleetlake",
+        help="One open data lake for the metrics and events of many Kubernetes clusters, "
+        "and the anomalies in it. New here? Run [bold]fleetlake demo[/bold].",
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(root)
+    meant = next((each for each in arguments if not each.startswith("-")), None)
+    for name, (place, text) in COMMANDS.items():
+        if name != meant:
+            app.command(name, help=text)(_listed)
+            continue
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _listed() -> None:
+    """Stands for a command that was not asked for."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -41,7 +78,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
@@ -53,8 +89,10 @@ def root(
 def run() -> None:
     """Run the program; our errors become one line on standard error and exit code 2."""
     try:
-        app()
-    except OUR_ERRORS as error:
+        program(sys.argv[1:])()
+    except Exception as error:
+        if OUR_ERRORS.isdisjoint(base.__module__ for base in type(error).__mro__):
+            raise
         # Errors of the SQL engine point at the place below the line: what is one line has no below.
         lines = [line.strip() for line in str(error).splitlines()]
         text = " ".join(line for line in lines if line.strip("^"))

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from lake.clusters import may_hold
 from lake.errors import ConflictError
 from lake.files import TableFile
 from lake.maintenance.policy import Policy
 from lake.maintenance.reading import files_with
-from lake.maintenance.retention import Drop, carry_out, may_hold
+from lake.maintenance.retention import Drop, carry_out
 from lake.maintenance.tables import Tables
 from lake.maintenance.telling import Told
 from lake.table import Table
@@ -86,7 +87,7 @@ def _delete(table: Table, cluster: str, policy: Policy, told: Told) -> tuple[int
 
 def _holding(table: Table, cluster: str) -> tuple[int, list[TableFile]]:
     version, files = table.files()
-    maybe = [file for file in files if may_hold(file, cluster)]
+    maybe = [file for file in files if may_hold(file, [cluster])]
     return version, files_with(table, maybe, f"cluster = {quote(cluster)}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from lake.clusters import may_hold
 from lake.files import TableFile
 from lake.maintenance.levels import is_final
 from lake.maintenance.output import name_of_part, write_merged
@@ -69,10 +70,10 @@ def plan(files: Iterable[TableFile], keep: Keep, today: date) -> list[Drop]:
 
 def _drop(file: TableFile, cutoff: date, own: dict[str, date]) -> Drop | None:
     assert file.day is not None  # noqa: S101 - the caller leaves out the others
-    held = {cluster: first for cluster, first in own.items() if may_hold(file, cluster)}
+    held = {cluster: first for cluster, first in own.items() if may_hold(file, [cluster])}
     if file.day < cutoff:
         only = tuple(sorted(c for c, first in held.items() if file.day >= first))
-        if file.clusters is not None and file.clusters[0] == file.clusters[1] and only:
+        if file.clusters is not None and file.clusters[0] == file.clusters[1] in only:
             return None
         return Drop(file, None, only)
     without = tuple(sorted(c for c, first in held.items() if file.day < first))
@@ -80,11 +81,6 @@ def _drop(file: TableFile, cutoff: date, own: dict[str, date]) -> Drop | None:
         return None
     alone = file.clusters is not None and file.clusters == (without[0], without[0])
     return Drop(file, None) if alone else Drop(file, without)
-
-
-def may_hold(file: TableFile, cluster: str) -> bool:
-    """Whether a file's statistics leave room for rows of the cluster."""
-    return file.clusters is None or file.clusters[0] <= cluster <= file.clusters[1]
 
 
 def retain(

@@ -9,7 +9,7 @@ def take_out(lake: Tables, path: str) -> TableFile:
     """Take a file out of the table that names it; its rows are gone from the newest version.
 
     The file itself stays for the grace time, and older versions still name it: put back from a
-    copy, `AS OF` reads it.
+    copy, `AS OF` reads it. Of samples, the rollups of its day are computed again without them.
 
     Args:
         lake: the lake.
@@ -22,7 +22,7 @@ def take_out(lake: Tables, path: str) -> TableFile:
     if found is None:
         raise FileUnknownError(path)
     name, file = found
-    lake.tables[name].rewrite([], [file], data_change=True)
+    lake.tables[name].rewrite([], [file], data_change=True, news=True)
     return file
 
 

@@ -5,6 +5,8 @@ day on which it is seen (and when it is seen earlier), before the samples are: s
 all its samples. It is asked only where many files are left.
 """
 
+import functools
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -14,6 +16,7 @@ import duckdb
 from lake.files import TableFile
 from lake.pruning.columns import ABOUT, WITH_SERIES_ID, Mention
 from lake.pruning.conditions import Days, joined
+from lake.pruning.constants import Constants
 from lake.pruning.passing import reference, replaced
 from lake.syntax import Node, nodes, parse, parser, text
 
@@ -86,9 +89,7 @@ def _between(texts: list[str], bounds: tuple[str, str] | None) -> slice:
     return slice(bisect_left(texts, bounds[0]), bisect_right(texts, bounds[1] + LAST_CHARACTER))
 
 
-def question(
-    mention: Mention, filters: Iterable[Node], params: Mapping[str, object]
-) -> Question | None:
+def question(mention: Mention, filters: Iterable[Node], constants: Constants) -> Question | None:
     """What to ask the table `series` for filters on a mention; None where they say nothing."""
     if mention.view not in WITH_SERIES_ID:
         return None
@@ -97,24 +98,36 @@ def question(
         column = mention.column(name)
         return None if column is None else reference(column)
 
+    params = constants.params
     usable = [each for each in (replaced(each, own) for each in filters) if _usable(each, params)]
     if not any(_is_about_series(each) for each in usable):
         return None
-    with parser() as connection:
-        tree = parse(connection, QUESTION)
-        assert tree is not None  # noqa: S101 - a SELECT that parses
-        tree["statements"][0]["node"]["where_clause"] = {
-            "class": "CONJUNCTION",
-            "type": "CONJUNCTION_AND",
-            "alias": "",
-            "children": usable,
-        }
-        try:
-            sql = text(connection, tree)
-        except duckdb.Error:
-            return None
+    sql = constants.once(["question", usable], lambda: _sql(usable))
+    if sql is None:
+        return None
     names = {node["identifier"] for node in nodes(usable) if node.get("class") == "PARAMETER"}
     return sql, tuple((name, _hashable(params[name])) for name in sorted(names))
+
+
+def _sql(filters: list[Node]) -> str | None:
+    tree = json.loads(_question())
+    tree["statements"][0]["node"]["where_clause"] = {
+        "class": "CONJUNCTION",
+        "type": "CONJUNCTION_AND",
+        "alias": "",
+        "children": filters,
+    }
+    with parser() as connection:
+        try:
+            return text(connection, tree)
+        except duckdb.Error:
+            return None
+
+
+@functools.cache
+def _question() -> str:
+    with parser() as connection:
+        return json.dumps(parse(connection, QUESTION))
 
 
 def _usable(filter_: Node, params: Mapping[str, object]) -> bool:

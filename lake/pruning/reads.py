@@ -10,7 +10,7 @@ import duckdb
 
 from lake.errors import AsOfError
 from lake.pruning.conditions import ALWAYS, Condition, every
-from lake.pruning.constants import CLOCK, Constants
+from lake.pruning.constants import CLOCK, MOST_EVALUATIONS, Constants
 from lake.pruning.entities import Question, question
 from lake.pruning.leaves import SLACK, Leaves
 from lake.pruning.scans import NotUnderstoodError, Scan, scans
@@ -113,6 +113,9 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
     return _kept(sql)
 
 
+MOST_QUESTIONS = 8
+"""Of one query, to the table `series`."""
+
 LONGEST_KEPT = 4_000
 """Characters of a query that is remembered: a dashboard asks the same again and again."""
 
@@ -135,9 +138,10 @@ def _reading(sql: str, params: Mapping[str, object]) -> Reading | None:
             tree = parse(connection, sql)
             if tree is None:
                 return None
-            constants = Constants(connection, params)
-            reads = tuple(_read(scan, constants) for scan in scans(tree))
-            return Reading(tree, reads, _alone(tree))
+            # Apart: what is needed to run the query is not to lack for what its filters use up.
+            constants, needed = Constants(connection, params), Constants(connection, params)
+            reads = [_read(scan, constants, needed) for scan in scans(tree)]
+            return Reading(tree, _with_few_questions(reads), _alone(tree))
         except (duckdb.Error, RecursionError, NotUnderstoodError):
             return None
         except (LookupError, TypeError):
@@ -162,28 +166,41 @@ def _alone(tree: Node) -> bool:
     )
 
 
-def _read(scan: Scan, constants: Constants) -> Read:
+def _read(scan: Scan, constants: Constants, needed: Constants) -> Read:
     view = scan.mention.view
     assert view is not None  # noqa: S101 - scans are of views
     before, after, step = SLACK, SLACK, None
     if view == BUCKETS:
-        seconds = _step(scan, constants)
+        step, seconds = _step(scan, needed)
         # A month counts as 30 days in a bucket, and may have 31.
         before, after = REACH * MICROSECOND, timedelta(seconds=seconds * 31 / 30) + SLACK
-        step = round(seconds * 1_000_000)
     leaves = Leaves(scan.mention, constants, before, after)
-    condition = every(leaves.condition(each) for each in scan.filters)
-    asked = question(scan.mention, scan.filters, constants.params)
-    at = None if scan.at is None else _moment(scan.at, constants)
+    condition = every(leaves.condition(each.node) for each in scan.filters)
+    exact = [each.node for each in scan.filters if each.exact]
+    asked = question(scan.mention, exact, constants)
+    at = None if scan.at is None else _moment(scan.at, needed)
     return Read(view, scan.node, at, condition, asked, step)
 
 
-def _step(scan: Scan, constants: Constants) -> float:
-    """How long a bucket is: its rows begin with it, and what it is made of lies within it."""
-    seconds = constants.seconds(scan.arguments[0]) if len(scan.arguments) == 1 else None
-    if seconds is None:
+def _step(scan: Scan, constants: Constants) -> tuple[int, float]:
+    """How long a bucket is, in microseconds as `buckets` has it, and at most in seconds.
+
+    Its rows begin with it, and what it is made of lies within it.
+    """
+    if len(scan.arguments) != 1:
         raise NotUnderstoodError
-    return seconds
+    micros = constants.micros(scan.arguments[0])
+    seconds = constants.reach(scan.arguments[0])
+    if micros is None or seconds is None:
+        raise NotUnderstoodError
+    return micros, seconds
+
+
+def _with_few_questions(reads: list[Read]) -> tuple[Read, ...]:
+    """Each question is a query of its own, before the one that is asked."""
+    asked = list(dict.fromkeys(read.question for read in reads if read.question))
+    kept = {None, *asked[:MOST_QUESTIONS]}
+    return tuple(read if read.question in kept else replace(read, question=None) for read in reads)
 
 
 def _moment(at: Node, constants: Constants) -> Moment:
@@ -192,9 +209,17 @@ def _moment(at: Node, constants: Constants) -> Moment:
     if at["unit"].upper() == "TIMESTAMP":
         moment = constants.moment(value)
         if moment is None:
+            _refuse_if_exhausted(at, constants)
             raise AsOfError(at["unit"], "needs a constant time, such as TIMESTAMP '2026-03-01'")
         return moment
-    said = constants.text(value)
+    said = (value.get("literal") or {}).get("text") or constants.text(value)
     if said is None:
+        _refuse_if_exhausted(at, constants)
         raise AsOfError(at["unit"], "needs a constant: the version of a table, or a snapshot id")
     return int(said) if said.isdecimal() else said
+
+
+def _refuse_if_exhausted(at: Node, constants: Constants) -> None:
+    if constants.exhausted:
+        rule = f"a query may compute at most {MOST_EVALUATIONS} times and versions: name fewer"
+        raise AsOfError(at["unit"], rule)

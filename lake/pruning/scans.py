@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lake.pruning.columns import ABOUT, COLUMNS, Mention, Shared, share
-from lake.pruning.passing import passing, reference, replaced, same_columns
+from lake.pruning.filters import Filter, parts
+from lake.pruning.passing import passing, reference, same_columns
 from lake.syntax import Node, nodes
 
 HARMLESS_TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "repeat", "repeat_row"})
@@ -21,6 +22,12 @@ TABLE_FUNCTIONS = frozenset({"buckets"})
 
 ROW_BY_ROW = frozenset({"REGULAR", "CROSS"})
 """Joins whose matches do not depend on rows that a later filter drops; ASOF's do."""
+
+OUTER = frozenset({"LEFT", "RIGHT", "FULL"})
+"""Joins that make rows of NULL."""
+
+ONE_SIDED = frozenset({"SEMI", "ANTI"})
+"""Joins of whose right side nothing can be named outside."""
 
 QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
@@ -54,7 +61,7 @@ class Scan:
 
     mention: Mention
     node: Node
-    filters: tuple[Node, ...] = ()
+    filters: tuple[Filter, ...] = ()
     at: Node | None = None
     arguments: tuple[Node, ...] = ()
 
@@ -85,7 +92,7 @@ class _Walk:
     seen: set[int] = field(default_factory=set)
     visits: int = 0
 
-    def query(self, node: Node, tables: CommonTables, outer: list[Node]) -> None:
+    def query(self, node: Node, tables: CommonTables, outer: list[Filter]) -> None:
         """A query whose result is filtered by `outer`, in the names of its own columns."""
         self.visits += 1
         if self.visits > MOST_VISITS:
@@ -103,10 +110,10 @@ class _Walk:
         else:
             self._inner([each for key, each in node.items() if key != "cte_map"], tables)
 
-    def _select(self, node: Node, tables: CommonTables, outer: list[Node]) -> None:
+    def _select(self, node: Node, tables: CommonTables, outer: list[Filter]) -> None:
         inner = passing(node)
-        filters = _parts(node.get("where_clause"))
-        filters += [replaced(each, inner) for each in outer]
+        filters = parts(node.get("where_clause"))
+        filters += [each.inside(inner) for each in outer]
         if node.get("sample"):
             filters = []  # it picks among all rows, before WHERE
         self._source(node["from_table"], tables, filters, {})
@@ -129,7 +136,7 @@ class _Walk:
                 self._inner(each, tables)
 
     def _source(
-        self, node: Node, tables: CommonTables, filters: list[Node], shared: Shared
+        self, node: Node, tables: CommonTables, filters: list[Filter], shared: Shared
     ) -> None:
         """A part of a FROM clause, of whose rows only those count that pass the filters."""
         if node.get("sample"):
@@ -137,11 +144,11 @@ class _Walk:
         if node["type"] == "JOIN":
             self._join(node, tables, filters, shared)
         elif node["type"] == "SUBQUERY":
-            mention = Mention(_alias(node), shared=shared)
+            mention = Mention(_alias(node), shared=_by_key(shared))
             self.query(node["subquery"]["node"], tables, _named(filters, mention, node))
         elif node["type"] == "BASE_TABLE" and (table := _common(node, tables)):
             self.seen.add(id(node))
-            mention = Mention(_alias(node), shared=shared)
+            mention = Mention(_alias(node), shared=_by_key(shared))
             self.query(table.query, table.tables, _named(filters, mention, node))
         elif node["type"] in SOURCES:
             self.leaf(node, filters, shared)
@@ -149,24 +156,31 @@ class _Walk:
         else:
             self._inner(list(node.values()), tables)
 
-    def _join(self, node: Node, tables: CommonTables, filters: list[Node], shared: Shared) -> None:
+    def _join(
+        self, node: Node, tables: CommonTables, filters: list[Filter], shared: Shared
+    ) -> None:
         kind, by_row = node["join_type"], node["ref_type"] in ROW_BY_ROW
-        on = _parts(node.get("condition"))
+        on = parts(node.get("condition"))
+        if _makes_null(node):
+            filters = [each.through_outer() for each in filters]
         left = filters if kind in {"INNER", "LEFT", "SEMI", "ANTI"} else []
         right = filters if kind in {"INNER", "LEFT"} and by_row else []
+        if kind == "LEFT":
+            right = [each.through_outer() for each in right]
         if node["ref_type"] not in ROW_BY_ROW | {"ASOF"}:
             left, on = [], []
-        if by_row and kind in {"INNER", "SEMI"}:
+        # What stands right of SEMI may go by the name of another, with which columns are shared.
+        if by_row and (kind == "INNER" or (kind == "SEMI" and not shared)):
             left = left + on
         if by_row and kind in {"INNER", "LEFT", "SEMI", "ANTI"}:
             right = right + on
         if by_row and kind in {"INNER", "LEFT"}:
-            shared = _shared(node, shared)
+            shared = _shared(node, tables, shared)
         self._source(node["left"], tables, left, shared)
-        self._source(node["right"], tables, right, shared)
+        self._source(node["right"], tables, right, {} if kind in ONE_SIDED else shared)
         self._inner(node.get("condition"), tables)
 
-    def leaf(self, node: Node, filters: Iterable[Node], shared: Shared) -> None:
+    def leaf(self, node: Node, filters: Iterable[Filter], shared: Shared) -> None:
         """A table or function that is read as it is."""
         self.seen.add(id(node))
         arguments: tuple[Node, ...] = ()
@@ -196,15 +210,6 @@ def _alias(node: Node) -> str:
     return str(node.get("alias") or node.get("table_name") or "").lower()
 
 
-def _parts(condition: Node | None) -> list[Node]:
-    """The conditions that must all hold for this one to."""
-    if condition is None:
-        return []
-    if condition.get("type") != "CONJUNCTION_AND":
-        return [condition]
-    return [part for child in condition["children"] for part in _parts(child)]
-
-
 def _common(node: Node, tables: CommonTables) -> CommonTable | None:
     path = (node.get("qualified_name") or {}).get("path") or []
     if len(path) > 1 or node.get("schema_name") or node.get("at_clause"):
@@ -212,7 +217,12 @@ def _common(node: Node, tables: CommonTables) -> CommonTable | None:
     return tables.get(node["table_name"].lower())
 
 
-def _named(filters: list[Node], mention: Mention, node: Node) -> list[Node]:
+def _by_key(shared: Shared) -> Shared:
+    """What a subquery shares: it need not have the series' number by which the rest is shared."""
+    return {name: others for name, others in shared.items() if name not in ABOUT}
+
+
+def _named(filters: list[Filter], mention: Mention, node: Node) -> list[Filter]:
     """Filters on a subquery in the names of its columns, without its own name."""
     if node.get("column_name_alias"):
         return []
@@ -221,31 +231,45 @@ def _named(filters: list[Node], mention: Mention, node: Node) -> list[Node]:
         column = mention.column(name)
         return None if column is None else reference(column)
 
-    return [replaced(each, own) for each in filters]
+    return [each.inside(own) for each in filters]
 
 
-def _shared(join: Node, shared: Shared) -> Shared:
+def _shared(join: Node, tables: CommonTables, shared: Shared) -> Shared:
     """What the tables below this join share.
 
     Its USING columns, and all that is known of a series where that is joined by its number.
     """
     using = [name.lower() for name in join.get("using_columns") or []]
-    tables = list(_tables(join))
-    shared = share(shared, using, frozenset(_alias(table) for table in tables))
-    series = frozenset(_alias(each) for each in tables if _view(each) == "series")
+    sources = [each for each in _below(join) if each["type"] != "JOIN"]
+    shared = share(shared, using, frozenset(_alias(each) for each in sources))
+    series = frozenset(_alias(each) for each in sources if _is_series(each, tables))
     if "series_id" in using and series:
         shared = share(shared, list(ABOUT), series)
     return shared
 
 
-def _tables(source: Node) -> Iterator[Node]:
-    """What stands in a FROM clause itself."""
+def _makes_null(join: Node) -> bool:
+    """Whether a column may be NULL where another that it is said to be the same as is not."""
+    joins = [each for each in _below(join) if each["type"] == "JOIN"]
+    return any(each["join_type"] in OUTER for each in joins) and any(
+        each.get("using_columns") for each in joins
+    )
+
+
+def _below(source: Node) -> Iterator[Node]:
+    """What stands in a FROM clause itself, as far as it can be named outside, with its joins."""
+    yield source
     if source["type"] == "JOIN":
-        yield from _tables(source["left"])
-        yield from _tables(source["right"])
-    else:
-        yield source
+        yield from _below(source["left"])
+        if source["join_type"] not in ONE_SIDED:
+            yield from _below(source["right"])
 
 
-def _view(source: Node) -> str:
-    return str(source.get("table_name", "")).lower() if source["type"] == "BASE_TABLE" else ""
+def _is_series(source: Node, tables: CommonTables) -> bool:
+    """Whether it is the view of the lake, as it is now, with its own names of columns."""
+    if source["type"] != "BASE_TABLE" or _common(source, tables) is not None:
+        return False
+    if source.get("at_clause") or source.get("column_name_alias") or source.get("schema_name"):
+        return False
+    path = (source.get("qualified_name") or {}).get("path") or []
+    return len(path) <= 1 and str(source["table_name"]).lower() == "series"

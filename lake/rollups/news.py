@@ -1,9 +1,10 @@
 """Which times of the samples were written or taken away between two versions of the table.
 
 Read off the commits in Delta's log, which say what they did: an append brings rows of the times in
-its files' statistics; `Table.replace` changes the days of the files that it takes away. Commits of
-`Table.rewrite` bring nothing: compaction only moves rows, and whoever drops rows because they are
-old or their cluster is gone does so in each table by itself.
+its files' statistics; `Table.replace` changes the days of the files that it takes away, and so does
+giving up a damaged file. Other commits of `Table.rewrite` bring nothing: compaction only moves
+rows, and whoever drops rows because they are old or their cluster is gone does so in each table by
+itself.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
+from lake.commit import NEWS
 from lake.files import TableFile
 from lake.rollups.aggregate import LOOKBACK, SLOT
 from lake.rollups.spans import Span, Spans, aligned, union
@@ -82,8 +84,10 @@ def stale_slots(changed: Spans) -> Spans:
 
 
 def _is_maintenance(said: dict[str, Any], *, rewrites: bool) -> bool:
+    if said.get("operation") in MAINTENANCE:
+        return True
     mode = said.get("operationParameters", {}).get("mode")
-    return said.get("operation") in MAINTENANCE or (rewrites and mode == "Append")
+    return rewrites and mode == "Append" and NEWS not in said
 
 
 def _times(file: dict[str, Any]) -> Span:

@@ -9,13 +9,14 @@
   is not all there was.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from deltalake import DeltaTable
 
 from lake.commit import CommitKey
+from lake.rollups.remembered import Remembered
 from lake.rollups.spans import ALL_TIME
 from lake.table import Table
 from lake.timerange import TimeRange, to_micros
@@ -93,6 +94,8 @@ def _position(day: date) -> int:
 def kept_from(tables: Iterable[Table], cluster: str | None) -> int:
     """The time before which rows of a cluster are taken out of one of the tables; `EVER` if none.
 
+    As their newest versions have it; `Cutoffs` tells of others.
+
     Args:
         tables: usually `samples` and `samples_5m`.
         cluster: None = one that has no time of its own.
@@ -101,8 +104,62 @@ def kept_from(tables: Iterable[Table], cluster: str | None) -> int:
 
 
 def _cutoff(table: Table, cluster: str | None) -> int:
-    for app in (retention_app(cluster), retention_app()):
-        cutoff = table.seen_position(app)
-        if cutoff is not None:
-            return cutoff
-    return EVER
+    return _first(table.seen_position(app) for app in _apps(cluster))
+
+
+def _apps(cluster: str | None) -> tuple[str, ...]:
+    """The streams that a cluster's cutoff may be in; the first that has one counts."""
+    return tuple(dict.fromkeys((retention_app(cluster), retention_app())))
+
+
+def _first(cutoffs: Iterable[int | None]) -> int:
+    return next((cutoff for cutoff in cutoffs if cutoff is not None), EVER)
+
+
+KEPT_STREAMS = 10_000
+"""Of cutoffs, about which it is known since when they are where they are: one a cluster."""
+
+
+class Cutoffs:
+    """The times before which rows are taken out of a table, at versions of it.
+
+    A version's log is opened only where cutoffs may have moved since: they never move back, so that
+    one which the newest version has, and a version before the one in question, was there between.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._since: Remembered[str, tuple[int, int]] = Remembered(KEPT_STREAMS)
+
+    def at(self, version: int, clusters: Sequence[str | None]) -> dict[str | None, int]:
+        """For each cluster (None: one that has none of its own) its time, `EVER` if there is none.
+
+        Args:
+            version: that the table had at some time; -1 = it was not there.
+            clusters: which.
+        """
+        apps = {app for cluster in clusters for app in _apps(cluster)}
+        positions = self._positions(version, apps) if version >= 0 else {}
+        return {
+            cluster: _first(positions.get(app) for app in _apps(cluster)) for cluster in clusters
+        }
+
+    def _positions(self, version: int, apps: Iterable[str]) -> dict[str, int]:
+        positions: dict[str, int] = {}
+        opened: DeltaTable | None = None
+        for app in apps:
+            newest = self._table.seen_position(app)
+            if newest is None:
+                continue
+            since = self._since.get(app)
+            if since is not None and since[0] == newest and since[1] <= version:
+                positions[app] = newest
+                continue
+            opened = self._table.delta(version) if opened is None else opened
+            then = opened.transaction_version(app)
+            if then is not None:
+                positions[app] = then
+            if then == newest:
+                self._since.keep(app, (newest, version))
+        return positions

@@ -1,6 +1,6 @@
 """Where the rollups of a snapshot do not yet have what its samples have."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +8,8 @@ from lake.files import TableFile
 from lake.rollups.aggregate import HOUR
 from lake.rollups.news import changed_by, file_times, log_of, stale_slots
 from lake.rollups.plan import overlapping, written
-from lake.rollups.progress import EVER, kept_from, rolled_up
+from lake.rollups.progress import EVER, Cutoffs, rolled_up
+from lake.rollups.remembered import Remembered
 from lake.rollups.spans import ALL_TIME, Span, Spans, aligned, coarsened, union
 from lake.schema import SAMPLES, SAMPLES_1H, SAMPLES_5M
 from lake.table import Table
@@ -62,16 +63,15 @@ class Stale:
 
         return replace(self, slots=overlap(self.slots), hours=overlap(self.hours), between=between)
 
-    def paths(self, files: Iterable[TableFile]) -> dict[str, list[str]]:
+    def paths(self, files: Sequence[TableFile]) -> dict[str, list[str]]:
         """What `buckets` reads of the samples beside the stored tables.
 
         Args:
-            files: of `samples`, which the query may need.
+            files: of `samples`, which the query may need, by day.
         """
-        ordered = sorted(files, key=written)
         return {
-            WRITTEN: [file.path for file in ordered],
-            STALE: [file.path for file in overlapping(ordered, self.slots)],
+            WRITTEN: [file.path for file in sorted(files, key=written)],
+            STALE: [file.path for file in overlapping(files, self.slots)],
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -99,6 +99,9 @@ class Stale:
 class Staleness:
     """Finds it for versions of the tables; remembers what commits changed.
 
+    The same versions have the same answer, whatever is committed later. Safe to use from several
+    threads.
+
     Args:
         tables: of a lake, by name.
     """
@@ -106,25 +109,21 @@ class Staleness:
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self._tables = tables
         self._read = log_of(tables[SAMPLES.name].store)
-        self._changed: dict[int, Spans] = {}
-        self._noted: dict[tuple[str, int], int | None] = {}
-        self._found: dict[tuple[int, ...], Stale] = {}
+        self._cutoffs = {spec.name: Cutoffs(tables[spec.name]) for spec in (SAMPLES, SAMPLES_5M)}
+        self._changed: Remembered[int, Spans] = Remembered(KEPT_COMMITS)
+        self._rolled: Remembered[tuple[str, int], tuple[int | None]] = Remembered(KEPT_VERSIONS)
+        self._found: Remembered[tuple[int, ...], Stale] = Remembered(KEPT_VERSIONS)
 
     def at(self, versions: Mapping[str, int], files: Sequence[TableFile]) -> Stale:
         """Of one snapshot.
 
         Args:
             versions: of the tables, by name.
-            files: of `samples` in its version.
+            files: of `samples` in its version, by day.
         """
         key = tuple(versions[spec.name] for spec in (SAMPLES, SAMPLES_5M, SAMPLES_1H))
         known = self._found.get(key)
-        if known is None:
-            known = self._at(versions, files)
-            while len(self._found) >= KEPT_VERSIONS:
-                self._found.pop(next(iter(self._found)), None)
-            self._found[key] = known
-        return known
+        return known if known is not None else self._found.keep(key, self._at(versions, files))
 
     def _at(self, versions: Mapping[str, int], files: Sequence[TableFile]) -> Stale:
         found = {}
@@ -136,21 +135,36 @@ class Staleness:
         hours = aligned(union((*slots, *found[SAMPLES_1H.name])), HOUR)
         slots, hours = coarsened(slots, MOST_SPANS), coarsened(hours, MOST_SPANS)
         hours = aligned(union((*slots, *hours)), HOUR)
-        clusters = {name for file in overlapping(files, slots) for name in file.clusters or ()}
-        kept = [self._tables[spec.name] for spec in (SAMPLES, SAMPLES_5M)]
-        floors = {cluster: kept_from(kept, cluster) for cluster in clusters}
-        floor = kept_from(kept, None)
-        return Stale(slots, hours, {c: at for c, at in floors.items() if at != floor}, floor)
+        if not slots and not hours:
+            return Stale()
+        # A cluster whose samples are all gone has buckets still.
+        held = (files, self._buckets(versions[SAMPLES_5M.name]))
+        near = (file for each in held for file in overlapping(each, slots))
+        clusters = {name for file in near for name in file.clusters or ()}
+        floors = self._floors(versions, [None, *clusters])
+        floor = floors.pop(None)
+        own = {name: at for name, at in floors.items() if name is not None and at != floor}
+        return Stale(slots, hours, own, floor)
+
+    def _buckets(self, version: int) -> Sequence[TableFile]:
+        return self._tables[SAMPLES_5M.name].files(version)[1] if version >= 0 else ()
+
+    def _floors(
+        self, versions: Mapping[str, int], clusters: Sequence[str | None]
+    ) -> dict[str | None, int]:
+        """The times before which rows are taken out of `samples` or `samples_5m`, by cluster."""
+        kept = [cutoffs.at(versions[name], clusters) for name, cutoffs in self._cutoffs.items()]
+        return {cluster: max(of_table[cluster] for of_table in kept) for cluster in clusters}
 
     def _rolled_up(self, name: str, version: int) -> int | None:
         """The version of `samples` that is all in this version of a rollup table."""
         if version < 0:
             return None
-        if (name, version) not in self._noted:
-            while len(self._noted) >= KEPT_VERSIONS:
-                self._noted.pop(next(iter(self._noted)), None)
-            self._noted[name, version] = rolled_up(self._tables[name].delta(version))
-        return self._noted[name, version]
+        known = self._rolled.get((name, version))
+        if known is None:
+            noted = rolled_up(self._tables[name].delta(version))
+            known = self._rolled.keep((name, version), (noted,))
+        return known[0]
 
     def _between(self, one: int | None, other: int) -> Spans | None:
         """What changed between two versions of `samples`; None where nobody can tell.
@@ -161,12 +175,11 @@ class Staleness:
             return None
         spans: list[Span] = []
         for version in range(min(one, other) + 1, max(one, other) + 1):
-            if version not in self._changed:
+            changed = self._changed.get(version)
+            if changed is None:
                 entry = self._read(version)
                 if entry is None:
                     return None
-                self._changed[version] = changed_by(entry)
-            spans += self._changed[version]
-        while len(self._changed) > KEPT_COMMITS:
-            self._changed.pop(next(iter(self._changed)), None)
+                changed = self._changed.keep(version, changed_by(entry))
+            spans += changed
         return union(spans)

@@ -5,11 +5,13 @@ import io
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.metadata import version
 
 import polars as pl
 import pytest
 
+from api.cli.main import COMMANDS
 from ingest import direct
 from ingest.catalogue import Catalogue
 from ingest.series import identify
@@ -61,6 +63,15 @@ def test_the_first_screen_says_what_to_do_next(fleetlake, arguments):
         assert command in screen
     assert done.returncode == (0 if arguments else 2)
     assert len(screen.splitlines()) < 40
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_is_in_their_own_words(name):
+    place, text = COMMANDS[name]
+    module, _, attribute = place.partition(":")
+    command = getattr(import_module(module), attribute)
+    own = command.info.help if name == "lake" else command.__doc__
+    assert own.splitlines()[0] == text
 
 
 def test_version(fleetlake):

@@ -4,18 +4,21 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from lake import CommitKey, Lake, delta_log, table
+from lake import CommitKey, Lake, delta_log
 from lake.commit import Commit
 from lake.delta_log import DeltaLog
-from lake.errors import ConflictError, SchemaError
+from lake.errors import ConflictError, FileDamagedError, SchemaError
+from lake.table import Table
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -194,25 +197,53 @@ def test_a_commit_that_failed_only_in_appearance_keeps_its_file(lake, make_sampl
 
 
 @pytest.mark.parametrize(("times", "fits"), [(3, True), (99, False)])
-def test_replace_is_tried_again_on_conflicts(lake, make_samples, monkeypatch, times, fits):
-    other, write = Lake.open(lake.root), table.write_deltalake
+def test_replace_is_tried_again_on_conflicts(lake, make_samples, outrun, times, fits):
+    other = Lake.open(lake.root)
     lake.samples.append(make_samples([1]))
-
-    def outrun_write(*arguments, **named):
-        nonlocal times
-        if times:
-            times -= 1
-            other.samples.append(make_samples([2]))
-        write(*arguments, **named)
-
-    monkeypatch.setattr(table, "write_deltalake", outrun_write)
+    outrun(lambda: other.samples.append(make_samples([2])), times)
     if fits:
         lake.samples.replace(make_samples([3]), "cluster = 'eu'")
         assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [3]
-        return
-    with pytest.raises(ConflictError):
-        lake.samples.replace(make_samples([3]), "cluster = 'eu'")
-    assert count(lake, "value = 3") == 0
+    else:
+        with pytest.raises(ConflictError):
+            lake.samples.replace(make_samples([3]), "cluster = 'eu'")
+        assert count(lake, "value = 3") == 0
+    versions = range(lake.samples.version() + 1)
+    named = {Path(file.path) for version in versions for file in lake.samples.files(version)[1]}
+    assert files_on_disk(lake) == named
+
+
+def test_replace_does_not_begin_again_for_commits_of_other_days(
+    lake, make_samples, outrun, monkeypatch
+):
+    other, written, write = Lake.open(lake.root), [], Table.write
+    lake.samples.append(make_samples([1]))
+
+    def counted(table, *arguments, **named):
+        written.append(table)
+        return write(table, *arguments, **named)
+
+    monkeypatch.setattr(Table, "write", counted)
+    outrun(lambda: other.samples.append(make_samples([2], start=MIDNIGHT)), 5)
+    lake.samples.replace(make_samples([3]), "date = '2026-03-01' AND cluster = 'eu'")
+    assert written.count(lake.samples) == 1
+    values = lake.sql("SELECT value FROM samples ORDER BY value").column("value").to_pylist()
+    assert values == [2, 2, 2, 2, 2, 3]
+
+
+def test_a_replace_that_failed_only_in_appearance_keeps_its_rows(lake, make_samples, monkeypatch):
+    lake.samples.append(make_samples([1]))
+    attempt, failing = Commit.attempt, [True]
+
+    def attempt_and_lose(commit, *arguments):
+        attempt(commit, *arguments)
+        if failing:
+            failing.pop()
+            raise CommitFailedError("connection lost")
+
+    monkeypatch.setattr(Commit, "attempt", attempt_and_lose)
+    lake.samples.replace(make_samples([2]), "cluster = 'eu'")
+    assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [2]
 
 
 def test_an_empty_append_commits_only_its_position(lake, make_samples):
@@ -249,7 +280,7 @@ WRITER = """
 import sys
 import pyarrow as pa
 from datetime import UTC, datetime
-from lake import CommitKey, Lake
+from lake import CommitKey, Lake, delta_log
 lake = Lake.open(sys.argv[1])
 time = pa.array([datetime(2026, 3, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
 for i in range(1, 16):
@@ -322,6 +353,59 @@ def test_replace_refuses_rows_outside_its_predicate(lake, make_samples):
     assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [1]
 
 
+def test_replace_leaves_files_alone_that_hold_no_such_row(lake, make_samples):
+    lake.samples.append(make_samples([1], cluster="eu"))
+    lake.samples.append(make_samples([2], cluster="us"))
+    lake.samples.append(make_samples([3], start=MIDNIGHT))
+    before = {file.path for file in lake.samples.files()[1]}
+    lake.samples.replace(make_samples([0]), "date = '2026-03-01' AND value < 2")
+    assert len(before & {file.path for file in lake.samples.files()[1]}) == 2
+
+
+def test_replace_opens_only_files_of_the_days_it_is_about(lake, make_samples):
+    lake.samples.append(make_samples([1]))
+    lake.samples.append(make_samples([2], start=MIDNIGHT))
+    (other,) = [file for file in lake.samples.files()[1] if file.day == MIDNIGHT.date()]
+    Path(other.path).write_bytes(b"")
+    lake.samples.replace(make_samples([4]), "date = '2026-03-01' AND cluster = 'eu'")
+    with pytest.raises(FileDamagedError, match=Path(other.path).name):
+        lake.samples.replace(make_samples([]), "value = 2")
+
+
+def test_rows_that_stay_are_as_old_as_they_were(lake, make_samples):
+    """Of two rows of one series and time the later written counts, also after a replacement."""
+    lake.samples.append(pa.concat_tables([make_samples([1]), make_samples([9], cluster="us")]))
+    time.sleep(0.002)
+    lake.samples.append(make_samples([2]))
+    first, second = sorted(file.modified_ms for file in lake.samples.files()[1])
+    lake.samples.replace(make_samples([]), "cluster = 'us'")
+    files = {file.modified_ms: file.path for file in lake.samples.files()[1]}
+    assert sorted(files) == [first, second]
+    values = [pq.read_table(files[each])["value"].to_pylist() for each in (first, second)]
+    assert values == [[1], [2]]
+
+
+def test_rows_for_which_a_predicate_is_unknown_stay(lake):
+    row = {"cluster": "eu", "time": MIDNIGHT, "source": "test", "uid": "1", "count": 1}
+    schema = lake.events.spec.schema
+    lake.events.append(pa.Table.from_pylist([row, {**row, "reason": "Gone"}], schema=schema))
+    lake.events.replace(schema.empty_table(), "reason = 'Gone' OR namespace = 'web'")
+    assert lake.sql("SELECT reason FROM events").to_pylist() == [{"reason": None}]
+
+
+def test_replace_refuses_a_predicate_that_is_none(lake, make_samples):
+    lake.samples.append(make_samples([1]))
+    with pytest.raises(SchemaError, match="clutser"):
+        lake.samples.replace(make_samples([2]), "clutser = 'eu'")
+    assert count(lake) == 1
+
+
+def test_replace_by_nothing_of_nothing_commits_nothing(lake, make_samples):
+    version = lake.samples.append(make_samples([1]))
+    assert lake.samples.replace(make_samples([]), "cluster = 'us'") == version
+    assert lake.samples.version() == version
+
+
 def test_replace_keeps_positions(lake, make_samples):
     lake.samples.append(make_samples(), CommitKey("app", 3))
     lake.samples.replace(make_samples([2]), "cluster = 'eu'")
@@ -361,6 +445,30 @@ def test_append_forces_all_that_it_wrote_to_disk(lake, make_samples, monkeypatch
     lake.samples.append(make_samples([1]))
     log = lake.samples.folder / "_delta_log"
     assert {log / f"{2:020d}.json", log} <= synced
+
+
+def test_replace_forces_all_that_it_wrote_to_disk(lake, make_samples, monkeypatch):
+    """New rows and those that stay, before the commit that names them; then that."""
+    synced, fsync, attempt = [], os.fsync, Commit.attempt
+
+    def record(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    def attempt_told(commit, *arguments):
+        synced.append("commit")
+        attempt(commit, *arguments)
+
+    lake.samples.append(pa.concat_tables([make_samples([1]), make_samples([9], cluster="us")]))
+    monkeypatch.setattr(os, "fsync", record)
+    monkeypatch.setattr(Commit, "attempt", attempt_told)
+    version = lake.samples.replace(make_samples([2]), "cluster = 'eu'")
+    data = {Path(file.path) for file in lake.samples.files()[1]}
+    assert len(data) == 2
+    committed = synced.index("commit")
+    assert data | {next(iter(data)).parent, lake.samples.folder} <= set(synced[:committed])
+    log = lake.samples.folder / "_delta_log"
+    assert {log / f"{version:020d}.json", log} <= set(synced[committed:])
 
 
 def test_a_write_that_fails_leaves_no_row_and_no_position(lake, make_samples, monkeypatch):

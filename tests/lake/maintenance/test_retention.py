@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lake import CommitKey, Lake
+from lake.files import TableFile
 from lake.maintenance.compaction import compact
 from lake.maintenance.levels import prefix_of
 from lake.maintenance.policy import CompactionPolicy, Keep, Policy
@@ -115,6 +116,28 @@ def series(lake, name, seen):
             [pa.array([row.get(f.name)], f.type) for f in SERIES.schema], names=SERIES.schema.names
         )
     )
+
+
+def file_of(least, greatest, age):
+    day = (NOON - timedelta(days=age)).date()
+    return TableFile("x", day, 1, 1, None, None, clusters=(least, greatest))
+
+
+def test_a_cluster_whose_name_the_statistics_cut_short_is_in_the_plan():
+    file = file_of("a", "production-eu", 9)
+    (drop,) = plan([file], Keep(None, {"production-europe-west": 5}), NOON.date())
+    assert drop.where == "cluster NOT IN ('production-europe-west')"
+    (drop,) = plan([file], Keep(5, {"production-europe-west": None}), NOON.date())
+    assert drop.where == "cluster IN ('production-europe-west')"
+
+
+def test_a_cluster_does_not_stay_for_one_whose_name_begins_like_its_own(lake, make_samples, later):
+    lake.samples.append(make_samples())
+    retain(lake.samples, Keep(0, {"eu-1": None}), later, POLICY)
+    assert lake.samples.files()[1] == ()
+    lake.samples.append(make_samples())
+    retain(lake.samples, Keep(0, {"eu-1": 0, "eu": None}), later, POLICY)
+    assert [file.rows for file in lake.samples.files()[1]] == [1]
 
 
 def test_series_go_when_no_table_has_a_sample_of_them(lake):

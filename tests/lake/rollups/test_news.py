@@ -1,9 +1,12 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from deltalake import write_deltalake
 
 from lake import CommitKey
+from lake.maintenance import take_out
 from lake.parquet import write_file
+from lake.partitions import with_date
 from lake.rollups.aggregate import LOOKBACK, SLOT
 from lake.rollups.news import changed_times, log_of, stale_slots
 from lake.timerange import DAY, TimeRange, to_micros
@@ -55,6 +58,27 @@ def test_what_maintenance_does_is_no_news(lake, make_samples, data_change):
     lake.samples.rewrite([], lake.samples.files()[1], data_change=data_change)
     assert lake.samples.version() == since + 2
     assert changes(lake, since) == ()
+
+
+def test_a_file_that_is_given_up_is_news(lake, make_samples):
+    lake.samples.append(make_samples([1.0, 2.0]))
+    since, (file,) = lake.samples.files()
+    take_out(lake, file.path)
+    assert changes(lake, since) == ((to_micros(WHOLE_DAY.start), to_micros(WHOLE_DAY.end)),)
+
+
+def test_a_replacement_by_other_writers_of_delta_is_news(lake, make_samples):
+    """Older lakes have such entries in their logs."""
+    rows = make_samples([1.0, 2.0])
+    lake.samples.append(rows)
+    since = lake.samples.version()
+    write_deltalake(
+        lake.samples.store.url,
+        with_date(lake.samples.spec, rows),
+        mode="overwrite",
+        predicate="date = '2026-03-01'",
+    )
+    assert changes(lake, since) == ((to_micros(WHOLE_DAY.start), to_micros(WHOLE_DAY.end)),)
 
 
 def test_a_log_entry_that_is_gone_leaves_it_open(lake, make_samples):

@@ -1,13 +1,16 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.files import TableFile
+from lake.rollups import plan
 from lake.rollups.aggregate import HOUR, SLOT
-from lake.rollups.plan import DAY, MOST_SPANS, before, overlapping, slices, stretches
-from lake.rollups.spans import intersection, union
+from lake.rollups.news import file_span
+from lake.rollups.plan import DAY, MOST_SPANS, before, overlapping, slices, stretches, written
+from lake.rollups.spans import ALL_TIME, intersection, union
 
 slots = st.lists(st.integers(0, 900), max_size=60).map(
     lambda numbers: union((n * SLOT, (n + 1) * SLOT) for n in numbers)
@@ -83,3 +86,47 @@ def test_overlapping_is_in_order_of_writing():
     assert [each.path for each in overlapping([file("x", None, None, 0)], ((hour, hour + 1),))] == [
         "x"
     ]
+
+
+def of_days(days, each=2):
+    """Files of some hours of days, by day."""
+    found = []
+    for number in sorted(days):
+        day = date(1970, 1, 1) + timedelta(days=number)
+        start = datetime.combine(day, time(), UTC)
+        for i in range(each):
+            hours = (start + timedelta(hours=5 * i), start + timedelta(hours=5 * i + 3))
+            found.append(TableFile(f"{number}-{i}", day, 1, 1, *hours, -number))
+    return found
+
+
+@given(
+    days=st.sets(st.integers(-3, 12)),
+    spans=st.lists(
+        st.tuples(st.integers(-100, 400), st.integers(0, 60)).map(
+            lambda pair: (pair[0] * HOUR, (pair[0] + pair[1]) * HOUR)
+        )
+    ).map(union),
+)
+def test_overlapping_is_all_that_touch(days, spans):
+    files = of_days(days)
+    wanted = [each for each in files if intersection(spans, (file_span(each),))]
+    assert overlapping(files, spans) == sorted(wanted, key=written)
+
+
+def test_overlapping_of_all_time():
+    files = of_days([0, 4000])
+    assert set(overlapping(files, ALL_TIME)) == set(files)
+
+
+@pytest.mark.parametrize(("spans", "most"), [((), 0), (((DAY, DAY + HOUR),), 2)])
+def test_overlapping_looks_at_the_days_asked_for_alone(monkeypatch, spans, most):
+    looked, files = [], of_days(range(3650))
+
+    def counted(file):
+        looked.append(file)
+        return file_span(file)
+
+    monkeypatch.setattr(plan, "file_span", counted)
+    overlapping(files, spans)
+    assert len(looked) == most
