@@ -1,6 +1,6 @@
 """What a question about one hour costs as the lake grows: in days, in files, in series.
 
-    uv run python benchmarks/growth.py [--json] [--runs 15]
+    uv run python benchmarks/growth.py [--json] [--runs 15] [--only days]
 
 Three questions about the newest hour of a lake: by `time` alone, by `metric` and by a pod through
 the `metrics` view. They are asked of lakes of 1 to 3,650 day files (1,000 series, one an hour), of
@@ -122,6 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--only", choices=["days", "files a day", "series"])
     options = parser.parse_args()
     cases: list[Case] = []
     for what, shapes in (
@@ -129,6 +130,8 @@ def main() -> None:
         ("files a day", [(1_000, 1, files, HOUR_US) for files in (1, 24, 300)]),
         ("series", [(n, 1, 1, HOUR_US // 6) for n in (1_000, 10_000, 100_000, 1_000_000)]),
     ):
+        if options.only not in {None, what}:
+            continue
         smallest: dict[str, float] = {}
         for shape in shapes:
             with tempfile.TemporaryDirectory() as folder:

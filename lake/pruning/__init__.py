@@ -7,6 +7,8 @@ in which no row can satisfy it are left out of the views. Only ever those: what 
 is not pruned.
 
     scans.py        each mention of a table, with what every row read through it must satisfy
+    sources.py      what stands in a FROM clause, and which columns its joins make one
+    filters.py      a filter on its way down, and what an outer join leaves of it
     columns.py      where in a query a name is a column of which table
     leaves.py       comparisons of columns with constants, as conditions
     constants.py    values of constant expressions

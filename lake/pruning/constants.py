@@ -161,7 +161,7 @@ class Constants:
     def truth(self, expression: Node) -> bool | None:
         """Its value where it is a truth; SQL's NULL is not told from what is no constant."""
         literal = expression.get("literal") or {}
-        if literal.get("kind") == "BOOLEAN":
+        if literal.get("kind") == "BOOLEAN" and literal["text"] in {"true", "false"}:
             return bool(literal["text"] == "true")
         text = self.text(cast(expression, "BOOLEAN"))
         return None if text is None else text == "true"

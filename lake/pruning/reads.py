@@ -212,11 +212,16 @@ def _moment(at: Node, constants: Constants) -> Moment:
             _refuse_if_exhausted(at, constants)
             raise AsOfError(at["unit"], "needs a constant time, such as TIMESTAMP '2026-03-01'")
         return moment
-    said = (value.get("literal") or {}).get("text") or constants.text(value)
+    said = constants.literal(value) or _number(value) or constants.text(value)
     if said is None:
         _refuse_if_exhausted(at, constants)
         raise AsOfError(at["unit"], "needs a constant: the version of a table, or a snapshot id")
     return int(said) if said.isdecimal() else said
+
+
+def _number(value: Node) -> str | None:
+    text = str((value.get("literal") or {}).get("text", ""))
+    return text if text.isdecimal() else None
 
 
 def _refuse_if_exhausted(at: Node, constants: Constants) -> None:

@@ -5,13 +5,22 @@ those of queries around it as far as columns pass through as they are. Where a t
 more than once, or a CTE is, a file is needed if one of them needs it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from lake.pruning.columns import ABOUT, COLUMNS, Mention, Shared, share
+from lake.pruning.columns import COLUMNS, Mention, Shared
 from lake.pruning.filters import Filter, parts
 from lake.pruning.passing import passing, reference, same_columns
+from lake.pruning.sources import (
+    ONE_SIDED,
+    CommonTable,
+    CommonTables,
+    alias,
+    by_key,
+    common,
+    makes_null,
+    shared_below,
+)
 from lake.syntax import Node, nodes
 
 HARMLESS_TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "repeat", "repeat_row"})
@@ -23,12 +32,6 @@ TABLE_FUNCTIONS = frozenset({"buckets"})
 ROW_BY_ROW = frozenset({"REGULAR", "CROSS"})
 """Joins whose matches do not depend on rows that a later filter drops; ASOF's do."""
 
-OUTER = frozenset({"LEFT", "RIGHT", "FULL"})
-"""Joins that make rows of NULL."""
-
-ONE_SIDED = frozenset({"SEMI", "ANTI"})
-"""Joins of whose right side nothing can be named outside."""
-
 QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
 SOURCES = frozenset({"BASE_TABLE", "TABLE_FUNCTION", "SHOW_REF"})
@@ -36,15 +39,13 @@ SOURCES = frozenset({"BASE_TABLE", "TABLE_FUNCTION", "SHOW_REF"})
 MOST_VISITS = 1_000
 """Of queries within a query: a CTE is looked at once a mention, which may double at each level."""
 
+MOST_STEPS = 300_000
+"""Of the search for queries in a query's expressions, which is repeated at each visit; each takes
+some microseconds of the caller's own process. The longest query that is read has a third."""
 
-class CommonTable(NamedTuple):
-    """A CTE, and those that it can see itself."""
-
-    query: Node
-    tables: "CommonTables"
-
-
-CommonTables = Mapping[str, CommonTable]
+MOST_CARRIED = 50_000
+"""Nodes of filters that are brought down to a mention or read there, of all filters of a query:
+beyond them, a filter tells nothing. Each takes some ten microseconds."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class _Walk:
     found: list[Scan] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     visits: int = 0
+    steps: int = 0
+    carried: int = 0
 
     def query(self, node: Node, tables: CommonTables, outer: list[Filter]) -> None:
         """A query whose result is filtered by `outer`, in the names of its own columns."""
@@ -113,7 +116,7 @@ class _Walk:
     def _select(self, node: Node, tables: CommonTables, outer: list[Filter]) -> None:
         inner = passing(node)
         filters = parts(node.get("where_clause"))
-        filters += [each.inside(inner) for each in outer]
+        filters += [each.inside(inner) for each in self._carry(outer)]
         if node.get("sample"):
             filters = []  # it picks among all rows, before WHERE
         self._source(node["from_table"], tables, filters, {})
@@ -122,6 +125,9 @@ class _Walk:
     def _inner(self, item: object, tables: CommonTables) -> None:
         """Queries inside expressions."""
         if isinstance(item, dict):
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise NotUnderstoodError
             kind = str(item.get("type"))  # of a sample, it is a node
             if kind in QUERIES:
                 self.query(item, tables, [])
@@ -135,6 +141,14 @@ class _Walk:
             for each in item:
                 self._inner(each, tables)
 
+    def _carry(self, filters: Sequence[Filter]) -> list[Filter]:
+        """The filters, or none where enough has been made of filters."""
+        for each in filters:
+            if self.carried > MOST_CARRIED:
+                return []
+            self.carried += sum(1 for _ in nodes(each.node))
+        return list(filters)
+
     def _source(
         self, node: Node, tables: CommonTables, filters: list[Filter], shared: Shared
     ) -> None:
@@ -144,12 +158,14 @@ class _Walk:
         if node["type"] == "JOIN":
             self._join(node, tables, filters, shared)
         elif node["type"] == "SUBQUERY":
-            mention = Mention(_alias(node), shared=_by_key(shared))
-            self.query(node["subquery"]["node"], tables, _named(filters, mention, node))
-        elif node["type"] == "BASE_TABLE" and (table := _common(node, tables)):
+            mention = Mention(alias(node), shared=by_key(shared))
+            self.query(
+                node["subquery"]["node"], tables, _named(self._carry(filters), mention, node)
+            )
+        elif node["type"] == "BASE_TABLE" and (table := common(node, tables)):
             self.seen.add(id(node))
-            mention = Mention(_alias(node), shared=_by_key(shared))
-            self.query(table.query, table.tables, _named(filters, mention, node))
+            mention = Mention(alias(node), shared=by_key(shared))
+            self.query(table.query, table.tables, _named(self._carry(filters), mention, node))
         elif node["type"] in SOURCES:
             self.leaf(node, filters, shared)
             self._inner([node.get("function")], tables)
@@ -161,7 +177,8 @@ class _Walk:
     ) -> None:
         kind, by_row = node["join_type"], node["ref_type"] in ROW_BY_ROW
         on = parts(node.get("condition"))
-        if _makes_null(node):
+        filters = self._carry(filters)
+        if makes_null(node):
             filters = [each.through_outer() for each in filters]
         left = filters if kind in {"INNER", "LEFT", "SEMI", "ANTI"} else []
         right = filters if kind in {"INNER", "LEFT"} and by_row else []
@@ -175,12 +192,12 @@ class _Walk:
         if by_row and kind in {"INNER", "LEFT", "SEMI", "ANTI"}:
             right = right + on
         if by_row and kind in {"INNER", "LEFT"}:
-            shared = _shared(node, tables, shared)
+            shared = shared_below(node, tables, shared)
         self._source(node["left"], tables, left, shared)
         self._source(node["right"], tables, right, {} if kind in ONE_SIDED else shared)
         self._inner(node.get("condition"), tables)
 
-    def leaf(self, node: Node, filters: Iterable[Filter], shared: Shared) -> None:
+    def leaf(self, node: Node, filters: Sequence[Filter], shared: Shared) -> None:
         """A table or function that is read as it is."""
         self.seen.add(id(node))
         arguments: tuple[Node, ...] = ()
@@ -198,28 +215,14 @@ class _Walk:
             raise NotUnderstoodError
         if view in COLUMNS:
             # `FROM events AS e(a, time)`: this `time` may be another column.
-            kept = () if node.get("column_name_alias") or node.get("sample") else tuple(filters)
-            mention = Mention(_alias(node) or view, view, shared)
+            if node.get("column_name_alias") or node.get("sample"):
+                filters = ()
+            mention = Mention(alias(node) or view, view, shared)
+            kept = tuple(self._carry(filters))
             self.found.append(Scan(mention, node, kept, node.get("at_clause"), arguments))
 
 
 _NOT_INNER = frozenset({"cte_map", "from_table"})
-
-
-def _alias(node: Node) -> str:
-    return str(node.get("alias") or node.get("table_name") or "").lower()
-
-
-def _common(node: Node, tables: CommonTables) -> CommonTable | None:
-    path = (node.get("qualified_name") or {}).get("path") or []
-    if len(path) > 1 or node.get("schema_name") or node.get("at_clause"):
-        return None
-    return tables.get(node["table_name"].lower())
-
-
-def _by_key(shared: Shared) -> Shared:
-    """What a subquery shares: it need not have the series' number by which the rest is shared."""
-    return {name: others for name, others in shared.items() if name not in ABOUT}
 
 
 def _named(filters: list[Filter], mention: Mention, node: Node) -> list[Filter]:
@@ -232,44 +235,3 @@ def _named(filters: list[Filter], mention: Mention, node: Node) -> list[Filter]:
         return None if column is None else reference(column)
 
     return [each.inside(own) for each in filters]
-
-
-def _shared(join: Node, tables: CommonTables, shared: Shared) -> Shared:
-    """What the tables below this join share.
-
-    Its USING columns, and all that is known of a series where that is joined by its number.
-    """
-    using = [name.lower() for name in join.get("using_columns") or []]
-    sources = [each for each in _below(join) if each["type"] != "JOIN"]
-    shared = share(shared, using, frozenset(_alias(each) for each in sources))
-    series = frozenset(_alias(each) for each in sources if _is_series(each, tables))
-    if "series_id" in using and series:
-        shared = share(shared, list(ABOUT), series)
-    return shared
-
-
-def _makes_null(join: Node) -> bool:
-    """Whether a column may be NULL where another that it is said to be the same as is not."""
-    joins = [each for each in _below(join) if each["type"] == "JOIN"]
-    return any(each["join_type"] in OUTER for each in joins) and any(
-        each.get("using_columns") for each in joins
-    )
-
-
-def _below(source: Node) -> Iterator[Node]:
-    """What stands in a FROM clause itself, as far as it can be named outside, with its joins."""
-    yield source
-    if source["type"] == "JOIN":
-        yield from _below(source["left"])
-        if source["join_type"] not in ONE_SIDED:
-            yield from _below(source["right"])
-
-
-def _is_series(source: Node, tables: CommonTables) -> bool:
-    """Whether it is the view of the lake, as it is now, with its own names of columns."""
-    if source["type"] != "BASE_TABLE" or _common(source, tables) is not None:
-        return False
-    if source.get("at_clause") or source.get("column_name_alias") or source.get("schema_name"):
-        return False
-    path = (source.get("qualified_name") or {}).get("path") or []
-    return len(path) <= 1 and str(source["table_name"]).lower() == "series"
