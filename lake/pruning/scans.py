@@ -41,7 +41,7 @@ MOST_VISITS = 1_000
 
 MOST_STEPS = 300_000
 """Of the search for queries in a query's expressions, which is repeated at each visit; each takes
-some microseconds of the caller's own process. The longest query that is read has a third."""
+some microseconds of the caller's own process. The longest query that is read has less than half."""
 
 MOST_CARRIED = 50_000
 """Nodes of filters that are brought down to a mention or read there, of all filters of a query:
@@ -177,13 +177,12 @@ class _Walk:
     ) -> None:
         kind, by_row = node["join_type"], node["ref_type"] in ROW_BY_ROW
         on = parts(node.get("condition"))
-        filters = self._carry(filters)
         if makes_null(node):
-            filters = [each.through_outer() for each in filters]
+            filters = [each.through_outer() for each in self._carry(filters)]
         left = filters if kind in {"INNER", "LEFT", "SEMI", "ANTI"} else []
         right = filters if kind in {"INNER", "LEFT"} and by_row else []
         if kind == "LEFT":
-            right = [each.through_outer() for each in right]
+            right = [each.through_outer() for each in self._carry(right)]
         if node["ref_type"] not in ROW_BY_ROW | {"ASOF"}:
             left, on = [], []
         # What stands right of SEMI may go by the name of another, with which columns are shared.

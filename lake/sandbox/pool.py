@@ -73,7 +73,7 @@ class Pool:
     def _take(self) -> Worker:
         with self._lock:
             while self._idle:
-                worker = self._idle.pop()
+                worker = self._idle.pop(0)  # rested longest: its next engine is ready
                 if worker.usable():
                     self._busy.add(worker)
                     return worker

@@ -1,4 +1,4 @@
-"""What the table `series` is asked for a query's filters, and how much a query may make of it."""
+"""What the table `series` is asked for a query's filters."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,6 @@ import pytest
 from lake import Lake
 from lake.connection import connect
 from lake.prepare import ASK_ABOVE, prepare
-from lake.pruning.reads import reading
 from lake.schema import SAMPLES, SERIES
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -60,7 +59,8 @@ NULL_IS_WANTED = [
     "FROM series r LEFT JOIN (FROM samples) s USING (series_id) WHERE s.series_id IS NULL",
     "WITH a AS (FROM samples) FROM series r LEFT JOIN a ON a.series_id = r.series_id "
     "WHERE a.series_id IS NULL",
-    "FROM (FROM series r LEFT JOIN samples s USING (series_id) SELECT s.metric AS m) WHERE m IS NULL",
+    "FROM (FROM series r LEFT JOIN samples s USING (series_id) SELECT s.metric AS m) "
+    "WHERE m IS NULL",
     "FROM series x JOIN (series r LEFT JOIN samples s USING (series_id)) ON s.series_id IS NULL",
     # whose column is not the one of the same name that the left side has
     "FROM samples s LEFT JOIN (FROM series WHERE pod = 'api-1') r USING (series_id) "
