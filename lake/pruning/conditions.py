@@ -190,20 +190,49 @@ def every(parts: Iterable[Condition]) -> Condition:
     >>> every([ALWAYS, ALWAYS]) == ALWAYS
     True
     """
-    kept = tuple(part for part in parts if part != ALWAYS)
+    kept = tuple(dict.fromkeys(part for part in parts if part != ALWAYS))
     return kept[0] if len(kept) == 1 else Every(kept)
 
 
 def either(parts: Iterable[Condition]) -> Condition:
-    """One of these, or everything where one is everything.
+    """One of these, or everything where one is everything; of very many, what they span.
 
     >>> either([NEVER, Texts("cluster", "eu", "eu")])
     Texts(column='cluster', low='eu', high='eu')
     """
-    kept = tuple(part for part in parts if part != NEVER)
+    kept = tuple(dict.fromkeys(part for part in parts if part != NEVER))
     if ALWAYS in kept:
         return ALWAYS
+    if len(kept) > MOST_ALTERNATIVES:
+        return _span(kept)
     return kept[0] if len(kept) == 1 else Either(kept)
+
+
+MOST_ALTERNATIVES = 300
+"""Each is looked at for each file."""
+
+
+def _span(parts: Sequence[Condition]) -> Condition:
+    """What holds wherever one of these does, in one condition."""
+    spans = [part for part in parts if isinstance(part, Times)]
+    if len(spans) == len(parts):
+        lower, upper = min(one.lower for one in spans), max(one.upper for one in spans)
+        return Times(lower, upper, by_day=any(one.by_day for one in spans))
+    texts = [part for part in parts if isinstance(part, Texts)]
+    columns, highs = {one.column for one in texts}, [one.high for one in texts if one.high]
+    if len(highs) == len(parts) and len(columns) == 1:
+        return Texts(columns.pop(), min(one.low for one in texts), max(highs))
+    return ALWAYS
+
+
+def size(condition: Condition) -> int:
+    """Of how many conditions it is made, itself included.
+
+    >>> size(either([Prefix("cluster", "e"), Prefix("cluster", "u")]))
+    3
+    """
+    parts = condition.parts if isinstance(condition, Every | Either) else ()
+    return 1 + sum(size(part) for part in parts)
 
 
 def choose(files: Sequence[TableFile], condition: Condition) -> list[TableFile]:

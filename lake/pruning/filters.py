@@ -55,8 +55,10 @@ class Filter(NamedTuple):
 def strict(filter_: Node) -> bool:
     """Whether it is unknown where a column that it depends on is NULL.
 
-    >>> from lake.pruning.passing import reference
-    >>> strict({"type": "OPERATOR_IS_NULL", "children": [reference("pod")]})
+    >>> pod = {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": ["pod"]}
+    >>> strict({"class": "OPERATOR", "type": "OPERATOR_NOT", "children": [pod]})
+    True
+    >>> strict({"class": "OPERATOR", "type": "OPERATOR_IS_NULL", "children": [pod]})
     False
     """
     return all(

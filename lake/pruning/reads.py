@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from lake.errors import AsOfError
-from lake.pruning.conditions import ALWAYS, Condition, every
+from lake.pruning.conditions import ALWAYS, Condition, every, size
 from lake.pruning.constants import CLOCK, MOST_EVALUATIONS, Constants
 from lake.pruning.entities import Question, question
 from lake.pruning.leaves import SLACK, Leaves
@@ -114,7 +114,11 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
 
 
 MOST_QUESTIONS = 8
-"""Of one query, to the table `series`."""
+"""Of one query, to the table `series`: each is a query of its own, before the one that is asked."""
+
+MOST_CONDITIONS = 1_000
+"""Of one query, all in all. Each is looked at for each file, of which there may be many thousands:
+this is half a second for two thousand."""
 
 LONGEST_KEPT = 4_000
 """Characters of a query that is remembered: a dashboard asks the same again and again."""
@@ -141,7 +145,7 @@ def _reading(sql: str, params: Mapping[str, object]) -> Reading | None:
             # Apart: what is needed to run the query is not to lack for what its filters use up.
             constants, needed = Constants(connection, params), Constants(connection, params)
             reads = [_read(scan, constants, needed) for scan in scans(tree)]
-            return Reading(tree, _with_few_questions(reads), _alone(tree))
+            return Reading(tree, _bounded(reads), _alone(tree))
         except (duckdb.Error, RecursionError, NotUnderstoodError):
             return None
         except (LookupError, TypeError):
@@ -196,11 +200,22 @@ def _step(scan: Scan, constants: Constants) -> tuple[int, float]:
     return micros, seconds
 
 
-def _with_few_questions(reads: list[Read]) -> tuple[Read, ...]:
-    """Each question is a query of its own, before the one that is asked."""
+def _bounded(reads: list[Read]) -> tuple[Read, ...]:
+    """The same with no more conditions than are worth it, and so with more files."""
     asked = list(dict.fromkeys(read.question for read in reads if read.question))
-    kept = {None, *asked[:MOST_QUESTIONS]}
-    return tuple(read if read.question in kept else replace(read, question=None) for read in reads)
+    questions = {None, *asked[:MOST_QUESTIONS]}
+    conditions: set[Condition] = {ALWAYS}
+    found, total = [], 0
+    for read in reads:
+        if read.question not in questions:
+            read = replace(read, question=None)
+        if read.condition not in conditions:
+            total += size(read.condition)
+            if total > MOST_CONDITIONS:
+                read = replace(read, condition=ALWAYS)
+            conditions.add(read.condition)
+        found.append(read)
+    return tuple(found)
 
 
 def _moment(at: Node, constants: Constants) -> Moment:

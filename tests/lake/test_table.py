@@ -244,6 +244,8 @@ def test_a_replace_that_failed_only_in_appearance_keeps_its_rows(lake, make_samp
     monkeypatch.setattr(Commit, "attempt", attempt_and_lose)
     lake.samples.replace(make_samples([2]), "cluster = 'eu'")
     assert lake.sql("SELECT value FROM samples").column("value").to_pylist() == [2]
+    for version in range(lake.samples.version() + 1):
+        assert all(Path(file.path).is_file() for file in lake.samples.files(version)[1])
 
 
 def test_an_empty_append_commits_only_its_position(lake, make_samples):

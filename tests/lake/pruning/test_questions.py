@@ -1,9 +1,12 @@
 """What the table `series` is asked for a query's filters."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lake import Lake
 from lake.connection import connect
@@ -109,5 +112,50 @@ def test_what_the_series_are_not_to_be_asked_for(lake, everything, source):
 def test_what_they_are_asked_for_beside_an_outer_join(lake, everything, source):
     sql = f"SELECT count(*) {source}"
     assert opened(lake, sql) == (ASK_ABOVE + 8) // 4
+    with connect(prepare(lake.snapshot(), sql).paths) as connection:
+        assert connection.execute(sql).fetchall() == everything.execute(sql).fetchall()
+
+
+COLUMNS = st.sampled_from(["s.metric", "s.series_id", "r.pod", "r.metric", "r.series_id"])
+TESTS = st.sampled_from(
+    [
+        *("{0} IS NULL", "{0} IS NOT NULL", "{0} > '2'", "{0} <> '1'", "{0} BETWEEN '1' AND '2'"),
+        *("{0} IS DISTINCT FROM '1'", "coalesce({0}, '1') = '1'", "{0} IN ('1', '3', NULL)"),
+        "({0} = '1') IS NOT TRUE",
+    ]
+)
+"""`about` writes the texts as those of the column."""
+
+ATOMS = st.one_of(
+    st.tuples(TESTS, COLUMNS).map(lambda each: about(*each)),
+    st.sampled_from(["starts_with(s.metric, 'm1')", "s.value > 20", "true", "NULL"]),
+)
+WHERE = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(lambda p: f"({' '.join(p)})"),
+        inner.map(lambda one: f"NOT ({one})"),
+    ),
+    max_leaves=5,
+)
+SHAPES = [
+    *(f"series r {kind} JOIN samples s USING {KEYS}" for kind in ("LEFT", "RIGHT", "FULL")),
+    "samples s LEFT JOIN (FROM series WHERE pod = 'api-1') r USING (series_id)",
+    "series r LEFT JOIN samples s ON s.series_id = r.series_id AND s.metric = 'm1'",
+    "series r LEFT JOIN (FROM metrics WHERE pod IS NOT NULL) s USING (series_id) "
+    "JOIN samples q USING (series_id)",
+]
+
+
+def about(test, column):
+    prefix = {"metric": "m", "pod": "api-"}.get(column.partition(".")[2], "")
+    return re.sub("'(.)'", rf"'{prefix}\1'", test).format(column)
+
+
+@pytest.mark.parametrize("source", SHAPES)
+@settings(max_examples=15, deadline=None)
+@given(where=WHERE)
+def test_no_filter_on_an_outer_join_changes_an_answer(lake, everything, source, where):
+    sql = f"SELECT count(*), sum(s.series_id), sum(r.series_id) FROM {source} WHERE {where}"
     with connect(prepare(lake.snapshot(), sql).paths) as connection:
         assert connection.execute(sql).fetchall() == everything.execute(sql).fetchall()
