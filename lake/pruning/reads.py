@@ -117,8 +117,8 @@ MOST_QUESTIONS = 8
 """Of one query, to the table `series`: each is a query of its own, before the one that is asked."""
 
 MOST_CONDITIONS = 1_000
-"""Of one query, all in all. Each is looked at for each file, of which there may be many thousands:
-this is half a second for two thousand."""
+"""Of one query, all in all. Each is looked at for each file: so many, for two thousand files, take
+a second of the caller's own process."""
 
 LONGEST_KEPT = 4_000
 """Characters of a query that is remembered: a dashboard asks the same again and again."""
