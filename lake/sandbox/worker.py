@@ -43,6 +43,8 @@ class Inbox:
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self.running: Execution | None = None
+        self._newest: Job | None = None
+        self._called_off: Job | None = None
         self._pipe = pipe
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, name="inbox", daemon=True).start()
@@ -50,6 +52,10 @@ class Inbox:
     def next(self) -> Job | None:
         """The next query; None when there are no more."""
         return self._jobs.get()
+
+    def is_called_off(self, job: Job) -> bool:
+        """Whether it was before it began: while the engine for it was made."""
+        return self._called_off is job
 
     def _listen(self) -> None:
         tables: dict[str, pa.Table] = {}
@@ -60,10 +66,13 @@ class Inbox:
                 stream = pa.ipc.open_stream(pa.py_buffer(content[end:]))
                 tables[content[1:end].decode()] = stream.read_all()
             elif kind == QUERY:
-                self._jobs.put(Job.from_json(content, tables))
+                self._newest = Job.from_json(content, tables)
+                self._jobs.put(self._newest)
                 tables = {}
             elif (running := self.running) is not None:
                 running.cancel()
+            else:
+                self._called_off = self._newest  # one that is over, or has not begun
         self._jobs.put(None)
         if self.running is not None:
             os._exit(1)  # nobody is left to answer to
@@ -96,6 +105,8 @@ def _answer(
     """Run one query within its limits and send its rows; gives what went wrong, or nothing."""
     outlet = Outlet(answers)
     execution = inbox.running = Execution(job.limits, outlet)
+    if inbox.is_called_off(job):
+        execution.cancel()
     try:
         with _confined(job.limits):
             _run(execution, outlet, job, engine)

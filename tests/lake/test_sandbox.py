@@ -276,6 +276,21 @@ def test_cancel_from_another_thread(pool, sql):
     assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
 
 
+def test_a_query_that_is_called_off_before_it_begins_costs_no_worker(pool):
+    """A worker that has answered makes its next engine before it looks for the next query."""
+    pool.run(Job({}, "SELECT 1", Limits()))
+    (worker,) = pool._idle
+    for _ in range(5):
+        pool.run(Job({}, "SELECT 1", Limits()))
+        answer = pool.ask(Job({}, HEAVY, Limits()))
+        answer.cancel()
+        with pytest.raises(QueryCancelledError):
+            list(answer)
+        answer.close()
+    assert pool._idle == [worker]
+    assert worker.usable()
+
+
 def test_a_late_cancel_does_not_hit_the_next_query(pool):
     for i in range(30):
         answer = pool.ask(Job({}, "SELECT 1", Limits()))
