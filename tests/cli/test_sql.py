@@ -284,7 +284,11 @@ def test_ctrl_c_ends_a_command_without_a_trace(data_dir):
         # A shell's background jobs, tests among them, hand down that it is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    time.sleep(6)
+    maps = Path(f"/proc/{process.pid}/maps")
+    patient_until = time.monotonic() + 60
+    while "_duckdb" not in maps.read_text() and time.monotonic() < patient_until:
+        time.sleep(0.2)
+    time.sleep(6)  # the rest of the program, and its query's beginning
     process.send_signal(signal.SIGINT)
     with process:
         assert process.wait(10) == 130

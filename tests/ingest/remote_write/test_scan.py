@@ -158,11 +158,15 @@ def test_no_write_request(raw):
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"\x0a\x03\x12\x01\x09")
+@example(b"\x1a\x07" + bytes(7))
 def test_garbage_is_refused_or_as_protobuf_reads_it(raw):
     with contextlib.suppress(MalformedBodyError):
         got = found(raw)
         if got is None:
             got = found(message.ordered(raw))
+        # Descriptions are read, and refused, once all else is found to be sound.
+        body = got.body.tobytes()
+        message.metadata([body[a:b] for a, b in got.metadata.tolist()])
         check(got, schema.WriteRequest.FromString(raw))
 
 
