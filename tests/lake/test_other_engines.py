@@ -24,7 +24,7 @@ def test_deltalake_reads_rows_and_statistics(written, noon):
     assert rows.column("value").to_pylist() == [math.inf]
     actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
     first = min(actions, key=lambda action: action["partition.date"])
-    assert (first["num_records"], first["null_count.value"]) == (2, 0)
+    assert (first["num_records"], first["null_count.cluster"]) == (2, 0)
     assert first["min.time"] == noon + timedelta(microseconds=1)
     assert first["max.cluster"] == "eu"
 
@@ -47,7 +47,7 @@ def test_statistics_hold_no_bounds_of_floats(lake, written):
     adds = [json.loads(line)["add"] for line in log.read_text().splitlines() if '"add"' in line]
     (stats,) = (json.loads(add["stats"]) for add in adds)
     assert stats["numRecords"] == 2
-    assert stats["nullCount"]["value"] == 0
+    assert stats["nullCount"]["cluster"] == 0
     assert "value" not in stats["minValues"]
     assert stats["minValues"]["cluster"] == stats["maxValues"]["cluster"] == "eu"
     assert stats["minValues"]["time"] == "2026-03-01T12:00:00.000001Z"
