@@ -12,7 +12,7 @@ HEAVY = [
     "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3",
     "SELECT length(repeat('x', 2000000000))",
     "SELECT list(i) FROM range(1000000000) t(i)",
-    "SELECT i, {'a': i, 'b': [i, NULL]} AS n, repeat('x', 200) AS t FROM range(90000) t(i)",
+    "SELECT i, {'a': i, 'b': [i, NULL]} AS n, repeat('x', 200) AS t FROM range(20000) t(i)",
 ]
 CALLERS = 20
 
