@@ -15,7 +15,7 @@ class Remembered(Generic[K, V]):
 
     >>> known = Remembered(2)
     >>> for n in (1, 2, 3):
-    ...     known.keep(n, n * n)
+    ...     _ = known.keep(n, n * n)
     >>> known.get(1), known.get(3)
     (None, 9)
     """
