@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.clock import Clock
@@ -47,13 +48,8 @@ class Committer:
                     return
                 if not {file.path for file in commit.removed} <= self._paths(commit):
                     break
-                modified_ms = int(self._clock().timestamp() * 1000)
                 tried = True
-                try:
-                    commit.attempt(delta, self._spec, self._store.url, modified_ms)
-                except CommitFailedError:
-                    time.sleep(CONFLICT_SECONDS * attempt)
-                else:
+                if self._wins(commit, delta, attempt):
                     return
         except BaseException:
             self._give_up(commit.added, tried)
@@ -86,13 +82,8 @@ class Committer:
                 commit = planned
                 if not commit.added and not commit.removed:
                     return
-                modified_ms = int(self._clock().timestamp() * 1000)
                 tried = True
-                try:
-                    commit.attempt(delta, self._spec, self._store.url, modified_ms)
-                except CommitFailedError:
-                    time.sleep(CONFLICT_SECONDS * attempt)
-                else:
+                if self._wins(commit, delta, attempt):
                     return
         except BaseException:
             if commit is not None:
@@ -101,6 +92,16 @@ class Committer:
         if commit is not None:
             self._delete(commit.added)
         raise ConflictError(self._spec.name, COMMIT_ATTEMPTS)
+
+    def _wins(self, commit: Commit, delta: DeltaTable, attempt: int) -> bool:
+        """Try to commit after a version; where another was first, wait a little."""
+        modified_ms = int(self._clock().timestamp() * 1000)
+        try:
+            commit.attempt(delta, self._spec, self._store.url, modified_ms)
+        except CommitFailedError:
+            time.sleep(CONFLICT_SECONDS * attempt)
+            return False
+        return True
 
     def _paths(self, commit: Commit) -> set[str]:
         # Making the list takes time that an append has no use for.

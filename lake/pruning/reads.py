@@ -110,7 +110,10 @@ def reading(sql: str, params: Mapping[str, object] | None = None) -> Reading | N
     """
     if params or len(sql) > LONGEST_KEPT or MOMENTARY.search(sql):
         return _reading(sql, params or {})
-    return _kept(sql)
+    found = _kept(sql)
+    if found is not None and any(read.at is not None for read in found.reads):
+        return _reading(sql, {})  # an AT that a comment hid from the pattern
+    return found
 
 
 MOST_QUESTIONS = 8

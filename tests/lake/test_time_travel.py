@@ -267,3 +267,10 @@ def test_what_is_no_id(text):
     assert not SnapshotId.looks_like_one(text)
     with pytest.raises(AsOfError, match="no snapshot id"):
         SnapshotId.parse(text)
+
+
+def test_the_same_text_may_be_asked_again_however_it_names_the_past(grown):
+    sql = "SELECT count(*) AS n FROM samples AT/* then */(VERSION => 2)"
+    once = grown.sql(sql)
+    assert once == grown.sql("SELECT count(*) AS n FROM samples AT (VERSION => 2)")
+    assert grown.sql(sql) == once
