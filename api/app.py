@@ -49,6 +49,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         sql.router,
         health.router,
     )
+    write.install(app)
     for router in routers:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes]

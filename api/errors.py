@@ -216,7 +216,8 @@ def install(app: FastAPI) -> None:
 
     async def framework(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-        return problem(error.status_code, str(error.detail).lower(), str(error.detail))
+        detail = str(error.detail)
+        return problem(error.status_code, detail.lower(), detail, error.headers)
 
     for base in (ApiError, DetectorsError, IngestError, LakeError, OrchestrationError):
         app.add_exception_handler(base, ours)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 
 from api.body import read_body
 from api.dependencies import ServiceDep
@@ -52,6 +53,21 @@ async def sender(
 
 
 SenderDep = Annotated[Sender, Depends(sender)]
+
+
+def named_cluster(request: Request) -> str | None:
+    """What FastAPI would give `sender` as `cluster`, for a route that it does not serve.
+
+    Raises:
+        RequestValidationError: it is there and empty.
+    """
+    cluster = request.query_params.get("cluster")
+    if cluster == "":
+        problem = {"type": "string_too_short", "loc": ("query", "cluster"), "input": cluster}
+        raise RequestValidationError(
+            [problem | {"msg": "String should have at least 1 character", "ctx": {"min_length": 1}}]
+        )
+    return cluster
 
 
 async def raw_body(request: Request, service: Service) -> bytes:

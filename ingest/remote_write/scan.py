@@ -1,8 +1,10 @@
 """One pass over a remote-write 1.0 message: where its labels are, and all of its samples.
 
 Compiled, and without the interpreter: the only work per sample that steady state needs. A series is
-recognised by the bytes of its labels (`ingest.keys`), which are parsed only if they are new. Two
-passes: the first counts, so that nothing is allocated that a limit forbids.
+recognised by the bytes of its labels (`ingest.keys`), which are parsed only if they are new.
+
+Nothing is allocated that a limit forbids: series are counted first, which skips what is in them,
+and room is made for a sample of each, as senders write. Where that is too little, all is counted.
 """
 
 from dataclasses import dataclass
@@ -22,8 +24,12 @@ _SERIES, _METADATA = 1, 3
 _LABELS, _SAMPLES, _EXEMPLARS, _HISTOGRAMS = 1, 2, 3, 4
 _VALUE, _TIMESTAMP = 1, 2
 
+_MALFORMED = -1
 INTERLEAVED = -2
 """Labels stand before and after something else: allowed by protobuf, written by nobody."""
+
+_FULL = -3
+"""There are more samples or histograms than room was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +95,39 @@ class Scan:
 
 
 @compiled
-def _count(data):
-    """Numbers of series, samples, histograms, exemplars, metadata; -1 series = malformed."""
-    series = samples = histograms = exemplars = metadata = 0
+def _count_fields(data):
+    """Numbers of series and metadata; -1 series = malformed."""
+    series = metadata = 0
     at, end = 0, len(data)
     while at < end:
-        number, kind, start, at = field(data, at, end)
+        number, kind, _, at = field(data, at, end)
         if at < 0 or (number in (_SERIES, _METADATA) and kind != BYTES):
-            return -1, 0, 0, 0, 0
-        if number == _METADATA:
-            metadata += 1
-        if number != _SERIES:
-            continue
-        series += 1
-        inner = start
-        while inner < at:
-            sub, sub_kind, _, inner = field(data, inner, at)
-            if inner < 0 or (_LABELS <= sub <= _HISTOGRAMS and sub_kind != BYTES):
-                return -1, 0, 0, 0, 0
-            samples += sub == _SAMPLES
-            exemplars += sub == _EXEMPLARS
-            histograms += sub == _HISTOGRAMS
-    return series, samples, histograms, exemplars, metadata
+            return -1, 0
+        series += number == _SERIES
+        metadata += number == _METADATA
+    return series, metadata
 
 
 @compiled
-def _fill(data, label_starts, label_ends, counts, time_ms, bits, histograms, metadata):  # noqa: C901
-    """Fill the arrays that `_count` gave the sizes of; 0, or what is wrong."""
-    series = samples = n_histograms = n_metadata = 0
+def _count_samples(data):
+    """Numbers of samples and histograms of a request whose series are counted; -1 = malformed."""
+    samples = histograms = 0
+    at, end = 0, len(data)
+    while at < end:
+        number, _, inner, at = field(data, at, end)
+        while number == _SERIES and inner < at:
+            sub, _, _, inner = field(data, inner, at)
+            if inner < 0:
+                return -1, 0
+            samples += sub == _SAMPLES
+            histograms += sub == _HISTOGRAMS
+    return samples, histograms
+
+
+@compiled
+def _fill(data, label_starts, label_ends, counts, time_ms, bits, histograms, metadata):  # noqa: C901, PLR0912
+    """Fill the arrays: 0 or what is wrong; numbers of samples, histograms and exemplars."""
+    series = samples = n_histograms = n_exemplars = n_metadata = 0
     at, end = 0, len(data)
     while at < end:
         number, _, start, at = field(data, at, end)
@@ -128,26 +139,34 @@ def _fill(data, label_starts, label_ends, counts, time_ms, bits, histograms, met
         first, last, before, inner = -1, -1, samples, start
         while inner < at:
             tag_at = inner
-            sub, _, content, inner = field(data, inner, at)
+            sub, kind, content, inner = field(data, inner, at)
+            if inner < 0 or (_LABELS <= sub <= _HISTOGRAMS and kind != BYTES):
+                return _MALFORMED, 0, 0, 0
             if sub == _LABELS:
                 if first < 0:
                     first = tag_at
                 elif last != tag_at:
-                    return INTERLEAVED
+                    return INTERLEAVED, 0, 0, 0
                 last = inner
             elif sub == _SAMPLES:
+                if samples == len(time_ms):
+                    return _FULL, 0, 0, 0
                 time_ms[samples], bits[samples], sound = _sample(data, content, inner)
                 if not sound:
-                    return -1
+                    return _MALFORMED, 0, 0, 0
                 samples += 1
             elif sub == _HISTOGRAMS:
+                if n_histograms == len(histograms):
+                    return _FULL, 0, 0, 0
                 histograms[n_histograms, 0] = series
                 histograms[n_histograms, 1], histograms[n_histograms, 2] = content, inner
                 n_histograms += 1
+            elif sub == _EXEMPLARS:
+                n_exemplars += 1
         label_starts[series], label_ends[series] = max(first, 0), max(last, 0)
         counts[series] = samples - before
         series += 1
-    return 0
+    return 0, samples, n_histograms, n_exemplars
 
 
 @compiled
@@ -179,36 +198,54 @@ def scan(data: Bytes, bounds: Bounds) -> Scan | None:
         MalformedBodyError: it is no such message.
         TooManyEntriesError: it holds more than it may.
     """
-    n_series, n_samples, n_histograms, n_exemplars, n_metadata = _count(data)
+    n_series, n_metadata = _count_fields(data)
     if n_series < 0:
         raise MalformedBodyError("body is no prometheus.WriteRequest")
-    bounds.check(n_series, n_samples + n_histograms, n_metadata)
-    found = Scan(
+    bounds.check(n_series, 0, n_metadata)
+    problem, found = _filled(data, n_series, n_series, 0, n_metadata)
+    if problem == _FULL:
+        n_samples, n_histograms = _count_samples(data)
+        if n_samples < 0:
+            raise MalformedBodyError("body is no prometheus.WriteRequest")
+        bounds.check(n_series, n_samples + n_histograms, n_metadata)
+        problem, found = _filled(data, n_series, n_samples, n_histograms, n_metadata)
+    if problem == INTERLEAVED:
+        return None
+    if problem:
+        raise MalformedBodyError("body is no prometheus.WriteRequest: a series or sample is none")
+    bounds.check(n_series, len(found.time_ms) + len(found.histograms), n_metadata)
+    return found
+
+
+def _filled(
+    data: Bytes, n_series: int, n_samples: int, n_histograms: int, n_metadata: int
+) -> tuple[int, Scan]:
+    """What is wrong (0 = nothing), and what was found, with room for so much."""
+    label_starts, label_ends, counts = np.empty((3, n_series), np.int64)
+    time_ms, values = np.empty(n_samples, np.int64), np.empty(n_samples, np.float64)
+    histograms = np.empty((n_histograms, 3), np.int64)
+    metadata = np.empty((n_metadata, 2), np.int64)
+    problem, n_samples, n_histograms, n_exemplars = _fill(
+        data,
+        label_starts,
+        label_ends,
+        counts,
+        time_ms,
+        values.view(np.uint64),
+        histograms,
+        metadata,
+    )
+    return problem, Scan(
         data=data,
-        label_starts=np.empty(n_series, np.int64),
-        label_ends=np.empty(n_series, np.int64),
-        counts=np.empty(n_series, np.int64),
-        time_ms=np.empty(n_samples, np.int64),
-        values=np.empty(n_samples, np.float64),
+        label_starts=label_starts,
+        label_ends=label_ends,
+        counts=counts,
+        time_ms=time_ms[:n_samples],
+        values=values[:n_samples],
         start_ms=None,
-        histograms=np.empty((n_histograms, 3), np.int64),
-        metadata=np.empty((n_metadata, 2), np.int64),
+        histograms=histograms[:n_histograms],
+        metadata=metadata,
         families=None,
         exemplars=n_exemplars,
         body=data,
     )
-    problem = _fill(
-        data,
-        found.label_starts,
-        found.label_ends,
-        found.counts,
-        found.time_ms,
-        found.values.view(np.uint64),
-        found.histograms,
-        found.metadata,
-    )
-    if problem == INTERLEAVED:
-        return None
-    if problem:
-        raise MalformedBodyError("body is no prometheus.WriteRequest: a sample is none")
-    return found

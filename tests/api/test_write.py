@@ -42,6 +42,18 @@ def test_the_address_names_the_cluster_of_data_that_does_not(running, samples):
     assert rows["cluster"].to_pylist() == ["of-address", "own"]
 
 
+def test_the_short_way_refuses_an_address_as_the_documented_one_would(running, samples):
+    """Remote write goes round FastAPI; events do not: what both check must sound alike."""
+    for path in ("/api/v1/write", "/api/v1/push"):
+        short = running.http.post(path, params={"cluster": ""}, content=samples(), headers=WRITE)
+        documented = running.http.post("/api/v1/events", params={"cluster": ""}, json=EVENT)
+        assert short.status_code == documented.status_code == 422
+        told = [{**reply.json(), "instance": None} for reply in (short, documented)]
+        assert told[0] == told[1]
+        assert running.http.get(path).status_code == 405
+        assert running.http.get(path).headers["Allow"] == "POST"
+
+
 def test_a_body_in_chunks_is_one_body(running, samples):
     body = samples(5, cluster="c1")
     parts = (body[i : i + 7] for i in range(0, len(body), 7))
