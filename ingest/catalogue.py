@@ -100,21 +100,17 @@ class Catalogue:
             numbers, _, missing = self._by_id.find(keys)
             if not missing:
                 return self._checked(numbers, named)
-            # One id may be among the new ones twice.
-            _, first = np.unique(named.ids, return_index=True)
+            _, first = np.unique(named.ids, return_index=True)  # one id may be there twice
             new = first[numbers[first] == ABSENT]
             if self._n_alive + len(new) > self.max_series:
                 raise TooManySeriesError(self.max_series)
             if self.label_bytes + sum(len(named.labels[n]) for n in new) > self.max_label_bytes:
                 raise TooManyLabelsError(self.max_label_bytes)
-            added = np.fromiter(
-                (self._add(named, place, now_us) for place in new.tolist()), np.int32, len(new)
-            )
+            added = self._add(named, new, now_us)
             kept = added >= 0
             self._by_id.add(keys[new[kept]], added[kept], np.zeros(int(kept.sum()), np.int32))
-            numbers, _, missing = self._by_id.find(keys)
-            if missing:
-                numbers[numbers == ABSENT] = OVER_LIMIT
+            numbers, _, _ = self._by_id.find(keys)
+            numbers[numbers == ABSENT] = OVER_LIMIT
             return self._checked(numbers, named)
 
     def _checked(self, numbers: Numbers, named: Named) -> Numbers:
@@ -135,29 +131,34 @@ class Catalogue:
             if len(self.keys) + len(keys) <= KEYS_A_SERIES * self.max_series:
                 self.keys.add(keys[kept], numbers[kept], tags[kept])
 
-    def _add(self, named: Named, place: int, now_us: int) -> int:
-        known = self._clusters.find(named.clusters[place])
-        if known is not None and self._of_cluster.get(known, 0) >= self.max_of_cluster:
-            return OVER_LIMIT
-        cluster = self._clusters.hold(named.clusters[place])
-        if self._free:
-            number = self._free.pop()
-            self._labels[number] = named.labels[place]
-        else:
-            number = len(self._labels)
-            self._labels.append(named.labels[place])
-            if number == len(self._id):
-                self._grow()
-        self.label_bytes += len(named.labels[place])
-        self._id[number] = named.ids[place]
-        self._cluster[number] = cluster
-        self._metric[number] = self._metrics.hold(named.metrics[place])
-        self.ledger.begin(number)
-        self._active_at[number], self._started_ms[number] = now_us, 0
-        self._alive[number] = True
-        self._n_alive += 1
-        self._of_cluster[cluster] = self._of_cluster.get(cluster, 0) + 1
-        return number
+    def _add(self, named: Named, places: Ints, now_us: int) -> Numbers:
+        """Number series that are new; `OVER_LIMIT` where their cluster has too many."""
+        added: list[int] = []
+        codes: list[tuple[int, int]] = []
+        for place in places.tolist():
+            known = self._clusters.find(named.clusters[place])
+            if known is not None and self._of_cluster.get(known, 0) >= self.max_of_cluster:
+                added.append(OVER_LIMIT)
+                continue
+            cluster = self._clusters.hold(named.clusters[place])
+            codes.append((cluster, self._metrics.hold(named.metrics[place])))
+            self.label_bytes += len(named.labels[place])
+            if not self._free:
+                self._free.append(len(self._labels))
+                self._labels.append(b"")
+            added.append(self._free.pop())
+            self._labels[added[-1]] = named.labels[place]
+            self._of_cluster[cluster] = self._of_cluster.get(cluster, 0) + 1
+        numbers = np.array(added, np.int32)
+        fresh = numbers[numbers >= 0]
+        while len(self._labels) > len(self._id):
+            self._grow()
+        self.ledger.begin(fresh)
+        self._id[fresh] = named.ids[places[numbers >= 0]]
+        self._cluster[fresh], self._metric[fresh] = np.array(codes, np.int32).reshape(-1, 2).T
+        self._active_at[fresh], self._started_ms[fresh], self._alive[fresh] = now_us, 0, True
+        self._n_alive += len(fresh)
+        return numbers
 
     def _grow(self) -> None:
         """Twice the room. Arrays that others hold stay right for the numbers that they know."""

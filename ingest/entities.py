@@ -11,6 +11,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ingest.exporters import foreign_labels
 
@@ -121,6 +122,9 @@ _OWNED = {
 }
 """What to cut off for the owner's owner, by kind and by label."""
 
+REMEMBERED = 1 << 14
+"""Names that need not be taken apart again: a pod is named by each of its hundred series."""
+
 _PLACES = {
     name: (column, rank)
     for column, names in ENTITY_LABELS.items()
@@ -155,6 +159,7 @@ def entity_of(labels: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+@lru_cache(REMEMBERED)
 def pod_owner(pod: str, node: str | None = None) -> str | None:
     """The owner that a pod's name tells of.
 
@@ -174,14 +179,19 @@ def pod_owner(pod: str, node: str | None = None) -> str | None:
     return None
 
 
+@lru_cache(REMEMBERED)
+def _cut(value: str, kind: str) -> str:
+    """The name of a Job or a ReplicaSet without what its owner added."""
+    return _OWNED[kind].sub("", value)
+
+
 def _owner(name: str, labels: Mapping[str, str]) -> str:
     """The workload that a label names: what owns the ReplicaSet, or the Job, if it is such."""
     value = labels[name]
     kind = labels.get(KINDS[name], "") if name in KINDS else name
     if kind in NOTHING or kind == "Node":  # static pods belong to their node
         return ""
-    cut = _OWNED.get(kind)
-    return value if cut is None else cut.sub("", value)
+    return _cut(value, kind) if kind in _OWNED else value
 
 
 def _take_side(found: dict[str, str], labels: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ the metric tells that the pod is not what it is about (`EXPORTERS`).
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 SCRAPED: dict[str, str] = {
     name: column
@@ -102,9 +103,13 @@ def foreign_labels(labels: Mapping[str, str]) -> frozenset[str]:
     >>> foreign_labels({"__name__": "http_requests_total", "pod": "cart-0"})
     frozenset()
     """
-    metric = labels.get("__name__", "")
-    match = None if ":" in metric else _EXPORTER.match(metric)
-    foreign = _FOREIGN[match.lastindex - 1] if match and match.lastindex else _NONE
+    foreign = _foreign_to(labels.get("__name__", ""))
     if "exported_namespace" in labels or "exported_pod" in labels:
         foreign |= _OF_EXPORTER
     return foreign
+
+
+@lru_cache(1 << 13)
+def _foreign_to(metric: str) -> frozenset[str]:
+    match = None if ":" in metric else _EXPORTER.match(metric)
+    return _FOREIGN[match.lastindex - 1] if match and match.lastindex else _NONE

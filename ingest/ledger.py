@@ -26,15 +26,17 @@ class Ledger:
         self._changes = 0
         self._changed: dict[int, int] = {}
 
-    def begin(self, number: int) -> None:
-        """This number is of a series that was never written."""
+    def begin(self, numbers: npt.NDArray[np.int32]) -> None:
+        """These numbers are of series that were never written."""
         with self._lock:
-            if number >= len(self._first):
-                more = max(number + 1 - len(self._first), len(self._first))
+            room = len(self._first)
+            if len(numbers) and (highest := int(numbers.max())) >= room:
+                more = max(highest + 1 - room, room)
                 self._first = np.concatenate([self._first, np.full(more, NEVER)])
                 self._last = np.concatenate([self._last, np.full(more, -1, np.int64)])
-            self._first[number], self._last[number] = NEVER, -1
-            self._changed.pop(number, None)
+            self._first[numbers], self._last[numbers] = NEVER, -1
+            for number in numbers.tolist() if self._changed else ():
+                self._changed.pop(number, None)
 
     def redescribe(self, numbers: Ints) -> None:
         """What is told of these series has changed."""
