@@ -1,6 +1,6 @@
 """Cost of ingest over one connection that waits for each answer: ours beside the rivals installed.
 
-    uv run python benchmarks/ingest.py [--json] [--rounds 100] [--runs 3] [--memory]
+    uv run python benchmarks/ingest.py [--json] [--rounds 100] [--runs 3] [--rival NAME] [--memory]
 
 Bodies: 2,000 series a request, one sample each, ten labels, 20,000 series. The first 20 rounds are
 "while series are new" (they make the 20,000 series), `--rounds` more are steady state. CPU is the
@@ -8,8 +8,10 @@ server process' own, user + system, up to the moment when all of it is stored: f
 before it was acknowledged, and in sorted Parquet, committed; for rivals, seven seconds later, which
 VictoriaMetrics' background flush needs. Neither rival fsyncs before it acknowledges. Rivals, where
 installed: Debian's `prometheus` as a remote-write receiver, and `victoria-metrics`. One server runs
-at a time; medians of `--runs` runs. `--memory` measures the peak of a million series instead, each
-sent twice.
+at a time; medians of `--runs` runs. Where the machine changes its speed within minutes, medians of
+different minutes say little: each run measures all servers one after the other, and the median of
+the runs' own ratios is given too; `--rival` leaves out the other rivals, so that a run is short.
+`--memory` measures the peak of a million series instead, each sent twice.
 """
 
 import argparse
@@ -38,6 +40,7 @@ from benchmarks.receivers import (  # noqa: E402
 )
 from benchmarks.reporting import Case, emit  # noqa: E402
 
+OURS = "fleetlake"
 SERIES, NEW_ROUNDS = 20_000, 20
 MANY_SERIES = 1_000_000
 MILLION = 1_000_000
@@ -89,8 +92,8 @@ FIGURES = (
 )
 
 
-def costs(rounds: int, runs: int) -> list[Case]:
-    """CPU and rate of each server, as medians."""
+def costs(rounds: int, runs: int, only: str | None) -> list[Case]:
+    """CPU and rate of each server, as medians, and the medians of the runs' ratios."""
     results: dict[str, list[Run]] = {}
     labels, rng = label_sets(SERIES), np.random.default_rng(1)
     for _ in range(runs):
@@ -99,18 +102,29 @@ def costs(rounds: int, runs: int) -> list[Case]:
         requests = [bodies(labels, first_ms + tick * 1000, rng) for tick in range(total)]
         with tempfile.TemporaryDirectory() as folder:
             for server in installed(Path(folder)):
-                results.setdefault(server.name, []).append(measure(server, requests))
+                if only in (None, server.name) or server.name == OURS:
+                    results.setdefault(server.name, []).append(measure(server, requests))
     medians = {
         name: {
             field: statistics.median(getattr(run, field) for run in of) for _, _, field in FIGURES
         }
         for name, of in results.items()
     }
-    ours = medians.pop("fleetlake")
+    ours, runs_of_ours = medians.pop(OURS), results.pop(OURS)
     return [
         Case(case, unit, ours[field], rival[field], name)
         for name, rival in (medians or {"none installed": dict.fromkeys(ours)}).items()
         for case, unit, field in FIGURES
+    ] + [
+        Case(f"{case}: median ratio to {name}", "ours/rival", statistics.median(ratios))
+        for name, theirs in results.items()
+        for case, _, field in FIGURES
+        for ratios in [
+            [
+                getattr(a, field) / getattr(b, field)
+                for a, b in zip(runs_of_ours, theirs, strict=True)
+            ]
+        ]
     ]
 
 
@@ -127,7 +141,7 @@ def memory() -> list[Case]:
                     send(server, [requests])
                     settle(server, client)
                 found[server.name] = memory_bytes(child.pid) / (1 << 20)
-    ours = found.pop("fleetlake")
+    ours = found.pop(OURS)
     return [
         Case("peak memory, a million series", "MiB", ours, rival, name)
         for name, rival in (found or {"none installed": None}).items()
@@ -139,9 +153,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=100, help="samples of each series")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument(
+        "--rival", help="measure beside this one only: prometheus, victoria-metrics"
+    )
     parser.add_argument("--memory", action="store_true", help="a million series: memory only")
     options = parser.parse_args()
-    cases = memory() if options.memory else costs(options.rounds, options.runs)
+    cases = memory() if options.memory else costs(options.rounds, options.runs, options.rival)
     emit(cases, json=options.json)
 
 
