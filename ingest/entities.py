@@ -125,6 +125,9 @@ _OWNED = {
 REMEMBERED = 1 << 14
 """Names that need not be taken apart again: a pod is named by each of its hundred series."""
 
+LONGEST_REMEMBERED = 512
+"""Characters of a pod's and its node's name together: Kubernetes allows 253 of each."""
+
 _PLACES = {
     name: (column, rank)
     for column, names in ENTITY_LABELS.items()
@@ -159,7 +162,6 @@ def entity_of(labels: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-@lru_cache(REMEMBERED)
 def pod_owner(pod: str, node: str | None = None) -> str | None:
     """The owner that a pod's name tells of.
 
@@ -170,6 +172,12 @@ def pod_owner(pod: str, node: str | None = None) -> str | None:
         pod: its name.
         node: where it runs, if that is known: static pods are named after it.
     """
+    # Longer ones are no names of Kubernetes: a sender's texts must not be kept.
+    kept = len(pod) + len(node or "") <= LONGEST_REMEMBERED
+    return (_remembered_owner if kept else _owner_by_name)(pod, node)
+
+
+def _owner_by_name(pod: str, node: str | None) -> str | None:
     if node and pod.endswith(f"-{node}"):
         return pod[: -len(node) - 1] or None
     for pattern in POD_OWNERS:
@@ -179,10 +187,7 @@ def pod_owner(pod: str, node: str | None = None) -> str | None:
     return None
 
 
-@lru_cache(REMEMBERED)
-def _cut(value: str, kind: str) -> str:
-    """The name of a Job or a ReplicaSet without what its owner added."""
-    return _OWNED[kind].sub("", value)
+_remembered_owner = lru_cache(REMEMBERED)(_owner_by_name)
 
 
 def _owner(name: str, labels: Mapping[str, str]) -> str:
@@ -191,7 +196,8 @@ def _owner(name: str, labels: Mapping[str, str]) -> str:
     kind = labels.get(KINDS[name], "") if name in KINDS else name
     if kind in NOTHING or kind == "Node":  # static pods belong to their node
         return ""
-    return _cut(value, kind) if kind in _OWNED else value
+    cut = _OWNED.get(kind)
+    return value if cut is None else cut.sub("", value)
 
 
 def _take_side(found: dict[str, str], labels: Mapping[str, str]) -> None:

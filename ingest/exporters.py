@@ -103,13 +103,18 @@ def foreign_labels(labels: Mapping[str, str]) -> frozenset[str]:
     >>> foreign_labels({"__name__": "http_requests_total", "pod": "cart-0"})
     frozenset()
     """
-    foreign = _foreign_to(labels.get("__name__", ""))
+    metric = labels.get("__name__", "")
+    # A sender's long texts must not be kept.
+    foreign = (_remembered if len(metric) <= LONGEST_REMEMBERED else _foreign_to)(metric)
     if "exported_namespace" in labels or "exported_pod" in labels:
         foreign |= _OF_EXPORTER
     return foreign
 
 
-@lru_cache(1 << 13)
 def _foreign_to(metric: str) -> frozenset[str]:
     match = None if ":" in metric else _EXPORTER.match(metric)
     return _FOREIGN[match.lastindex - 1] if match and match.lastindex else _NONE
+
+
+LONGEST_REMEMBERED = 256
+_remembered = lru_cache(1 << 13)(_foreign_to)

@@ -16,8 +16,9 @@ _SERIES = b"*\x11\n\x02\x01\x02\x12\x0b\x09" + bytes(8) + b"\x10\x01"
 
 def warm_up() -> None:
     """Run all that is compiled once: .3 s where it was compiled before, some seconds where not."""
-    one = np.ones(1, np.int64)
-    first = message.build([message.encode_labels([("__name__", "up")])], one, one, np.zeros(1))
+    labels = [message.encode_labels([("__name__", "up")])]
+    # Two samples of one series: more than a scan makes room for at first.
+    first = message.build(labels, np.array([2]), np.array([1, 2]), np.zeros(2))
     catalogue, rules = Catalogue(), Rules(sender=Sender("none"))
     taken = [
         take(kind, message.pack(payload), catalogue, rules)

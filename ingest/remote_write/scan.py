@@ -203,7 +203,7 @@ def scan(data: Bytes, bounds: Bounds) -> Scan | None:
         raise MalformedBodyError("body is no prometheus.WriteRequest")
     bounds.check(n_series, 0, n_metadata)
     problem, found = _filled(data, n_series, n_series, 0, n_metadata)
-    if problem == _FULL:
+    if problem in (_FULL, INTERLEAVED):
         n_samples, n_histograms = _count_samples(data)
         if n_samples < 0:
             raise MalformedBodyError("body is no prometheus.WriteRequest")
@@ -225,6 +225,7 @@ def _filled(
     time_ms, values = np.empty(n_samples, np.int64), np.empty(n_samples, np.float64)
     histograms = np.empty((n_histograms, 3), np.int64)
     metadata = np.empty((n_metadata, 2), np.int64)
+    room = n_samples
     problem, n_samples, n_histograms, n_exemplars = _fill(
         data,
         label_starts,
@@ -235,13 +236,17 @@ def _filled(
         histograms,
         metadata,
     )
+    time_ms, values = time_ms[:n_samples], values[:n_samples]
+    if 2 * n_samples < room:
+        # Counted by samples while they wait for the lake, they must not hold the room of more.
+        time_ms, values = time_ms.copy(), values.copy()
     return problem, Scan(
         data=data,
         label_starts=label_starts,
         label_ends=label_ends,
         counts=counts,
-        time_ms=time_ms[:n_samples],
-        values=values[:n_samples],
+        time_ms=time_ms,
+        values=values,
         start_ms=None,
         histograms=histograms[:n_histograms],
         metadata=metadata,

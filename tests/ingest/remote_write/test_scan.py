@@ -194,3 +194,13 @@ def test_more_than_a_request_may_hold(bounds, what):
     with pytest.raises(TooManyEntriesError, match=what):
         found(raw, bounds)
     assert len(found(raw, Bounds(2, 5, 1))) == 2
+
+
+def test_no_more_samples_where_each_series_has_one_or_labels_stand_apart():
+    single = request([([], [(1, 1)], [], []), ([], [(1, 1)], [], [])], []).SerializeToString()
+    label, sample = b"\x0a\x06\x0a\x01a\x12\x01b", b"\x12\x00"
+    inner = label + sample + label + 9 * sample
+    apart = b"\x0a" + bytes([len(inner)]) + inner
+    for raw in (single, apart):
+        with pytest.raises(TooManyEntriesError, match="samples, at most 1"):
+            scan.scan(np.frombuffer(raw, np.uint8), Bounds(samples=1))
