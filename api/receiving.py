@@ -63,10 +63,8 @@ def named_cluster(request: Request) -> str | None:
     """
     cluster = request.query_params.get("cluster")
     if cluster == "":
-        problem = {"type": "string_too_short", "loc": ("query", "cluster"), "input": cluster}
-        raise RequestValidationError(
-            [problem | {"msg": "String should have at least 1 character", "ctx": {"min_length": 1}}]
-        )
+        rule = "String should have at least 1 character"
+        raise RequestValidationError([{"loc": ("query", "cluster"), "msg": rule, "input": cluster}])
     return cluster
 
 

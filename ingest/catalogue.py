@@ -17,7 +17,7 @@ from ingest.columns import Columns
 from ingest.errors import InvalidLabelsError, TooManyLabelsError, TooManySeriesError
 from ingest.families import Families, Metadata, members
 from ingest.keys import ABSENT, KeyTable, Numbers
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, with_room
 from ingest.names import Names
 from ingest.naming import Named
 from ingest.replica_tags import ReplicaTags
@@ -133,6 +133,8 @@ class Catalogue:
 
     def _add(self, named: Named, places: Ints, now_us: int) -> Numbers:
         """Number series that are new; `OVER_LIMIT` where their cluster has too many."""
+        # First of all, since memory may run out: nothing must be half numbered then.
+        self._make_room(len(self._labels) + max(len(places) - len(self._free), 0))
         added: list[int] = []
         codes: list[tuple[int, int]] = []
         for place in places.tolist():
@@ -151,8 +153,6 @@ class Catalogue:
             self._of_cluster[cluster] = self._of_cluster.get(cluster, 0) + 1
         numbers = np.array(added, np.int32)
         fresh = numbers[numbers >= 0]
-        while len(self._labels) > len(self._id):
-            self._grow()
         self.ledger.begin(fresh)
         self._id[fresh] = named.ids[places[numbers >= 0]]
         self._cluster[fresh], self._metric[fresh] = np.array(codes, np.int32).reshape(-1, 2).T
@@ -160,11 +160,11 @@ class Catalogue:
         self._n_alive += len(fresh)
         return numbers
 
-    def _grow(self) -> None:
-        """Twice the room. Arrays that others hold stay right for the numbers that they know."""
+    def _make_room(self, n: int) -> None:
+        """For so many numbers. Arrays that others hold stay right for the numbers they know."""
+        self.ledger.make_room(n)
         for name in ("_id", "_cluster", "_metric", "_active_at", "_started_ms", "_alive"):
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, np.zeros(len(old), old.dtype)]))
+            setattr(self, name, with_room(getattr(self, name), n, 0))
 
     def describe(
         self, metadata: Sequence[Metadata], clusters: Sequence[str | None] = (None,)

@@ -1,6 +1,7 @@
 """What the table `series` holds of each series already, so that a row is written only when due."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,18 @@ Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
 DAY_US = 86_400_000_000
 _FIRST_ROOM = 1024
+
+
+def with_room(column: npt.NDArray[Any], n: int, unknown: int) -> npt.NDArray[Any]:
+    """A column with room for `n` numbers: itself, or one of twice the length at least.
+
+    >>> with_room(np.array([7, 8]), 3, -1).tolist()
+    [7, 8, -1, -1]
+    """
+    more = n - len(column)
+    if more <= 0:
+        return column
+    return np.append(column, np.full(max(more, len(column)), unknown, column.dtype))
 
 
 class Ledger:
@@ -26,14 +39,15 @@ class Ledger:
         self._changes = 0
         self._changed: dict[int, int] = {}
 
-    def begin(self, numbers: npt.NDArray[np.int32]) -> None:
-        """These numbers are of series that were never written."""
+    def make_room(self, n: int) -> None:
+        """For series numbers below `n`."""
         with self._lock:
-            room = len(self._first)
-            if len(numbers) and (highest := int(numbers.max())) >= room:
-                more = max(highest + 1 - room, room)
-                self._first = np.concatenate([self._first, np.full(more, NEVER)])
-                self._last = np.concatenate([self._last, np.full(more, -1, np.int64)])
+            self._first = with_room(self._first, n, NEVER)
+            self._last = with_room(self._last, n, -1)
+
+    def begin(self, numbers: npt.NDArray[np.int32]) -> None:
+        """These numbers, for which there is room, are of series that were never written."""
+        with self._lock:
             self._first[numbers], self._last[numbers] = NEVER, -1
             for number in numbers.tolist() if self._changed else ():
                 self._changed.pop(number, None)

@@ -11,6 +11,7 @@ from ingest.sender import Sender
 from ingest.wires import REMOTE_WRITE, REMOTE_WRITE_2, take
 
 _SYMBOLS = b'"\x00"\x08__name__"\x02up'
+_APART = b"\x0a\x1b\x0a\x0e\x0a\x08__name__\x12\x02up\x12\x00\x0a\x07\x0a\x01a\x12\x02bc"
 _SERIES = b"*\x11\n\x02\x01\x02\x12\x0b\x09" + bytes(8) + b"\x10\x01"
 
 
@@ -22,7 +23,11 @@ def warm_up() -> None:
     catalogue, rules = Catalogue(), Rules(sender=Sender("none"))
     taken = [
         take(kind, message.pack(payload), catalogue, rules)
-        for kind, payload in ((REMOTE_WRITE, first), (REMOTE_WRITE_2, _SYMBOLS + _SERIES))
+        for kind, payload in (
+            (REMOTE_WRITE, first),
+            (REMOTE_WRITE, _APART),
+            (REMOTE_WRITE_2, _SYMBOLS + _SERIES),
+        )
         for _ in range(2)
     ]
     sort(joined([one.samples for one in taken if one.samples is not None]), catalogue)

@@ -24,7 +24,7 @@ WRITE, PUSH = PATHS = "/api/v1/write", "/api/v1/push"
 
 
 def install(app: FastAPI) -> None:
-    """Put the shorter way before all routes; the router's own are what the documentation shows."""
+    """Add the shorter way: before the routers, whose routes are what the documentation shows."""
     for path in PATHS:
         app.add_route(path, _remote_write, methods=["POST"], include_in_schema=False)
 

@@ -113,7 +113,8 @@ def decode(
 
 
 def _scan(data: Bytes, rules: Rules, version: int) -> Scan:
-    found = scan_v2.scan(data, rules.bounds) if version == 2 else _scan_1(data, rules)
+    read = scan_v2.scan if version == 2 else scan.scan
+    found = read(data, rules.bounds)
     symbols = 0 if found.symbols is None else len(found.symbols)
     if len(data) and not (len(found) or len(found.metadata) or symbols):
         # To say that all is stored would be true of nothing that the sender meant.
@@ -121,15 +122,6 @@ def _scan(data: Bytes, rules: Rules, version: int) -> Scan:
             f"body holds no field of a request of version {version}: is it of another version "
             "than its Content-Type says?"
         )
-    return found
-
-
-def _scan_1(data: Bytes, rules: Rules) -> Scan:
-    found = scan.scan(data, rules.bounds)
-    if found is None:
-        ordered = np.frombuffer(message.ordered(data.tobytes()), np.uint8)
-        found = scan.scan(ordered, rules.bounds)
-    assert found is not None  # noqa: S101 - `ordered` has put its labels together
     return found
 
 

@@ -105,18 +105,6 @@ def metadata(entries: Sequence[bytes]) -> tuple[Metadata, ...]:
     )
 
 
-def ordered(payload: bytes) -> bytes:
-    """The same `WriteRequest` with the fields of each series in order, as every sender writes them.
-
-    Raises:
-        MalformedBodyError: it is no such message.
-    """
-    try:
-        return bytes(WriteRequest.FromString(payload).SerializeToString())
-    except DecodeError as error:
-        raise MalformedBodyError(f"body is no prometheus.WriteRequest: {error}") from error
-
-
 def encode_labels(labels: Sequence[tuple[str, str]]) -> list[bytes]:
     """Labels as the serialised messages that a series carries, sorted by name as senders must."""
     names, values = zip(*sorted(labels), strict=True) if labels else ((), ())

@@ -25,7 +25,7 @@ _LABELS, _SAMPLES, _EXEMPLARS, _HISTOGRAMS = 1, 2, 3, 4
 _VALUE, _TIMESTAMP = 1, 2
 
 _MALFORMED = -1
-INTERLEAVED = -2
+_INTERLEAVED = -2
 """Labels stand before and after something else: allowed by protobuf, written by nobody."""
 
 _FULL = -3
@@ -146,7 +146,7 @@ def _fill(data, label_starts, label_ends, counts, time_ms, bits, histograms, met
                 if first < 0:
                     first = tag_at
                 elif last != tag_at:
-                    return INTERLEAVED, 0, 0, 0
+                    return _INTERLEAVED, 0, 0, 0
                 last = inner
             elif sub == _SAMPLES:
                 if samples == len(time_ms):
@@ -188,11 +188,34 @@ def _sample(data, at, end):
     return time, bits, True
 
 
-def scan(data: Bytes, bounds: Bounds) -> Scan | None:
-    """Find everything in an uncompressed `prometheus.WriteRequest`.
+@compiled
+def _put_labels_first(data, out):
+    """Copy a request, in each series its labels before all else; whether it is sound so far."""
+    at, end, written = 0, len(data), 0
+    while at < end:
+        tag_at = at
+        number, _, start, at = field(data, at, end)
+        if at < 0:
+            return False
+        if number != _SERIES:
+            start = at
+        out[written : written + start - tag_at] = data[tag_at:start]
+        written += start - tag_at
+        for labels in (True, False):
+            inner = start
+            while inner < at:
+                tag_at = inner
+                sub, _, _, inner = field(data, inner, at)
+                if inner < 0:
+                    return False
+                if (sub == _LABELS) == labels:
+                    out[written : written + inner - tag_at] = data[tag_at:inner]
+                    written += inner - tag_at
+    return True
 
-    Returns:
-        None where labels of a series do not stand together: `canonical` puts them in order.
+
+def scan(data: Bytes, bounds: Bounds) -> Scan:
+    """Find everything in an uncompressed `prometheus.WriteRequest`.
 
     Raises:
         MalformedBodyError: it is no such message.
@@ -203,14 +226,16 @@ def scan(data: Bytes, bounds: Bounds) -> Scan | None:
         raise MalformedBodyError("body is no prometheus.WriteRequest")
     bounds.check(n_series, 0, n_metadata)
     problem, found = _filled(data, n_series, n_series, 0, n_metadata)
-    if problem in (_FULL, INTERLEAVED):
+    if problem == _FULL:
         n_samples, n_histograms = _count_samples(data)
         if n_samples < 0:
             raise MalformedBodyError("body is no prometheus.WriteRequest")
         bounds.check(n_series, n_samples + n_histograms, n_metadata)
         problem, found = _filled(data, n_series, n_samples, n_histograms, n_metadata)
-    if problem == INTERLEAVED:
-        return None
+    if problem == _INTERLEAVED:
+        ordered = np.empty_like(data)
+        if _put_labels_first(data, ordered):
+            return scan(ordered, bounds)
     if problem:
         raise MalformedBodyError("body is no prometheus.WriteRequest: a series or sample is none")
     bounds.check(n_series, len(found.time_ms) + len(found.histograms), n_metadata)

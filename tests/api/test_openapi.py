@@ -48,6 +48,13 @@ def test_routes_and_their_answers(document):
     assert found == ROUTES
 
 
+def test_remote_write_takes_one_parameter(document):
+    """It is read beside FastAPI, which would let the documentation say anything."""
+    for path in ("/api/v1/write", "/api/v1/push"):
+        (cluster,) = document["paths"][path]["post"]["parameters"]
+        assert (cluster["name"], cluster["in"], cluster["required"]) == ("cluster", "query", False)
+
+
 def test_every_route_says_what_it_does(document):
     for key, operation in operations(document):
         assert operation.get("description"), key

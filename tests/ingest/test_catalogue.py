@@ -68,6 +68,44 @@ def test_keys_are_known_per_context(catalogue):
     assert find(catalogue, b"key", context=b"b") == [-1]
 
 
+def test_thousands_are_numbered_at_once_and_what_is_gone_gives_its_place(catalogue):
+    """More than there is room for at first, with numbers given before, resting and free again."""
+    assert add(catalogue, (b"", series(x="first"))) == [0]
+    many = [series(x=str(n), cluster=f"c{n % 3}") for n in range(5000)]
+    named = Named.of([many[7], *many, many[7]])
+    numbers = catalogue.number_all(named, 5)
+    assert sorted(numbers[1:-1].tolist()) == list(range(1, 5001))
+    assert numbers[0] == numbers[8] == numbers[-1]
+    assert [catalogue.name(n) for n in numbers.tolist()] == [
+        str(one) for one in (many[7], *many, many[7])
+    ]
+    assert catalogue.active_by_cluster() == {"eu": 1, "c0": 1667, "c1": 1667, "c2": 1666}
+
+    assert catalogue.forget(5, lambda: 1) == 1
+    assert add(catalogue, (b"", series(x="rests"))) == [5001]
+    catalogue.release(1)
+    later = [series(x=f"later {n}", cluster="c9") for n in range(4000)]
+    assert sorted(catalogue.number_all(Named.of(later), 6).tolist()) == [0, *range(5002, 9001)]
+    assert catalogue.name(0).startswith('up{cluster="c9"')
+    assert catalogue.ledger.due(*np.zeros((3, 9001), np.int64)).all(), "none has been written"
+
+
+def test_where_memory_runs_out_nothing_is_half_numbered(catalogue, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    add(catalogue, (b"a", series(x="a")))
+    before = catalogue.label_bytes
+    many = Named.of([series(x=str(n)) for n in range(3000)])
+    for where in ("ingest.ledger.with_room", "ingest.catalogue.with_room"):
+        with monkeypatch.context() as full:
+            full.setattr(where, fail)
+            with pytest.raises(MemoryError):
+                catalogue.number_all(many, 0)
+        assert (len(catalogue), catalogue.label_bytes) == (1, before)
+    assert sorted(catalogue.number_all(many, 0).tolist()) == list(range(1, 3001))
+
+
 def test_beyond_the_limit_new_series_are_refused_whole_and_known_ones_go_on():
     catalogue = Catalogue(max_series=2)
     add(catalogue, (b"a", series(x="a")))

@@ -1,5 +1,8 @@
 """Label sets as exporters and scrapes really write them, and what each series is about."""
 
+import gc
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -518,6 +521,18 @@ def test_static_pods_are_named_after_their_node():
     assert pod_owner("etcd-ip-10-0-1-23.ec2.internal", "ip-10-0-1-23.ec2.internal") == "etcd"
     assert pod_owner("etcd-0", "worker-0") == "etcd"
     assert pod_owner("-n", "n") is None
+
+
+def test_a_senders_long_texts_are_not_kept():
+    """Names of pods and metrics are remembered, so many of them; not however long they are."""
+    gc.collect()
+    tracemalloc.start()
+    for n in range(500):
+        entity_of({"__name__": "kube_" + str(n) * 20_000, "pod": f"{n}" * 20_000 + "-0"})
+        entity_of({"pod": "a-0", "node": f"{n}" * 20_000})
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1 << 20
 
 
 def test_the_tables_agree():

@@ -35,16 +35,19 @@ def corpus() -> list[tuple[int, bytes]]:
     made = schema.WriteRequest.FromString(plain)
     made.timeseries[1].histograms.append(b"\x08\x01\x78\x07")
     made.timeseries[0].exemplars.append(b"x")
+    first, second = (b"\x0a" + bytes([len(one)]) + one for one in labels[0][:2])
+    apart = first + b"\x12\x02\x10\x07" + second
     made.metadata.add(metric_family_name=b"up", type=1, help=b"h")
-    second = [
+    newer = [
         Series(LABELS, [(1, 1.0, 1), (2, 2.0)], (1, "help", "unit"), exemplars=1, created=1),
         Series([*LABELS[:1], ("a" * 200, "b" * 300)], [(3, 1.0)], histograms=[b"\x08\x01\x78\x07"]),
     ]
     return [
         (1, plain),
         (1, made.SerializeToString()),
-        (2, encode(*second)),
-        (2, encode(*second, packed=False)),
+        (1, plain + b"\x0a" + bytes([len(apart)]) + apart),
+        (2, encode(*newer)),
+        (2, encode(*newer, packed=False)),
     ]
 
 

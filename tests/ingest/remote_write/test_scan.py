@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -118,17 +119,62 @@ def test_the_last_of_a_field_counts_as_in_protobuf():
     assert found(raw).time_ms.tolist() == [2]
 
 
-def test_labels_that_do_not_stand_together_are_left_to_protobuf():
-    """Allowed, and written by nobody; the same series as if they did."""
+@settings(max_examples=200)
+@given(SERIES, METADATA, st.randoms(use_true_random=False))
+def test_the_fields_of_a_series_may_stand_in_any_order(series, metadata, random):
+    """Allowed, and written by nobody; the same series as if labels stood together."""
+    parts = []
+    for one in request(series).timeseries:
+        fields = [
+            varint(number << 3 | 2) + varint(len(raw)) + raw
+            for number, values in enumerate(
+                (one.labels, one.samples, one.exemplars, one.histograms), 1
+            )
+            for raw in (v if isinstance(v, bytes) else v.SerializeToString() for v in values)
+        ]
+        random.shuffle(fields)
+        inner = b"".join(fields)
+        parts.append(b"\x0a" + varint(len(inner)) + inner)
+    described = request([], metadata).SerializeToString()
+    raw = described + b"".join(parts)
+    check(found(raw), schema.WriteRequest.FromString(raw))
+
+
+def interleaved(rest=b"\x12\x02\x10\x07"):
+    """A series with a label before and after something else: a sample, if nothing is said."""
     labels = [b"\x0a\x04" + text for text in (b"\x0a\x02ab", b"\x0a\x02cd")]
-    sample = b"\x12\x02\x10\x07"
-    raw = b"".join([b"\x0a\x10", labels[0], sample, labels[1]])
-    assert found(raw) is None
-    check(found(message.ordered(raw)), schema.WriteRequest.FromString(raw))
-    with pytest.raises(MalformedBodyError):
-        message.ordered(b"\xff")
-    together = b"".join([b"\x0a\x10", sample, *labels])
-    check(found(together), schema.WriteRequest.FromString(together))
+    inner = b"".join([labels[0], rest, labels[1]])
+    return b"\x0a" + varint(len(inner)) + inner
+
+
+def test_labels_that_do_not_stand_together():
+    raw = b"\xfa\x01\x03abc" + interleaved() + b"\x7a\x00"
+    check(found(raw), schema.WriteRequest.FromString(raw))
+    for end in range(12, len(interleaved()) - 2):
+        cut = interleaved()[2:end]
+        with pytest.raises(MalformedBodyError):
+            found(interleaved() + b"\x0a" + varint(len(cut) + 1) + cut)
+
+
+def test_they_are_put_in_order_in_the_memory_of_the_body():
+    """A sender chooses how many fields there are: an object of each would be 30 times the body."""
+    raw = interleaved(b"\x1a\x00" * 500_000)
+    tracemalloc.start()
+    got = found(raw)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(got), got.exemplars) == (1, 500_000)
+    assert peak < 2 * len(raw)
+
+
+def test_few_samples_do_not_hold_the_room_of_many():
+    """They wait for the lake, counted by samples; room is made for one of each series."""
+    empty = request([([("a", "b")], [], (), ())] * 99).SerializeToString()
+    one = request([([("a", "b")], [(7, 0)], (), ())]).SerializeToString()
+    got = found(empty + one)
+    assert got.time_ms.base is None
+    assert got.values.base is None
+    check(got, schema.WriteRequest.FromString(empty + one))
 
 
 def test_an_empty_request():
@@ -162,8 +208,6 @@ def test_no_write_request(raw):
 def test_garbage_is_refused_or_as_protobuf_reads_it(raw):
     with contextlib.suppress(MalformedBodyError):
         got = found(raw)
-        if got is None:
-            got = found(message.ordered(raw))
         # Descriptions are read, and refused, once all else is found to be sound.
         body = got.body.tobytes()
         message.metadata([body[a:b] for a, b in got.metadata.tolist()])
