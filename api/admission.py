@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.caller import identify
-from api.errors import CallerForbiddenError, CallerUnknownError, problem, status_of
+from api.errors import CallerForbiddenError, CallerUnknownError
 from api.pages.mount import is_page
+from api.problems import problem, status_of
 from orchestration.read_token import ReadToken
 
 HEALTH = frozenset({"/healthz", "/readyz"})

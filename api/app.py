@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import admission, errors
+from api import admission, problems
 from api.pages import home
 from api.results.queries import Queries
 from api.routes import events, health, listings, otlp, sql, write
@@ -40,7 +40,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
     )
     app.state.service = service
     app.state.queries = Queries.build(service.settings.api)
-    errors.install(app)
+    problems.install(app)
     routers = (
         write.router,
         otlp.router(service),

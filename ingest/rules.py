@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ingest.remote_write.scan import Bounds
+from ingest.bounds import Bounds
 from ingest.sender import ANYONE, Sender
 from lake.timerange import EPOCH
 

@@ -7,10 +7,10 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ingest.bounds import Bounds
 from ingest.errors import UnauthorizedError
 from ingest.relabel import apply
 from ingest.relabel_rule import RelabelRule
-from ingest.remote_write.scan import Bounds
 from ingest.replicas import HaSettings
 from ingest.rules import Elect, LabelLimits, Rules
 from ingest.sender import Sender

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.kubernetes import KubernetesSource
-from ingest.pull import PrometheusSource
+from ingest.pull.source import PrometheusSource
 from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
 from orchestration.errors import SettingsError

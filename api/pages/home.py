@@ -12,12 +12,12 @@ from fastapi import FastAPI, Request
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, run, ui
 
-from api.errors import status_of
 from api.pages import empty, heat_map, rows, tables
 from api.pages import format as fmt
 from api.pages.data import Detail, Overview, read_detail, read_overview
 from api.pages.detail import DetailPanel
 from api.pages.mount import confine
+from api.problems import status_of
 from orchestration.service import Service
 
 logger = logging.getLogger(__name__)

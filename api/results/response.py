@@ -17,6 +17,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from api.errors import TooManyQueriesError
+from api.results.headers import SNAPSHOT_HEADER, VERSIONS_HEADER
 from api.results.queries import Queries
 from lake.errors import LakeError, QueryCancelledError
 from lake.query import Stream
@@ -24,9 +25,6 @@ from lake.query import Stream
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-SNAPSHOT_HEADER = "X-Fleetlake-Snapshot"
-VERSIONS_HEADER = "X-Fleetlake-Versions"
 
 _finishing: set[asyncio.Task[None]] = set()
 """Answers that outlive their request, until their worker is free."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.dependencies import ServiceDep
-from api.errors import problem
+from api.problems import problem
 from api.receiving import SenderDep, translated
 from ingest import opa
 from ingest.alert_gateway import AlertGateway, Told

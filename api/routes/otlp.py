@@ -16,7 +16,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from starlette.exceptions import HTTPException
 
 from api.dependencies import ServiceDep
-from api.errors import SlowBodyError, problem, status_of
+from api.errors import SlowBodyError
+from api.problems import problem, status_of
 from api.receiving import SenderDep, translated
 from ingest.errors import IngestError, UnsupportedProtocolError
 from ingest.otlp.gateway import Gateway

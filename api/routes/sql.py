@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field, ValidationError
 from api.body import read_body
 from api.caller import Caller, CallerDep
 from api.dependencies import QueriesDep, ServiceDep
+from api.results.headers import SNAPSHOT_HEADER, VERSIONS_HEADER
 from api.results.negotiation import MEDIA_TYPES, negotiated
 from api.results.queries import Queries
-from api.results.response import SNAPSHOT_HEADER, VERSIONS_HEADER, SqlResponse
+from api.results.response import SqlResponse
 from lake.query import Stream, stream_guarded
 from lake.results import Format
 from orchestration.service import Service

@@ -10,7 +10,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from api.dependencies import ServiceDep
 from api.dependencies import service as service_of
-from api.errors import SlowBodyError, problem, status_of
+from api.errors import SlowBodyError
+from api.problems import problem, status_of
 from api.receiving import SenderDep, hand_in, named_cluster, raw_body
 from api.receiving import sender as sender_of
 from ingest.errors import IngestError

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ingest.bounds import Bounds
 from ingest.compiled import compiled
-from ingest.errors import MalformedBodyError, TooManyEntriesError
+from ingest.errors import MalformedBodyError
 from ingest.protobuf import BYTES, FIXED64, VARINT, field, fixed64, varint
 
 Ints = npt.NDArray[np.int64]
@@ -30,30 +31,6 @@ _INTERLEAVED = -2
 
 _FULL = -3
 """There are more samples or histograms than room was made for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much one request may hold."""
-
-    series: int = 1 << 40
-    samples: int = 1 << 40
-    metadata: int = 1 << 40
-    label_bytes: int = 1 << 40
-
-    def check(self, n_series: int, n_samples: int, n_metadata: int) -> None:
-        """Whether a request with so much is accepted.
-
-        Raises:
-            TooManyEntriesError: it is not.
-        """
-        for count, limit, what in (
-            (n_series, self.series, "series"),
-            (n_samples, self.samples, "samples"),
-            (n_metadata, self.metadata, "descriptions of metrics"),
-        ):
-            if count > limit:
-                raise TooManyEntriesError(count, limit, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ names it. https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/
 
 import numpy as np
 
+from ingest.bounds import Bounds
 from ingest.compiled import compiled
 from ingest.errors import BodyTooLargeError, MalformedBodyError, TooManyEntriesError
 from ingest.protobuf import BYTES, FIXED64, VARINT, field, fixed64, varint
 from ingest.protobuf_out import put_varint, varint_size
-from ingest.remote_write.scan import Bounds, Bytes, Scan
+from ingest.remote_write.scan import Bytes, Scan
 
 # Field numbers of io.prometheus.write.v2.Request and below.
 _SYMBOLS, _SERIES = 4, 5

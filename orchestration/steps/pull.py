@@ -8,8 +8,9 @@ from datetime import date, datetime
 import httpx
 
 from ingest.errors import IngestError
-from ingest.pull import PrometheusPuller, PrometheusSource, Pulled
 from ingest.pull.client import Waits
+from ingest.pull.puller import PrometheusPuller, Pulled
+from ingest.pull.source import PrometheusSource
 from lake import Lake, LakeError, TimeRange
 from orchestration.errors import PullError
 

@@ -5,7 +5,8 @@ import pytest
 import ingest.simulation.errors
 import lake.errors
 import orchestration.errors
-from api.errors import STATUS, ServerError, problem, status_of
+from api.errors import ServerError
+from api.problems import STATUS, problem, status_of
 
 ROOTS = (lake.errors.LakeError, ingest.errors.IngestError, orchestration.errors.OrchestrationError)
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ingest.errors import IngestError, InvalidLabelsError, SourceError
-from ingest.pull import PrometheusPuller, PrometheusSource
 from ingest.pull.client import RangeClient, Waits
+from ingest.pull.puller import PrometheusPuller
+from ingest.pull.source import PrometheusSource
 from ingest.remote_write import message
 from ingest.scrape.labels import encode
 from lake import Lake

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from ingest.pull import PrometheusPuller, PrometheusSource
+from ingest.pull.puller import PrometheusPuller
+from ingest.pull.source import PrometheusSource
 from ingest.series import identify
 from lake import Lake
 from tests.real.programs import wait_for

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ingest.files import import_file
-from ingest.pull import PrometheusSource
+from ingest.pull.source import PrometheusSource
 from ingest.receiver import Receiver
 from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings

@@ -11,8 +11,8 @@ import httpx
 import pyarrow as pa
 
 from api.errors import RemoteError
+from api.results.headers import SNAPSHOT_HEADER
 from api.results.negotiation import MEDIA_TYPES
-from api.results.response import SNAPSHOT_HEADER
 from lake import Lake
 from lake.errors import QueryCancelledError, QueryError
 from lake.results import Format

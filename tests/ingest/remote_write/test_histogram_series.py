@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.bounds import Bounds
 from ingest.catalogue import Catalogue
 from ingest.errors import BadRequestError, BodyTooLargeError, TooManyEntriesError
 from ingest.remote_write import message, scan, scan_v2
@@ -48,7 +49,7 @@ HISTOGRAMS = st.just(STALE) | st.builds(
 def scanned(series, version):
     if version == 2:
         raw = encode(*(Series(labels, histograms=held) for labels, held in series))
-        return scan_v2.scan(np.frombuffer(raw, np.uint8), scan.Bounds())
+        return scan_v2.scan(np.frombuffer(raw, np.uint8), Bounds())
     made = schema.WriteRequest()
     for labels, held in series:
         one = made.timeseries.add(histograms=held)
@@ -56,7 +57,7 @@ def scanned(series, version):
             schema.Label(name=name.encode(), value=text.encode()).SerializeToString()
             for name, text in labels
         )
-    return scan.scan(np.frombuffer(made.SerializeToString(), np.uint8), scan.Bounds())
+    return scan.scan(np.frombuffer(made.SerializeToString(), np.uint8), Bounds())
 
 
 def by_protobuf(request):
@@ -111,8 +112,8 @@ def test_bounds_are_checked_before_memory_is_taken():
     labels = [("__name__", "took"), ("cluster", "x" * 1000)]
     request = scanned([(labels, [histogram([1] * 9)])], 1)
     for bounds, error, what in (
-        (scan.Bounds(samples=3), TooManyEntriesError, "samples"),
-        (scan.Bounds(label_bytes=1_250), BodyTooLargeError, "labels, written out for each bucket"),
+        (Bounds(samples=3), TooManyEntriesError, "samples"),
+        (Bounds(label_bytes=1_250), BodyTooLargeError, "labels, written out for each bucket"),
     ):
         catalogue = Catalogue()
         with pytest.raises(error, match=what):

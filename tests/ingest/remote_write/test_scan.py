@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ingest.bounds import Bounds
 from ingest.errors import MalformedBodyError, TooManyEntriesError
 from ingest.remote_write import message, scan
 from ingest.remote_write import remote_write_pb2 as schema
-from ingest.remote_write.scan import Bounds
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 LABELS = st.lists(st.tuples(TEXT, TEXT), max_size=5)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.bounds import Bounds
 from ingest.errors import BodyTooLargeError, MalformedBodyError, TooManyEntriesError
 from ingest.remote_write import remote_write_pb2 as schema
 from ingest.remote_write import scan_v2
-from ingest.remote_write.scan import Bounds, scan
+from ingest.remote_write.scan import scan
 from tests.remote_write_2 import Request, Series, UnpackedRequest, encode
 
 TEXT = st.binary(max_size=6)

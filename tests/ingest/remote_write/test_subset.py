@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.bounds import Bounds
 from ingest.remote_write import message, scan, scan_v2
 from ingest.remote_write import remote_write_pb2 as schema
 from ingest.remote_write.subset import encode_kept
@@ -75,7 +76,7 @@ def by_protobuf(request, samples, histograms, starts):
 
 def read(raw, version):
     data = np.frombuffer(raw, np.uint8)
-    return scan_v2.scan(data, scan.Bounds()) if version == 2 else scan.scan(data, scan.Bounds())
+    return scan_v2.scan(data, Bounds()) if version == 2 else scan.scan(data, Bounds())
 
 
 @settings(max_examples=500, deadline=None)
