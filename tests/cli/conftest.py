@@ -1,13 +1,11 @@
-"""The installed program, run as a user runs it."""
+"""The program, run as a user runs it: `installed` starts it anew, the others fork it."""
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).with_name("fleetlake")
+from tests.cli.fork_server import PROGRAM, ForkServer
 
 
 def _environment():
@@ -15,9 +13,16 @@ def _environment():
     return kept | {"NO_COLOR": "1", "COLUMNS": "100"}
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory):
+    server = ForkServer(_environment(), tmp_path_factory.mktemp("fork_server"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def fleetlake(tmp_path):
-    """Runs the program in an empty folder; gives the finished process."""
+def installed(tmp_path):
+    """Runs the program in an empty folder, imports and all; gives the finished process."""
 
     def run(*arguments, text=True, timeout=60):
         return subprocess.run(
@@ -33,27 +38,35 @@ def fleetlake(tmp_path):
 
 
 @pytest.fixture
-def started(tmp_path):
-    """Starts the program and leaves it running; killed at the end if it still is."""
-    errors = (tmp_path / "stderr").open("wb")
-    running = []
+def fleetlake(fork_server, tmp_path):
+    """Runs the program in an empty folder; gives the finished process."""
 
-    def start(*arguments):
-        process = subprocess.Popen(
-            [PROGRAM, *map(str, arguments)],
-            cwd=tmp_path,
-            env=_environment() | {"PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
+    def run(*arguments, text=True, timeout=60, input=None):
+        stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+        process = fork_server.start(
+            arguments, cwd=tmp_path, env=_environment(), stdin=stdin, text=text
         )
-        running.append(process)
-        return process
+        try:
+            written = process.communicate(input, timeout)
+        finally:
+            process.close()
+        return subprocess.CompletedProcess(process.args, process.returncode, *written)
 
-    yield start
-    for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
-    errors.close()
+    return run
+
+
+@pytest.fixture
+def started(fork_server, tmp_path):
+    """Starts the program and leaves it running; killed at the end if it still is."""
+    running = []
+    with (tmp_path / "stderr").open("wb") as errors:
+
+        def start(*arguments):
+            environment = _environment() | {"PYTHONUNBUFFERED": "1"}
+            process = fork_server.start(arguments, cwd=tmp_path, env=environment, stderr=errors)
+            running.append(process)
+            return process
+
+        yield start
+        for process in running:
+            process.close()

@@ -11,8 +11,8 @@ MOST_FALSE_PER_CLUSTER_DAY = 2.0
 LEAST_FOUND = 5
 
 
-def test_once_as_json(fleetlake):
-    done = fleetlake("demo", "--once", "--json", "--port", 0, timeout=110)
+def test_once_as_json(installed):
+    done = installed("demo", "--once", "--json", "--port", 0, timeout=110)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert len(report["faults"]) == 6

@@ -29,8 +29,8 @@ def lake(tmp_path, make_samples, noon):
     return lake
 
 
-def test_inspect(fleetlake, lake):
-    told = json.loads(fleetlake("lake", "inspect", "--dir", "data", "--json", "--clusters").stdout)
+def test_inspect(fleetlake, installed, lake):
+    told = json.loads(installed("lake", "inspect", "--dir", "data", "--json", "--clusters").stdout)
     assert told["snapshot_id"] == lake.snapshot().id
     (samples,) = [row for row in told["tables"] if row["table_name"] == "samples"]
     files = lake.samples.files()[1]

@@ -55,8 +55,8 @@ def failed(done, *fragments):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
-def test_the_first_screen_says_what_to_do_next(fleetlake, arguments):
-    done = fleetlake(*arguments)
+def test_the_first_screen_says_what_to_do_next(installed, arguments):
+    done = installed(*arguments)
     screen = done.stdout + done.stderr
     assert "New here? Run fleetlake demo" in " ".join(screen.split())
     for command in ("demo", "up", "sql", "import", "detect"):
@@ -74,16 +74,16 @@ def test_the_list_of_commands_is_in_their_own_words(name):
     assert own.splitlines()[0] == text
 
 
-def test_version(fleetlake):
-    assert fleetlake("--version").stdout == version("fleetlake") + "\n"
+def test_version(installed):
+    assert installed("--version").stdout == version("fleetlake") + "\n"
 
 
-def test_errors_are_one_line(fleetlake, tmp_path, data_dir):
-    failed(fleetlake("sql", "SELECT 1"), "no lake in", "fleetlake up")
+def test_errors_are_one_line(fleetlake, installed, tmp_path, data_dir):
+    failed(installed("sql", "SELECT 1"), "no lake in", "fleetlake up")
     failed(fleetlake("sql", "--dir", data_dir, "--output", "x.doc", "SELECT 1"), "x.doc")
     failed(fleetlake("detect", "none.csv", "--out", "x.csv"), "none.csv")
     (tmp_path / "bad.yaml").write_text("api: {port: 70000}")
-    failed(fleetlake("up", "--config", "bad.yaml"), "api.port", "70000")
+    failed(installed("up", "--config", "bad.yaml"), "api.port", "70000")
     (tmp_path / "typo.yaml").write_text("api: {port: 0}\ndetection: {detectors: [{name: widow}]}")
     failed(fleetlake("up", "--config", "typo.yaml"), "'widow'")
 
@@ -147,7 +147,7 @@ def test_sql_as_a_table(fleetlake, data_dir):
     assert "200 of" not in many.stdout
 
 
-def test_import_twice(fleetlake, tmp_path, samples_file):
+def test_import_twice(fleetlake, installed, tmp_path, samples_file):
     command = (
         "import",
         samples_file,
@@ -159,7 +159,7 @@ def test_import_twice(fleetlake, tmp_path, samples_file):
         "cpu",
         "--json",
     )
-    first = json.loads(fleetlake(*command).stdout)
+    first = json.loads(installed(*command).stdout)
     assert first == [
         {
             "file": str(samples_file),
@@ -211,8 +211,8 @@ def test_detect(fleetlake, tmp_path, samples_file, form):
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
-def test_detect_by_entity_with_chosen_training(fleetlake, tmp_path, samples_file):
-    done = fleetlake(
+def test_detect_by_entity_with_chosen_training(fleetlake, installed, tmp_path, samples_file):
+    done = installed(
         "detect", samples_file, "--out", "s.csv", "--by", "host", "--detector", "entity_memory",
         "--train-where", "timestamp < '2026-11-23 03:00:00+00'",
     )  # fmt: skip

@@ -105,12 +105,7 @@ def test_a_query_comes_from_a_file_or_standard_input(fleetlake, data_dir, tmp_pa
     by_file = fleetlake("sql", "--dir", data_dir, "--file", "query.sql", "--json")
     assert json.loads(by_file.stdout) == [{"n": 3}]
     for arguments in ([], ["-"]):
-        done = subprocess.run(
-            [PROGRAM, "sql", "--dir", data_dir, "--json", *arguments],
-            input="SELECT 1 AS x;\n",
-            capture_output=True,
-            text=True,
-        )
+        done = fleetlake("sql", "--dir", data_dir, "--json", *arguments, input="SELECT 1 AS x;\n")
         assert json.loads(done.stdout) == [{"x": 1}], done.stderr
 
 
