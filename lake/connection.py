@@ -64,13 +64,10 @@ def connect(
             if store is not None:
                 store.attach(connection, every, locked=locked)
             if limits is not None:
-                connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
-                connection.execute(f"SET threads = {limits.threads}")
-                # Else a big sort of a stranger fills the disk below the working directory.
-                connection.execute("SET temp_directory = ''")
+                limit(connection, limits)
             _furnish(connection, paths, clusters, stale, views)
             if locked:
-                _lock(connection, every)
+                lock(connection, "allowed_paths", every)
     except BaseException:
         connection.close()
         raise
@@ -142,9 +139,24 @@ def _failures_of(paths: Paths, store: Store | None) -> Iterator[None]:
         raise failure from error
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, readable: Sequence[str]) -> None:
+def limit(connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Let its engine take so much of the machine."""
+    connection.execute(f"SET memory_limit = '{limits.memory_bytes}B'")
+    connection.execute(f"SET threads = {limits.threads}")
+    # Else a big sort of a stranger fills the disk below the working directory.
+    connection.execute("SET temp_directory = ''")
+
+
+def lock(connection: duckdb.DuckDBPyConnection, setting: str, readable: Sequence[str]) -> None:
+    """For SQL from strangers, once and for all.
+
+    Args:
+        connection: whose engine it is.
+        setting: `allowed_paths` or `allowed_directories`.
+        readable: what may be read of this machine; nothing else.
+    """
     if readable:
-        connection.execute(f"SET allowed_paths = [{', '.join(map(quote, readable))}]")
+        connection.execute(f"SET {setting} = [{', '.join(map(quote, readable))}]")
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

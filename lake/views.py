@@ -73,18 +73,25 @@ def stored_view(spec: TableSpec, paths: Sequence[str]) -> str:
 
 def stored_rows(spec: TableSpec, paths: Sequence[str]) -> str:
     """The query behind `stored_view`."""
-    columns = ", ".join(f'"{name}"' for name in spec.stored_schema.names)
     if paths:
-        files = ", ".join(quote(path) for path in paths)
-        partition = ", hive_types = {'date': DATE}" if spec.day_of else ""
-        hive = "true" if spec.day_of else "false"
-        return (
-            f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = {hive}{partition})"
-        )
+        return rows_of(spec, f"[{', '.join(map(quote, paths))}]")
     typed = ", ".join(
         f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in spec.stored_schema
     )
     return f"SELECT {typed} WHERE false"
+
+
+def rows_of(spec: TableSpec, files: str) -> str:
+    """All rows of some files of a table.
+
+    Args:
+        spec: of the table.
+        files: a SQL expression that gives their paths, one at least.
+    """
+    columns = ", ".join(f'"{name}"' for name in spec.stored_schema.names)
+    partition = ", hive_types = {'date': DATE}" if spec.day_of else ""
+    hive = "true" if spec.day_of else "false"
+    return f"SELECT {columns} FROM read_parquet({files}, hive_partitioning = {hive}{partition})"
 
 
 def quote(text: str) -> str:

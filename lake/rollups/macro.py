@@ -67,7 +67,7 @@ def written_view(name: str, paths: Sequence[str], clusters: Collection[str] | No
             "TIMESTAMPTZ '1970-01-01' AS time, 0::DOUBLE AS value, 0::BIGINT AS written WHERE false"
         )
     if clusters is None:
-        return f"CREATE VIEW stored.{name} AS {rows}"
+        return f"CREATE OR REPLACE VIEW stored.{name} AS {rows}"
     return confined(name, rows, clusters)
 
 
@@ -117,7 +117,7 @@ SELECT cluster, metric, series_id, time_bucket(CAST(step AS INTERVAL), part.time
 FROM ({" UNION ALL ".join(coarser)}) part
 GROUP BY cluster, metric, series_id, time_bucket(CAST(step AS INTERVAL), part.time)""")
     return f"""
-CREATE MACRO {NAME}(step) AS TABLE
+CREATE OR REPLACE MACRO {NAME}(step) AS TABLE
 SELECT {ROWS}, min, max, sum, "count", sum / "count" AS avg, last, increase FROM (
 {" UNION ALL ".join(whole)})
 """

@@ -3,23 +3,24 @@
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
 
 from lake.batches import batches
 from lake.connection import Limits, connect
-from lake.engine import new_engine
 from lake.errors import LakeError, QueryError, QueryMemoryError, ResultTooLargeError
 from lake.mistakes import BEFORE_IT_RUNS, with_place
 from lake.read_failure import read_failure
 from lake.results import writer
+from lake.sandbox.engines import Engines
 from lake.sandbox.execution import Execution
 from lake.sandbox.frames import DONE, ERROR, QUERY, READY, TABLE, receive, send, told
 from lake.sandbox.job import Job
@@ -87,21 +88,19 @@ def main() -> None:
     _be_killed_first()
     with connect({}, limits=Limits(), locked=True) as connection:
         connection.sql("SELECT 1").to_arrow_table()  # the first loads and allocates for all later
-    inbox, engine = Inbox(requests), new_engine()
+    inbox, engines = Inbox(requests), Engines()
     started = _address_space()
     send(answers, READY)
     with suppress(BrokenPipeError):  # the parent was killed
         while (job := inbox.next()) is not None:
-            end = _answer(inbox, answers, job, engine)
+            end = _answer(inbox, answers, job, engines)
             kind = ERROR if end else DONE
             end["reusable"] = _address_space() < started + ALLOWANCE_BYTES
             send(answers, kind, json.dumps(end).encode())
-            engine = new_engine()  # the next query need not wait for it
+            engines.make_ahead()
 
 
-def _answer(
-    inbox: Inbox, answers: IO[bytes], job: Job, engine: duckdb.DuckDBPyConnection
-) -> dict[str, object]:
+def _answer(inbox: Inbox, answers: IO[bytes], job: Job, engines: Engines) -> dict[str, object]:
     """Run one query within its limits and send its rows; gives what went wrong, or nothing."""
     outlet = Outlet(answers)
     execution = inbox.running = Execution(job.limits, outlet)
@@ -109,7 +108,7 @@ def _answer(
         execution.cancel()
     try:
         with _confined(job.limits):
-            _run(execution, outlet, job, engine)
+            _run(execution, outlet, job, engines)
     except LakeError as error:
         return told(execution.reason() or error)
     except MemoryError:
@@ -123,17 +122,8 @@ def _answer(
     return {}
 
 
-def _run(execution: Execution, outlet: Outlet, job: Job, engine: duckdb.DuckDBPyConnection) -> None:
-    with connect(
-        job.paths,
-        limits=job.limits,
-        locked=True,
-        clusters=job.clusters,
-        store=job.store,
-        stale=job.stale,
-        views=job.views,
-        engine=engine,
-    ) as connection:
+def _run(execution: Execution, outlet: Outlet, job: Job, engines: Engines) -> None:
+    with engines.connection(job) as connection:
         execution.watch(connection)
         try:
             for name, rows in job.tables.items():
@@ -201,9 +191,22 @@ else:
             resource.setrlimit(resource.RLIMIT_AS, unlimited)
 
     def _settle() -> None:
-        """Stand back, and write no core dump: one that dies of its memory would write it all."""
+        """Stand back, write no file, and no core dump: one that dies of its memory is large."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        _let_write(nothing=True)
+        sys.excepthook = _tell
         os.nice(NICENESS)
+
+    def _tell(*what: Any) -> None:
+        """What this process dies of may go to a file all the same."""
+        _let_write(nothing=False)
+        sys.__excepthook__(*what)
+
+    def _let_write(*, nothing: bool) -> None:
+        """To files: a statement that should not have passed the guard writes none."""
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0 if nothing else most, most))
 
 
 def _be_killed_first() -> None:
