@@ -103,6 +103,10 @@ class Bucket:
             if info.type == FileType.File and not path.startswith(f"{LOG}/"):
                 yield StoredFile(path, info.size, info.mtime)
 
+    def may_follow(self, version: int) -> bool:
+        """Always: to ask costs a request, as reading the log does."""
+        return True
+
     def sync_log(self, since: int | None, newest: int) -> None:
         """Nothing is left to do: an object whose PUT was answered is durable."""
 

@@ -95,7 +95,8 @@ class DeltaLog:
             self._newest = self.open()
             return self._newest
         try:
-            self._newest.update_incremental()
+            if self._store.may_follow(self._newest.version()):
+                self._newest.update_incremental()
         except DeltaError as error:
             raise self._damaged(error) from error
         return self._newest

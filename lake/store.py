@@ -82,6 +82,10 @@ class Store(Protocol):
         """All files inside but those of the log, in no order."""
         ...
 
+    def may_follow(self, version: int) -> bool:
+        """Whether a table's log may have a version after this one; to read it costs far more."""
+        ...
+
     def sync_log(self, since: int | None, newest: int) -> None:
         """Make a table's log durable, for versions after `since` (None: all) up to `newest`."""
         ...
@@ -159,6 +163,14 @@ class Folder:
                     modified = datetime.fromtimestamp(told.st_mtime, UTC)
                     within = path.relative_to(self.root).as_posix()
                     yield StoredFile(within, told.st_size, modified)
+
+    def may_follow(self, version: int) -> bool:
+        """See `Store.may_follow`."""
+        this, following = (
+            self.root / LOG / f"{number:020d}.json" for number in (version, version + 1)
+        )
+        # Where this one is gone, all that came before the newest may be: the log was cleaned up.
+        return following.exists() or not this.exists()
 
     def sync_log(self, since: int | None, newest: int) -> None:
         """See `Store.sync_log`."""

@@ -424,6 +424,21 @@ def test_files_of_a_version_stay_as_they_were(lake, make_samples):
     assert DeltaTable(str(lake.samples.folder), version=first).version() == first
 
 
+def test_a_reader_of_long_ago_finds_the_newest_in_a_log_that_was_cleaned_up(lake, make_samples):
+    """It looks for the version after its own first, which is gone."""
+    reader = Lake.open(lake.root)
+    before = reader.snapshot().versions["samples"]
+    for n in range(4):
+        lake.samples.append(make_samples([float(n)]))
+    DeltaTable(str(lake.samples.folder)).create_checkpoint()
+    log = lake.root / "samples" / "_delta_log"
+    for version in range(before + 4):
+        (log / f"{version:020d}.json").unlink()
+    assert reader.snapshot().versions["samples"] == before + 4
+    lake.samples.append(make_samples([9.0]))
+    assert reader.sql("SELECT count(*) AS n FROM samples").to_pylist() == [{"n": 5}]
+
+
 def test_append_forces_all_that_it_wrote_to_disk(lake, make_samples, monkeypatch):
     """Also where another writer commits right after us, and its version is the newest."""
     other, synced, fsync = Lake.open(lake.root), set(), os.fsync
