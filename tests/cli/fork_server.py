@@ -1,14 +1,16 @@
 """Starts of the installed program that need not import its libraries each time.
 
 A server process imports the libraries once; each start is a fork of it, which then runs the
-installed script from its first line to the interpreter's end. What is started is a process of its
-own, with its own arguments, folder, environment, streams, exit code and signals; only the seconds
-that Python takes to read libraries are gone. Linux only: a process is followed by its descriptor.
+installed script from its first line to what it registered for its end. What is started is a process
+of its own, with its own arguments, folder, environment, streams, exit code and signals; only the
+time that Python takes to read libraries, and to free them, is gone. Linux only: a process is
+followed by its descriptor.
 
 Run as a file, this is the server. It takes requests from a socket until that is closed, and kills
 then what still runs.
 """
 
+import atexit
 import gc
 import io
 import json
@@ -25,12 +27,14 @@ from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 
+import numba
+
 PROGRAM = Path(sys.executable).with_name("fleetlake")
 
 # Everything the two commands need that are started most, and what is large in the others. Polars,
 # and with it our modules that use it, is left out: it starts a thread when it is imported, which a
 # fork would not have. NiceGUI is, since it looks at the current folder then.
-PRELOADED = ("api.cli.lake", "api.cli.sql", "fastapi", "httpx", "numba", "socketio")
+PRELOADED = ("api.cli.lake", "api.cli.sql", "fastapi", "httpx", "pyod", "socketio")
 
 # Of the allocators in Arrow and delta-rs, which know of forks.
 HARMLESS_THREADS = {"jemalloc_bg_thd"}
@@ -147,8 +151,11 @@ class Started:
 
 def preload():
     """Import what starts will find imported, and be fit to be forked."""
+    # Registered before all others, and so the last that is called.
+    atexit.register(_leave)
     for name in PRELOADED:
         import_module(name)
+    numba.njit(lambda: None)()  # it imports its larger half when it compiles first
     # The command line's own modules look at the environment when they are imported: each start
     # imports them anew, for the environment it has.
     for name in [name for name in sys.modules if name.startswith("api.cli")]:
@@ -221,7 +228,31 @@ def _become(streams, arguments, folder, environment):
         sys.stdout = io.TextIOWrapper(unbuffered, sys.stdout.encoding, write_through=True)
 
 
+def _run():
+    """Run the installed script, as the interpreter does."""
+    try:
+        runpy.run_path(str(PROGRAM), run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            _leave.code = end.code or 0
+        raise
+
+
+def _leave():
+    """End here, after threads and what was registered for the end.
+
+    What would be left to do is to free all that was preloaded: half of the time of a short start.
+    """
+    with suppress(OSError):  # the interpreter has its own way to tell of it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if _leave.code is not None:
+            os._exit(_leave.code)
+
+
+_leave.code = None
+
 if __name__ == "__main__":
     preload()
     serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_path(str(PROGRAM), run_name="__main__")
+    _run()
