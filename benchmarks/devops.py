@@ -62,6 +62,7 @@ class Question:
         name: TSBS' name of it.
         sql: for ours; gives rows (time, metric or null, host or null, value).
         metricsql: for VictoriaMetrics.
+        clickhouse: for ClickHouse's SQL over `{samples}` and `{series}`, the files of our tables.
         start: of the evaluation, inclusive.
         end: of the evaluation, inclusive.
         step: seconds between evaluations; 0 = one, at `end`.
@@ -72,6 +73,7 @@ class Question:
     name: str
     sql: str
     metricsql: str
+    clickhouse: str
     start: datetime
     end: datetime
     step: int
@@ -131,9 +133,17 @@ GROUP BY 1, 2"""
         f"max(max_over_time({{__name__=~'{'|'.join(metrics)}', "
         f"instance=~'{'|'.join(hosts)}'}}[{window}])) by (__name__)"
     )
+    clickhouse = f"""
+SELECT toUnixTimestamp(toStartOfInterval(time, INTERVAL {step} SECOND)) AS at, metric, NULL AS host,
+       max(value) AS value
+FROM {{samples}}
+WHERE metric IN ({_listed(metrics)}) AND cluster = '{CLUSTER}' AND {_clickhouse_within(*when)}
+  AND series_id IN (SELECT series_id FROM {{series}} WHERE instance IN ({_listed(hosts)}))
+GROUP BY at, metric"""
     served, goal = ("rollups", 1.0) if source == "buckets" else ("samples", 3.0)
     step_long = timedelta(seconds=step)
-    return Question(name, sql, metricsql, start + step_long, start + length, step, served, goal)
+    first, last = start + step_long, start + length
+    return Question(name, sql, metricsql, clickhouse, first, last, step, served, goal)
 
 
 def _means(name: str, metrics: tuple[str, ...], when: tuple[datetime, timedelta]) -> Question:
@@ -145,8 +155,14 @@ FROM buckets(INTERVAL 1 HOUR) m JOIN series USING (cluster, metric, series_id)
 WHERE metric IN ({_listed(metrics)}) AND cluster = '{CLUSTER}'
   AND m.time >= '{start.isoformat()}' AND m.time < '{(start + length).isoformat()}'"""
     metricsql = f"avg_over_time({{__name__=~'{'|'.join(metrics)}'}}[1h]) keep_metric_names"
-    hour = timedelta(hours=1)
-    return Question(name, sql, metricsql, start + hour, start + length, HOUR, "rollups", 1.0)
+    clickhouse = f"""
+SELECT toUnixTimestamp(toStartOfInterval(m.time, INTERVAL 1 HOUR)) AS at, m.metric AS metric,
+       instance AS host, avg(m.value) AS value
+FROM {{samples}} m JOIN {{series}} s USING (series_id)
+WHERE m.metric IN ({_listed(metrics)}) AND m.cluster = '{CLUSTER}' AND {_clickhouse_within(*when)}
+GROUP BY at, metric, host"""
+    first, last = start + timedelta(hours=1), start + length
+    return Question(name, sql, metricsql, clickhouse, first, last, HOUR, "rollups", 1.0)
 
 
 def _last(load: Workload) -> Question:
@@ -157,7 +173,12 @@ FROM buckets(INTERVAL 1 HOUR) m JOIN series USING (cluster, metric, series_id)
 WHERE cluster = '{CLUSTER}' AND m.time >= '{START.isoformat()}'
 GROUP BY metric, instance"""
     metricsql = f"last_over_time({{__name__=~'{'|'.join(METRICS)}'}}[{load.hours}h])"
-    return Question("lastpoint", sql, metricsql, load.end, load.end, 0, "rollups", 1.0)
+    clickhouse = f"""
+SELECT NULL AS at, m.metric AS metric, instance AS host, argMax(m.value, m.time) AS value
+FROM {{samples}} m JOIN {{series}} s USING (series_id)
+WHERE m.cluster = '{CLUSTER}'
+GROUP BY metric, host"""
+    return Question("lastpoint", sql, metricsql, clickhouse, load.end, load.end, 0, "rollups", 1.0)
 
 
 def _high(load: Workload) -> Question:
@@ -169,7 +190,17 @@ WHERE metric = '{METRICS[0]}' AND cluster = '{CLUSTER}' AND value > 90
   AND m.time >= '{START.isoformat()}' AND m.time < '{load.end.isoformat()}'"""
     first, last = START + OFFSET, load.end - STEP + OFFSET
     metricsql = f"{METRICS[0]} > 90"
-    return Question("high-cpu-all", sql, metricsql, first, last, 10, "samples", 1.0)
+    clickhouse = f"""
+SELECT toUnixTimestamp(m.time) AS at, m.metric AS metric, instance AS host, m.value AS value
+FROM {{samples}} m JOIN {{series}} s USING (series_id)
+WHERE m.metric = '{METRICS[0]}' AND m.cluster = '{CLUSTER}' AND m.value > 90"""
+    return Question("high-cpu-all", sql, metricsql, clickhouse, first, last, 10, "samples", 1.0)
+
+
+def _clickhouse_within(start: datetime, length: timedelta) -> str:
+    """A condition on `time`."""
+    first, end = (f"toDateTime64({at.timestamp():.0f}, 6, 'UTC')" for at in (start, start + length))
+    return f"time >= {first} AND time < {end}"
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

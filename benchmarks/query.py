@@ -6,8 +6,9 @@
 lake, are compacted and rolled up as the maintenance of a server does it, and into Debian's
 `victoria-metrics`. Both are asked over HTTP, on one kept-alive connection, one question at a time:
 VictoriaMetrics with `nocache=1`, ours by `POST /api/v1/sql`, in JSON. Answers are compared before
-anything is timed. Medians of `--runs` runs. Beside them, without a rival: the same SQL by
-`Lake.sql` in a process, which leaves out HTTP, JSON and the sandbox.
+anything is timed. Medians of `--runs` runs. Beside them the same SQL by `Lake.sql` in a process,
+which leaves out HTTP, JSON and the sandbox; its rival is ClickHouse in a process over the same
+Parquet files, where it is installed: `uv run --with chdb python benchmarks/query.py`.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import pyarrow as pa
 # A script's own folder comes first, where this file would hide the package it measures.
 sys.path[0] = str(Path(__file__).parents[1])
 
+from benchmarks.clickhouse import asker, rows  # noqa: E402
 from benchmarks.devops import CLUSTER, METRICS, Question, Workload, questions  # noqa: E402
 from benchmarks.receivers import Server, ours, started, victoria_metrics  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
@@ -142,12 +144,19 @@ def ask_metricsql(client: httpx.Client, question: Question) -> Any:
 
 
 def answer_of_sql(question: Question, content: bytes) -> Answer:
-    """What ours said. Its buckets are named by their start, and samples by themselves."""
+    """What ours said."""
+    return answer_of(question, json.loads(content)["rows"])
+
+
+def answer_of(question: Question, said: Iterable[Sequence[Any]]) -> Answer:
+    """What SQL said. Its buckets are named by their start, and samples by themselves."""
     width = 0 if question.name == "high-cpu-all" else question.step
     found = {}
-    for at, metric, host, value in json.loads(content)["rows"]:
-        seconds = 0 if at is None else round(datetime.fromisoformat(at).timestamp()) + width
-        found[metric, host or "", seconds] = value
+    for at, metric, host, value in said:
+        seconds = at or 0
+        if isinstance(at, str):
+            seconds = round(datetime.fromisoformat(at).timestamp())
+        found[metric, host or "", 0 if at is None else seconds + width] = value
     return found
 
 
@@ -195,10 +204,19 @@ def devops(load: Workload, cache: Path, runs: int) -> Iterable[Case]:
         one.name: milliseconds(lambda one=one: lake.sql(one.sql), runs)  # type: ignore[misc]
         for one in asked
     }
+    clickhouse = asker(lake)
+    theirs_in_process: dict[str, float] = {}
     server = _our_server(data)
     with started(server) as (_, client):
         mine = {one.name: answer_of_sql(one, ask_sql(client, one)) for one in asked}
         own = {one.name: milliseconds(lambda one=one: ask_sql(client, one), runs) for one in asked}  # type: ignore[misc]
+    if clickhouse is not None:
+        for one in asked:
+            check(one, mine[one.name], answer_of(one, rows(clickhouse(one))))
+            theirs_in_process[one.name] = milliseconds(
+                lambda one=one: clickhouse(one),  # type: ignore[misc]
+                runs,
+            )
     with tempfile.TemporaryDirectory() as folder:
         rival = victoria_metrics(Path(folder), "-retentionPeriod=100y")
         theirs: dict[str, float] = {}
@@ -215,7 +233,8 @@ def devops(load: Workload, cache: Path, runs: int) -> Iterable[Case]:
         name = f"{one.name} (from {one.served}), over HTTP"
         yield Case(name, "ms", own[one.name], theirs.get(one.name), "victoria-metrics")
     for one in asked:
-        yield Case(f"{one.name}, in a process", "ms", in_process[one.name])
+        theirs_here = theirs_in_process.get(one.name)
+        yield Case(f"{one.name}, in a process", "ms", in_process[one.name], theirs_here, "chdb")
 
 
 def _our_server(data: Path) -> Server:

@@ -13,6 +13,7 @@ from lake.read_failure import read_failure
 from lake.rollups.macro import create_buckets
 from lake.rollups.stale import Stale
 from lake.schema import TABLES, TableSpec
+from lake.standing import of_the_past
 from lake.store import Store
 from lake.views import VIEWS, identifier, past_views, quote, stored_view
 
@@ -80,6 +81,8 @@ def session(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for one trusted query; as `connect` gives it, but sooner where that is possible.
 
+    Whoever makes or registers something in it takes it out again.
+
     Raises:
         FileDamagedError, StoreError: see `connect`.
     """
@@ -89,10 +92,16 @@ def session(
         with connect(paths, store=store, stale=stale, views=views) as connection:
             yield connection
         return
-    with shared.session() as connection:
+    if of_the_past(paths):
+        with shared.session() as connection:
+            with _failures_of(paths, store):
+                _furnish(connection, paths, None, stale, views)
+            yield connection
+        return
+    with shared.standing() as one:
         with _failures_of(paths, store):
-            _furnish(connection, paths, None, stale, views)
-        yield connection
+            one.views.show(paths, stale, views)
+        yield one.connection
 
 
 def _furnish(

@@ -1,18 +1,20 @@
 """DuckDB engines without any table yet: of a query's own, and the one that trusted queries share.
 
 To make an engine takes longer than most queries run. So the process of SQL from outside makes its
-next one ahead (`lake/sandbox/worker.py`), and trusted queries are sessions of one engine, each with
-a catalogue of its own.
+next one ahead or keeps one (`lake/sandbox/`), and trusted queries are sessions of one engine, each
+with a catalogue of its own.
 """
 
 import itertools
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 
 import duckdb
 
 from lake.macros import create_macros
+from lake.standing import StandingViews
 
 MOST_KEYS = 1_000
 """Of one side of a join, by which row groups of the other side are left out. With DuckDB's own 50,
@@ -40,11 +42,37 @@ def _bare() -> duckdb.DuckDBPyConnection:
     return engine
 
 
+MOST_IDLE = 4
+"""Sessions with views that wait for their next query; more queries at once make more."""
+
+
+@dataclass
+class Standing:
+    """A session that outlives its query.
+
+    Attributes:
+        connection: for one query at a time.
+        views: the lake's, in it.
+        session: ends it.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    views: StandingViews
+    session: ExitStack
+
+
+def outlasting(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Let an engine be of many queries: what files hold is cached by the system, not once more."""
+    engine.execute("SET enable_external_file_cache = false")
+    return engine
+
+
 class SharedEngine:
     """One engine for many queries at once. Thread-safe; what one makes, the others do not see."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._idle: list[Standing] = []
         self._numbers = itertools.count()
         self._engine: duckdb.DuckDBPyConnection | None = None
 
@@ -53,7 +81,7 @@ class SharedEngine:
         """A connection for one query, with a catalogue of its own and its schema `stored`."""
         with self._lock:
             # Without a cache of footers: it would grow with every file that is ever read.
-            engine = self._engine = self._engine or _bare()
+            engine = self._engine = self._engine or outlasting(_bare())
             connection, name = engine.cursor(), f"query_{next(self._numbers)}"
         with connection:
             try:
@@ -69,10 +97,31 @@ class SharedEngine:
                 with suppress(duckdb.Error):
                     connection.execute(f"USE memory; DETACH {name}")
 
+    @contextmanager
+    def standing(self) -> Iterator[Standing]:
+        """A session of its own for one query, which leaves nothing in it but the lake's views."""
+        with self._lock:
+            one = self._idle.pop() if self._idle else None
+        if one is None:
+            session = ExitStack()
+            connection = session.enter_context(self.session())
+            one = Standing(connection, StandingViews(connection), session)
+        try:
+            yield one
+        except BaseException as error:
+            one.session.__exit__(type(error), error, error.__traceback__)
+            raise
+        with self._lock:
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(one)
+                return
+        one.session.close()
+
     def _leave(self, engine: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
             if self._engine is engine:
                 self._engine = None
+                self._idle.clear()
 
 
 shared = SharedEngine()

@@ -58,7 +58,8 @@ def run(
     with session(
         ready.paths, store=snapshot.store, stale=ready.stale, views=ready.views
     ) as connection:
-        for name, table in inspected(sql, snapshot).items():
+        tables = inspected(sql, snapshot)
+        for name, table in tables.items():
             connection.register(name, table)
         try:
             relation = connection.sql(ready.sql, params=ready.params or None)
@@ -66,6 +67,8 @@ def run(
         except duckdb.Error as error:
             failure = read_failure(error, ready.paths, snapshot.store)
             raise failure or QueryError(str(error)) from error
+        for name in tables:
+            connection.unregister(name)
     return Result(rows, snapshot.versions, snapshot.id)
 
 

@@ -118,6 +118,40 @@ def test_no_view_is_made_that_is_not_read(two, sql, tables):
     two[0].sql(sql)
 
 
+def test_a_session_that_stands_shows_each_query_its_files(two):
+    """Two at once have two, one after the other have one, and after an error it is another."""
+    for lake in (*two, *two):
+        assert lake.sql("SELECT count(*) AS n FROM metrics")["n"].to_pylist() == [0]
+    with shared.standing() as one:
+        for lake, n in zip(two, (1, 2), strict=True):
+            assert lake.sql("SELECT count(*) AS n FROM samples")["n"].to_pylist() == [n]
+        with shared.standing() as other:
+            assert other.connection is not one.connection
+    with shared.standing() as last:
+        assert last.connection is one.connection
+    with pytest.raises(KeyError), shared.standing():
+        raise KeyError
+    with shared.standing() as last:
+        assert last.connection is not one.connection
+
+
+def test_rows_of_ours_are_not_there_for_the_next_query(two):
+    """A table of the lake's own figures is registered for the query that names it."""
+    assert two[0].sql("SELECT count(*) FROM lake_tables JOIN (SELECT 1) ON true").num_rows == 1
+    with shared.standing() as one, pytest.raises(duckdb.CatalogException):
+        one.connection.execute("FROM lake_tables")
+
+
+def test_a_broken_engine_takes_its_sessions_with_it():
+    engine = SharedEngine()
+    with engine.standing() as first:
+        pass
+    with pytest.raises(duckdb.FatalException), engine.session():
+        raise duckdb.FatalException("database has been invalidated")
+    with engine.standing() as other:
+        assert other.connection is not first.connection
+
+
 def test_sessions_of_many_threads_do_not_wait_for_a_long_one():
     engine, running, done = SharedEngine(), threading.Event(), threading.Event()
 

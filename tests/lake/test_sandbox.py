@@ -41,6 +41,14 @@ def pool():
     pool.close()
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """For tests that leave their worker fit for the next query: to start one takes a second."""
+    pool = Pool()
+    yield pool
+    pool.close()
+
+
 def wait_until(condition, seconds=20):
     until = time.monotonic() + seconds
     while not condition():
@@ -78,10 +86,10 @@ def test_memory_is_bounded_where_the_engine_does_not_bound_it(pool, sql):
     assert pool.run(Job({}, "SELECT 1 AS x", Limits())).to_pylist() == [{"x": 1}]
 
 
-def test_memory_within_the_limit_can_be_used(pool):
+def test_memory_within_the_limit_can_be_used(kept):
     """The allowance is enough for what is not the query's own."""
     sql = "SELECT count(*) AS n FROM (SELECT DISTINCT i FROM range(1500000) t(i))"
-    assert pool.run(Job({}, sql, Limits(memory_bytes=256 * MIB))).to_pylist() == [{"n": 1_500_000}]
+    assert kept.run(Job({}, sql, Limits(memory_bytes=256 * MIB))).to_pylist() == [{"n": 1_500_000}]
 
 
 def test_a_query_that_cannot_be_interrupted_is_killed(pool):
@@ -120,15 +128,15 @@ def test_a_process_that_does_not_start_is_an_error(monkeypatch):
         Worker()
 
 
-def test_one_process_answers_many_queries(pool):
+def test_one_process_answers_many_queries(kept):
     pids = set()
     for i in range(5):
-        assert pool.run(Job({}, f"SELECT {i} AS i", Limits())).to_pylist() == [{"i": i}]
+        assert kept.run(Job({}, f"SELECT {i} AS i", Limits())).to_pylist() == [{"i": i}]
         with pytest.raises(QueryError):
-            pool.run(Job({}, "SELECT nowhere", Limits()))
+            kept.run(Job({}, "SELECT nowhere", Limits()))
         with pytest.raises(ResultTooLargeError):
-            pool.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
-        pids.add(pool._idle[0]._process.pid)
+            kept.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
+        pids.add(kept._idle[0]._process.pid)
     assert len(pids) == 1
 
 
@@ -159,14 +167,14 @@ def test_queries_at_once_have_processes_of_their_own(pool):
         pytest.param("SELECT NULL AS x", [{"x": None}], id="null"),
     ],
 )
-def test_rows_of_any_kind_come_over(pool, sql, rows):
-    table = pool.run(Job({}, sql, Limits()))
+def test_rows_of_any_kind_come_over(kept, sql, rows):
+    table = kept.run(Job({}, sql, Limits()))
     assert table.column_names == ["x"]
     assert table.to_pylist() == rows
 
 
-def test_many_rows_come_over_in_their_order(pool):
-    table = pool.run(Job({}, "SELECT i, repeat('x', 50) AS t FROM range(100000) t(i)", Limits()))
+def test_many_rows_come_over_in_their_order(kept):
+    table = kept.run(Job({}, "SELECT i, repeat('x', 50) AS t FROM range(100000) t(i)", Limits()))
     assert table["i"].combine_chunks().equals(pa.array(range(100_000)))
 
 
@@ -210,13 +218,13 @@ def test_a_query_that_cannot_be_interrupted_ends_without_its_parent():
     wait_until(lambda: not exists(pid), seconds=6)
 
 
-def test_a_failure_on_the_way_is_the_querys_and_not_the_workers(pool):
+def test_a_failure_on_the_way_is_the_querys_and_not_the_workers(kept):
     late = "SELECT CASE WHEN i = 90000 THEN error('late') ELSE i END AS i FROM range(100000) t(i)"
-    pool.run(Job({}, "SELECT 1", Limits()))
-    pid = pool._idle[0]._process.pid
+    kept.run(Job({}, "SELECT 1", Limits()))
+    pid = kept._idle[0]._process.pid
     with pytest.raises(QueryError, match="late"):
-        pool.run(Job({}, late, Limits()))
-    assert pool._idle[0]._process.pid == pid
+        kept.run(Job({}, late, Limits()))
+    assert kept._idle[0]._process.pid == pid
 
 
 def test_one_that_hangs_is_killed(pool):
@@ -239,10 +247,10 @@ def test_one_that_dies_between_two_pieces_is_an_error(pool):
     assert (pool.busy, pool.idle) == (0, 0)
 
 
-def test_an_answer_that_nobody_reads_holds_its_worker_and_no_more(pool):
+def test_an_answer_that_nobody_reads_holds_its_worker_and_no_more(kept):
     """It waits longer than the query may run, and goes on when it is read."""
     job = Job({}, "SELECT i, repeat('x', 1000) FROM range(60000) t(i)", Limits(seconds=1))
-    with pool.ask(job) as answer:
+    with kept.ask(job) as answer:
         pieces = [answer.read()]
         for _ in range(40):
             time.sleep(0.06)
@@ -261,9 +269,9 @@ def test_an_answer_that_nobody_reads_holds_its_worker_and_no_more(pool):
         pytest.param(DEAF, id="deaf"),
     ],
 )
-def test_cancel_from_another_thread(pool, sql):
-    pool.run(Job({}, "SELECT 1", Limits()))
-    answer = pool.ask(Job({}, sql, Limits()))
+def test_cancel_from_another_thread(kept, sql):
+    kept.run(Job({}, "SELECT 1", Limits()))
+    answer = kept.ask(Job({}, sql, Limits()))
     canceller = threading.Timer(0.3, answer.cancel)
     began = time.monotonic()
     canceller.start()
@@ -272,32 +280,32 @@ def test_cancel_from_another_thread(pool, sql):
         list(answer)
     assert time.monotonic() - began < 2.5
     answer.close()
-    assert pool.busy == 0
-    assert pool.run(Job({}, "SELECT 1", Limits())).num_rows == 1
+    assert kept.busy == 0
+    assert kept.run(Job({}, "SELECT 1", Limits())).num_rows == 1
 
 
-def test_a_query_that_is_called_off_before_it_begins_costs_no_worker(pool):
+def test_a_query_that_is_called_off_before_it_begins_costs_no_worker(kept):
     """A worker that has answered makes its next engine before it looks for the next query."""
-    pool.run(Job({}, "SELECT 1", Limits()))
-    (worker,) = pool._idle
+    kept.run(Job({}, "SELECT 1", Limits()))
+    (worker,) = kept._idle
     for _ in range(5):
-        pool.run(Job({}, "SELECT 1", Limits()))
-        answer = pool.ask(Job({}, HEAVY, Limits()))
+        kept.run(Job({}, "SELECT 1", Limits()))
+        answer = kept.ask(Job({}, HEAVY, Limits()))
         answer.cancel()
         with pytest.raises(QueryCancelledError):
             list(answer)
         answer.close()
-    assert pool._idle == [worker]
+    assert kept._idle == [worker]
     assert worker.usable()
 
 
-def test_a_late_cancel_does_not_hit_the_next_query(pool):
+def test_a_late_cancel_does_not_hit_the_next_query(kept):
     for i in range(30):
-        answer = pool.ask(Job({}, "SELECT 1", Limits()))
+        answer = kept.ask(Job({}, "SELECT 1", Limits()))
         time.sleep(0.001 * (i % 5))
         answer.cancel()
         answer.close()
-        assert pool.run(Job({}, "SELECT sum(i) FROM range(100000) t(i)", Limits())).num_rows == 1
+        assert kept.run(Job({}, "SELECT sum(i) FROM range(100000) t(i)", Limits())).num_rows == 1
 
 
 def test_a_closed_pool_leaves_no_process(pool):
@@ -311,11 +319,11 @@ def test_a_closed_pool_leaves_no_process(pool):
     assert (pool.busy, pool.idle) == (0, 0)
 
 
-def test_errors_come_over_with_their_fields(pool):
+def test_errors_come_over_with_their_fields(kept):
     with pytest.raises(ResultTooLargeError) as refusal:
-        pool.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
+        kept.run(Job({}, "SELECT * FROM range(10)", Limits(rows=9)))
     assert (refusal.value.what, refusal.value.limit) == ("rows", 9)
     assert str(refusal.value) == str(ResultTooLargeError("rows", 9))
     with pytest.raises(FileDamagedError) as gone:
-        pool.run(Job({"samples": ["/nowhere/x.parquet"]}, "SELECT * FROM samples", Limits()))
+        kept.run(Job({"samples": ["/nowhere/x.parquet"]}, "SELECT * FROM samples", Limits()))
     assert gone.value.path == "/nowhere/x.parquet"

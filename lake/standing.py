@@ -1,0 +1,60 @@
+"""The lake's views, made once in a connection's catalogue; each query says which files they show.
+
+To make a view takes as long as to plan a query, and opens the footers of its files. So the files
+are a variable of the connection, which a view reads when it is planned.
+"""
+
+from collections.abc import Collection, Sequence
+
+import duckdb
+
+from lake.files import Paths
+from lake.rollups.macro import create_buckets
+from lake.rollups.stale import Stale
+from lake.schema import TABLES
+from lake.views import VIEWS, identifier, quote, rows_of, stored_rows
+
+
+class StandingViews:
+    """The views in one connection, whose catalogue has an empty schema `stored`. Of one thread."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._has_files: dict[str, bool] = {}
+        self._views: set[str] = set()
+
+    def show(self, paths: Paths, stale: Stale | None, views: Collection[str]) -> None:
+        """Let them show these files, until the next call.
+
+        Args:
+            paths: all files of the tables that the query reads; none of the past (`name@number`).
+            stale: for the table macro `buckets`, if the query calls it.
+            views: those that the query reads.
+
+        Raises:
+            duckdb.Error: a file cannot be read.
+        """
+        for table in (table for table in TABLES if table in paths):
+            self._store(table, paths[table])
+        for name, query in VIEWS.items():
+            if name in views and name not in self._views:
+                self._connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
+                self._views.add(name)
+        if stale is not None:
+            create_buckets(self._connection, stale, paths, None)
+
+    def _store(self, table: str, files: Sequence[str]) -> None:
+        variable = f"files_of_{table}"
+        if files:
+            listed = ", ".join(map(quote, files))
+            self._connection.execute(f"SET VARIABLE {variable} = [{listed}]")
+        if self._has_files.get(table) is not bool(files):
+            spec = TABLES[table]
+            rows = rows_of(spec, f"getvariable('{variable}')") if files else stored_rows(spec, ())
+            self._connection.execute(f"CREATE OR REPLACE VIEW stored.{table} AS {rows}")
+            self._has_files[table] = bool(files)
+
+
+def of_the_past(paths: Paths) -> bool:
+    """Whether files are of a table as it was at some other time: its views are of one query."""
+    return any("@" in name for name in paths)
