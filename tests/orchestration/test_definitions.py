@@ -44,6 +44,13 @@ def at(monkeypatch):
     return set_clock
 
 
+@pytest.fixture(scope="module")
+def check():
+    """Runs one check. An instance takes a second to make; no check looks at what it was told."""
+    with dg.instance_for_test(set_dagster_home=False) as instance:
+        yield lambda settings, name: checked(instance, settings, name)
+
+
 LOAD = """
 import dagster, orchestration.definitions as d
 repository = d.defs.get_repository_def()
@@ -220,24 +227,23 @@ def test_a_day_that_cannot_be_scored_says_why(settings, filled, day, history, at
     assert told["anomalies"]["not_scored"].startswith("warming up")
 
 
-def check(settings, name):
+def checked(instance, settings, name):
     definitions = build(settings)
     (one,) = [c for c in definitions.asset_checks if name in {k.name for k in c.check_keys}]
-    with dg.instance_for_test() as instance:
-        result = dg.materialize(
-            [*definitions.assets, one],
-            selection=dg.AssetSelection.checks(one),
-            resources=definitions.resources,
-            instance=instance,
-            raise_on_error=True,
-        )
+    result = dg.materialize(
+        [*definitions.assets, one],
+        selection=dg.AssetSelection.checks(one),
+        resources=definitions.resources,
+        instance=instance,
+        raise_on_error=True,
+    )
     (evaluation,) = result.get_asset_check_evaluations()
     assert evaluation.severity == dg.AssetCheckSeverity.WARN
     return evaluation.passed, {k: v.value for k, v in evaluation.metadata.items()}
 
 
 @pytest.mark.parametrize(("after", "passed"), [(0, True), (14, True), (17, False), (600, False)])
-def test_metrics_are_fresh_or_not(settings, history, at, after, passed):
+def test_metrics_are_fresh_or_not(check, settings, history, at, after, passed):
     at(history.simulation.end + timedelta(minutes=after))
     found, told = check(settings, "metrics_fresh")
     assert found is passed
@@ -245,7 +251,7 @@ def test_metrics_are_fresh_or_not(settings, history, at, after, passed):
     assert told["seconds_late"].keys() == (set() if passed else {"ap-3", "eu-1", "us-2"})
 
 
-def test_a_retired_cluster_is_not_late_for_ever(tmp_path, fill, at):
+def test_a_retired_cluster_is_not_late_for_ever(check, tmp_path, fill, at):
     lake = Lake.open(tmp_path / "lake")
     now = datetime(2026, 11, 23, 6, tzinfo=UTC)
     labels = [{"__name__": "up", "cluster": name} for name in ("old", "late", "new")]
@@ -257,19 +263,19 @@ def test_a_retired_cluster_is_not_late_for_ever(tmp_path, fill, at):
     assert (passed, told["clusters"], told["seconds_late"]) == (False, 2, {"late": 30 * 3600})
 
 
-def test_an_empty_lake_is_not_fresh(tmp_path, at, history):
+def test_an_empty_lake_is_not_fresh(check, tmp_path, at, history):
     at(history.simulation.end)
     assert check(Settings(data_dir=tmp_path), "metrics_fresh")[0] is False
 
 
 @pytest.mark.parametrize(("after", "gaps"), [(5, 0), (12, 3)])
-def test_metrics_are_whole_or_not(settings, history, at, after, gaps):
+def test_metrics_are_whole_or_not(check, settings, history, at, after, gaps):
     at(history.simulation.end + timedelta(minutes=after))
     found, told = check(settings, "metrics_whole")
     assert (found, told["gaps"], len(told["first"])) == (gaps == 0, gaps, gaps)
 
 
-def test_a_gap_in_the_middle_is_named(tmp_path, fill, at):
+def test_a_gap_in_the_middle_is_named(check, tmp_path, fill, at):
     lake = Lake.open(tmp_path / "lake")
     start = datetime(2026, 11, 23, 6, tzinfo=UTC)
     minutes = [m for m in range(60) if not 20 < m < 40]
@@ -282,7 +288,7 @@ def test_a_gap_in_the_middle_is_named(tmp_path, fill, at):
     assert told["first"] == ["c1: 2026-11-23T06:21:00+00:00 to 2026-11-23T06:40:00+00:00"]
 
 
-def test_a_cluster_that_is_silent_all_day_is_not_whole(tmp_path, fill, at):
+def test_a_cluster_that_is_silent_all_day_is_not_whole(check, tmp_path, fill, at):
     lake = Lake.open(tmp_path / "lake")
     start = datetime(2026, 11, 21, 20, tzinfo=UTC)
     fill(lake, [{"__name__": "up"}], [[round(start.timestamp() * 1000)]], [[1.0]])

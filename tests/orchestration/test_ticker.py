@@ -1,6 +1,7 @@
 """The minute tick: the history of a night, fed ten minutes at a time under a clock of our own."""
 
 import itertools
+import shutil
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
@@ -31,17 +32,21 @@ def seen(lake):
 
 
 class Night:
-    """A lake that is fed and scored step by step; `states` is what a reader saw after each."""
+    """A lake that is fed and scored step by step; `states` is what a reader saw after each.
 
-    def __init__(self, lake, history, settings, but_not=()):
-        self.lake, self.history, self.settings, self.but_not = lake, history, settings, but_not
-        history.put(lake, end=START)
-        self.now = START
+    It begins with an empty lake, or with one of which that was done before, up to `since`.
+    """
+
+    def __init__(self, lake, history, settings, since=None):
+        self.lake, self.history, self.settings = lake, history, settings
+        if since is None:
+            history.put(lake, end=START)
+        self.now = since or START
         self.states = []
         self.restart()
 
     def restart(self):
-        self.ticker = Ticker(self.lake, self.settings, self.but_not)
+        self.ticker = Ticker(self.lake, self.settings)
 
     def run(self, until):
         while self.now < until:
@@ -62,11 +67,31 @@ def settings(detection):
     )
 
 
+HOUR = timedelta(hours=1)
+
+
 @pytest.fixture(scope="module")
 def night(tmp_path_factory, history, settings):
-    night = Night(Lake.open(tmp_path_factory.mktemp("night") / "lake"), history, settings)
+    """The whole night, with copies of the lake as it was after one hour and after two."""
+    folder = tmp_path_factory.mktemp("night")
+    night = Night(Lake.open(folder / "lake"), history, settings)
+    night.copies = {}
+    for hours in (1, 2):
+        night.run(START + hours * HOUR)
+        night.copies[hours] = shutil.copytree(folder / "lake", folder / f"after {hours} h")
     night.run(history.simulation.end)
     return night
+
+
+@pytest.fixture
+def hours_on(tmp_path, night):
+    """A night of its own that goes on from a copy, as after a restart."""
+
+    def make(hours):
+        lake = Lake.open(shutil.copytree(night.copies[hours], tmp_path / "lake"))
+        return Night(lake, night.history, night.settings, START + hours * HOUR)
+
+    return make
 
 
 def test_an_interval_keeps_its_id_and_start_while_it_grows(night):
@@ -144,14 +169,11 @@ def test_ticks_find_what_a_whole_scoring_finds(night, filled, settings, history)
         assert [one for one in clear if not any(overlap(one, other) for other in others)] == []
 
 
-def test_a_restart_loses_and_doubles_nothing(tmp_path, history, settings):
-    before = START + timedelta(hours=2)
-    night = Night(Lake.open(tmp_path / "lake"), history, settings)
-    night.run(before)
+def test_a_restart_loses_and_doubles_nothing(hours_on, settings):
+    night = hours_on(2)
     held = seen(night.lake)
     assert any(row["state"] == "interim" for row in held.values())
-    night.restart()
-    night.run(before + timedelta(minutes=40))
+    night.run(night.now + timedelta(minutes=40))
     after = seen(night.lake)
     assert held.keys() <= after.keys()
     for key, row in held.items():
@@ -219,16 +241,12 @@ def test_a_young_lake_is_warming_up_and_an_empty_one_too(lake, history, settings
     assert stored(lake) == []
 
 
-HOUR = timedelta(hours=1)
-
-
 def ends(lake):
     return sorted((row["series_id"], row["start"], row["end"]) for row in seen(lake).values())
 
 
-def test_what_was_missed_is_scored_after_a_restart(tmp_path, history, settings):
-    night = Night(Lake.open(tmp_path / "lake"), history, settings)
-    night.run(START + HOUR)
+def test_what_was_missed_is_scored_after_a_restart(hours_on, history, settings):
+    night = hours_on(1)
     before = seen(night.lake)
     down_to = night.now + timedelta(hours=3)
     history.put(night.lake, night.now, down_to)
