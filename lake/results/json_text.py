@@ -57,10 +57,18 @@ class NdjsonWriter:
 
 def joined(batch: pa.RecordBatch, parts: Sequence[str], end: str) -> memoryview:
     """Rows as text: between each two parts stands a column, and after each row the end."""
-    pieces: list[object] = []
+    before, pieces = "", []
     for part, column in zip(parts, batch.columns, strict=False):
-        pieces += [part, pc.fill_null(json_text(column), "null")]
-    return content(pc.binary_join_element_wise(*pieces, parts[-1] + end, ""))
+        before += part
+        bare = None if column.null_count else bare_text(column)
+        if bare is None:
+            pieces += [before, pc.fill_null(json_text(column), "null")]
+            before = ""
+        else:
+            # The quotes go with the parts: each join goes through all the text.
+            pieces += [before + '"', bare]
+            before = '"'
+    return content(pc.binary_join_element_wise(*pieces, before + parts[-1] + end, ""))
 
 
 def content(texts: pa.Array) -> memoryview:
@@ -85,15 +93,24 @@ def json_text(column: pa.Array) -> pa.Array:
         return pc.if_else(pc.is_finite(column), column.cast(pa.string()), None)
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.string())
+    bare = bare_text(column)
+    if bare is not None:
+        return pc.binary_join_element_wise('"', bare, '"', "")
+    texts = [None if value is None else dump(value) for value in plain(column)]
+    return pa.array(texts, pa.string())
+
+
+def bare_text(column: pa.Array) -> pa.Array | None:
+    """What stands between the quotes, of a column whose values are quoted and need no escapes."""
+    kind = column.type
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-        return pc.binary_join_element_wise('"', time_text(column), '"', "")
+        return time_text(column)
     if (
         pa.types.is_string(kind)
         and not NEEDS_ESCAPE[np.frombuffer(content(column), np.uint8)].any()
     ):
-        return pc.binary_join_element_wise('"', column, '"', "")
-    texts = [None if value is None else dump(value) for value in plain(column)]
-    return pa.array(texts, pa.string())
+        return column
+    return None
 
 
 def distinct(names: Sequence[str]) -> list[str]:
