@@ -103,9 +103,9 @@ class Bucket:
             if info.type == FileType.File and not path.startswith(f"{LOG}/"):
                 yield StoredFile(path, info.size, info.mtime)
 
-    def may_follow(self, version: int) -> bool:
-        """Always: to ask costs a request, as reading the log does."""
-        return True
+    def log_mark(self, version: int) -> int | None:
+        """None: to ask is a request, as reading the log is."""
+        return None
 
     def sync_log(self, since: int | None, newest: int) -> None:
         """Nothing is left to do: an object whose PUT was answered is durable."""

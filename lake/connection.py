@@ -10,7 +10,7 @@ from lake.clusters import confined_view
 from lake.engine import new_engine, shared
 from lake.files import Paths
 from lake.read_failure import read_failure
-from lake.rollups.macro import create_buckets
+from lake.rollups.macro import buckets_statements
 from lake.rollups.stale import Stale
 from lake.schema import TABLES, TableSpec
 from lake.standing import of_the_past
@@ -122,7 +122,8 @@ def _furnish(
     for name, query in {**needed, **past_views(paths)}.items():
         connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
     if stale is not None:
-        create_buckets(connection, stale, paths, clusters)
+        for statement in buckets_statements(stale, paths, clusters):
+            connection.execute(statement)
 
 
 def _store(

@@ -59,6 +59,7 @@ class DeltaLog:
         self._spec = spec
         self._lists = lists
         self._newest: DeltaTable | None = None
+        self._mark: int | None = None
         self._synced: int | None = None
 
     def create(self) -> None:
@@ -94,11 +95,14 @@ class DeltaLog:
         if self._newest is None:
             self._newest = self.open()
             return self._newest
+        mark = self._store.log_mark(self._newest.version())
+        if mark is not None and mark == self._mark:
+            return self._newest
         try:
-            if self._store.may_follow(self._newest.version()):
-                self._newest.update_incremental()
+            self._newest.update_incremental()
         except DeltaError as error:
             raise self._damaged(error) from error
+        self._mark = mark
         return self._newest
 
     def files(self, version: int | None = None) -> tuple[int, tuple[TableFile, ...]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import duckdb
 
 from lake.files import Paths
-from lake.rollups.macro import create_buckets
+from lake.rollups.macro import buckets_statements
 from lake.rollups.stale import Stale
 from lake.schema import TABLES
 from lake.views import VIEWS, identifier, quote, rows_of, stored_rows
@@ -20,8 +20,9 @@ class StandingViews:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._has_files: dict[str, bool] = {}
+        self._files: dict[str, list[str]] = {}
         self._views: set[str] = set()
+        self._buckets: list[str] = []
 
     def show(self, paths: Paths, stale: Stale | None, views: Collection[str]) -> None:
         """Let them show these files, until the next call.
@@ -41,18 +42,28 @@ class StandingViews:
                 self._connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
                 self._views.add(name)
         if stale is not None:
-            create_buckets(self._connection, stale, paths, None)
+            self._make_buckets(buckets_statements(stale, paths, None))
 
-    def _store(self, table: str, files: Sequence[str]) -> None:
+    def _store(self, table: str, paths: Sequence[str]) -> None:
+        files, before = list(paths), self._files.get(table)
+        if files == before:
+            return
         variable = f"files_of_{table}"
         if files:
             listed = ", ".join(map(quote, files))
             self._connection.execute(f"SET VARIABLE {variable} = [{listed}]")
-        if self._has_files.get(table) is not bool(files):
+        if before is None or bool(before) is not bool(files):
             spec = TABLES[table]
             rows = rows_of(spec, f"getvariable('{variable}')") if files else stored_rows(spec, ())
             self._connection.execute(f"CREATE OR REPLACE VIEW stored.{table} AS {rows}")
-            self._has_files[table] = bool(files)
+        self._files[table] = files
+
+    def _make_buckets(self, statements: list[str]) -> None:
+        if statements != self._buckets:
+            self._buckets = []  # of two statements, one may fail
+            for statement in statements:
+                self._connection.execute(statement)
+            self._buckets = statements
 
 
 def of_the_past(paths: Paths) -> bool:

@@ -82,8 +82,11 @@ class Store(Protocol):
         """All files inside but those of the log, in no order."""
         ...
 
-    def may_follow(self, version: int) -> bool:
-        """Whether a table's log may have a version after this one; to read it costs far more."""
+    def log_mark(self, version: int) -> int | None:
+        """Changes when a table's log does, for who knows it up to a version.
+
+        None: there is a later version, or to ask costs as much as to read the log.
+        """
         ...
 
     def sync_log(self, since: int | None, newest: int) -> None:
@@ -164,13 +167,16 @@ class Folder:
                     within = path.relative_to(self.root).as_posix()
                     yield StoredFile(within, told.st_size, modified)
 
-    def may_follow(self, version: int) -> bool:
-        """See `Store.may_follow`."""
-        this, following = (
-            self.root / LOG / f"{number:020d}.json" for number in (version, version + 1)
-        )
-        # Where this one is gone, all that came before the newest may be: the log was cleaned up.
-        return following.exists() or not this.exists()
+    def log_mark(self, version: int) -> int | None:
+        """When a file came into the log or went, to the clock's tick; see `Store.log_mark`."""
+        log = self.root / LOG
+        # Within one tick, the next version may come after the log was read.
+        if (log / f"{version + 1:020d}.json").exists():
+            return None
+        try:
+            return log.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def sync_log(self, since: int | None, newest: int) -> None:
         """See `Store.sync_log`."""

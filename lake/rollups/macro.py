@@ -8,8 +8,6 @@ branches that are not for it before anything is read.
 
 from collections.abc import Collection, Mapping, Sequence
 
-import duckdb
-
 from lake.clusters import confined
 from lake.rollups.aggregate import HOUR, LOOKBACK, SLOT
 from lake.rollups.plan import before
@@ -71,23 +69,21 @@ def written_view(name: str, paths: Sequence[str], clusters: Collection[str] | No
     return confined(name, rows, clusters)
 
 
-def create_buckets(
-    connection: duckdb.DuckDBPyConnection,
-    stale: Stale,
-    paths: Mapping[str, Sequence[str]],
-    clusters: Collection[str] | None,
-) -> None:
-    """Make the macro and its views in a connection that has the stored tables.
+def buckets_statements(
+    stale: Stale, paths: Mapping[str, Sequence[str]], clusters: Collection[str] | None
+) -> list[str]:
+    """What makes the macro and its views, over the stored tables; run again, it replaces them.
 
     Args:
-        connection: not locked yet.
         stale: of the snapshot, and the query.
         paths: with `Stale.paths`.
         clusters: whose rows it reads; None = all.
     """
-    for name in sorted(tables_of(stale) & {WRITTEN, STALE}):
-        connection.execute(written_view(name, paths.get(name, ()), clusters))
-    connection.execute(buckets_macro(stale))
+    views = [
+        written_view(name, paths.get(name, ()), clusters)
+        for name in sorted(tables_of(stale) & {WRITTEN, STALE})
+    ]
+    return [*views, buckets_macro(stale)]
 
 
 def tables_of(stale: Stale) -> frozenset[str]:
