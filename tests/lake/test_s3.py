@@ -127,8 +127,8 @@ print(done)
 
 def test_two_writers_and_a_compactor_lose_and_double_nothing(s3_lake, run, writer):
     url = s3_lake.store.url
-    writers = {name: run(writer, url, name, "6") for name in ("eu", "us")}
-    compactor = run(COMPACTOR, url, "6")
+    writers = {name: run(writer, url, name, "10") for name in ("eu", "us")}
+    compactor = run(COMPACTOR, url, "10")
     seen = {"eu": 0, "us": 0}
     while compactor.poll() is None:
         query = "SELECT cluster, count(*) AS n, max(value) AS last FROM samples GROUP BY 1"
