@@ -7,8 +7,9 @@ lake, are compacted and rolled up as the maintenance of a server does it, and in
 `victoria-metrics`. Both are asked over HTTP, on one kept-alive connection, one question at a time:
 VictoriaMetrics with `nocache=1`, ours by `POST /api/v1/sql`, in JSON. Answers are compared before
 anything is timed. Medians of `--runs` runs. Beside them the same SQL by `Lake.sql` in a process,
-which leaves out HTTP, JSON and the sandbox; its rival is ClickHouse in a process over the same
-Parquet files, where it is installed: `uv run --with chdb python benchmarks/query.py`.
+which leaves out HTTP, JSON and the sandbox; its rival is ClickHouse in a process, where it is
+installed (`uv run --with chdb python benchmarks/query.py`), over the same Parquet files of samples,
+since it knows no rollups, and with an answer in Arrow's format as ours.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import pyarrow as pa
 # A script's own folder comes first, where this file would hide the package it measures.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from benchmarks.clickhouse import asker, rows  # noqa: E402
+from benchmarks.clickhouse import ARROW, JSON, asker, rows  # noqa: E402
 from benchmarks.devops import CLUSTER, METRICS, Question, Workload, questions  # noqa: E402
 from benchmarks.receivers import Server, ours, started, victoria_metrics  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
@@ -212,9 +213,9 @@ def devops(load: Workload, cache: Path, runs: int) -> Iterable[Case]:
         own = {one.name: milliseconds(lambda one=one: ask_sql(client, one), runs) for one in asked}  # type: ignore[misc]
     if clickhouse is not None:
         for one in asked:
-            check(one, mine[one.name], answer_of(one, rows(clickhouse(one))))
+            check(one, mine[one.name], answer_of(one, rows(clickhouse(one, JSON))))
             theirs_in_process[one.name] = milliseconds(
-                lambda one=one: clickhouse(one),  # type: ignore[misc]
+                lambda one=one: clickhouse(one, ARROW),  # type: ignore[misc]
                 runs,
             )
     with tempfile.TemporaryDirectory() as folder:
@@ -234,7 +235,8 @@ def devops(load: Workload, cache: Path, runs: int) -> Iterable[Case]:
         yield Case(name, "ms", own[one.name], theirs.get(one.name), "victoria-metrics")
     for one in asked:
         theirs_here = theirs_in_process.get(one.name)
-        yield Case(f"{one.name}, in a process", "ms", in_process[one.name], theirs_here, "chdb")
+        name = f"{one.name} (from {one.served}), in a process"
+        yield Case(name, "ms", in_process[one.name], theirs_here, "chdb")
 
 
 def _our_server(data: Path) -> Server:

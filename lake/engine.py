@@ -73,6 +73,7 @@ class SharedEngine:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[Standing] = []
+        self._generation = 0
         self._numbers = itertools.count()
         self._engine: duckdb.DuckDBPyConnection | None = None
 
@@ -99,9 +100,10 @@ class SharedEngine:
 
     @contextmanager
     def standing(self) -> Iterator[Standing]:
-        """A session of its own for one query, which leaves nothing in it but the lake's views."""
+        """A session for one query at a time, in which the lake's views stay for the next one."""
         with self._lock:
             one = self._idle.pop() if self._idle else None
+            generation = self._generation
         if one is None:
             session = ExitStack()
             connection = session.enter_context(self.session())
@@ -112,7 +114,7 @@ class SharedEngine:
             one.session.__exit__(type(error), error, error.__traceback__)
             raise
         with self._lock:
-            if len(self._idle) < MOST_IDLE:
+            if generation == self._generation and len(self._idle) < MOST_IDLE:
                 self._idle.append(one)
                 return
         one.session.close()
@@ -121,6 +123,7 @@ class SharedEngine:
         with self._lock:
             if self._engine is engine:
                 self._engine = None
+                self._generation += 1  # sessions that are at a query must not wait for another
                 self._idle.clear()
 
 

@@ -1,10 +1,11 @@
-"""One pass over a remote-write 1.0 message: where its labels are, and all of its samples.
+"""A remote-write 1.0 message, as senders write it in one pass: its labels' places, its samples.
 
 Compiled, and without the interpreter: the only work per sample that steady state needs. A series is
 recognised by the bytes of its labels (`ingest.keys`), which are parsed only if they are new.
 
 Nothing is allocated that a limit forbids: series are counted first, which skips what is in them,
-and room is made for a sample of each, as senders write. Where that is too little, all is counted.
+and room is made for a sample of each, as senders write. Where that is too little, all is counted;
+where labels of a series stand apart, they are put together first.
 """
 
 from dataclasses import dataclass
@@ -212,6 +213,7 @@ def scan(data: Bytes, bounds: Bounds) -> Scan:
     if problem == _INTERLEAVED:
         ordered = np.empty_like(data)
         if _put_labels_first(data, ordered):
+            ordered.flags.writeable = False  # as `data` is: else all would be compiled once more
             return scan(ordered, bounds)
     if problem:
         raise MalformedBodyError("body is no prometheus.WriteRequest: a series or sample is none")

@@ -7,18 +7,24 @@ import duckdb
 
 from lake.connection import connect
 from lake.engine import new_engine
-from lake.errors import QueryError
+from lake.mistakes import BEFORE_IT_RUNS
 from lake.sandbox.job import Job
 from lake.sandbox.kept import KeptEngine, shared
 
 
 class Engines:
-    """Gives each query a connection. Of one thread."""
+    """Gives each query a connection. Of one thread, but for who interrupts a connection.
 
-    def __init__(self) -> None:
+    Args:
+        keep: whether one may be kept, which can read all of a lake: where this process can change
+            no file.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self._may_keep = keep
         self._ready: duckdb.DuckDBPyConnection | None = new_engine()
         self._kept: KeptEngine | None = None
-        self._kept_serves = False
+        self._beside_kept = False
 
     @contextmanager
     def connection(self, job: Job) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -27,8 +33,8 @@ class Engines:
         Raises:
             FileDamagedError, StoreError, duckdb.Error: a file cannot be read.
         """
-        self._kept_serves = shared(job)
-        if self._kept_serves:
+        self._beside_kept = False
+        if self._may_keep and shared(job):
             with self._in_kept(job) as kept:
                 yield kept
             return
@@ -46,20 +52,23 @@ class Engines:
 
     def make_ahead(self) -> None:
         """Make what the next query would wait for, if it is like the last one."""
-        if self._ready is None and not (self._kept and self._kept_serves):
+        if self._ready is None and (
+            self._kept is None or self._beside_kept or not self._kept.has_room()
+        ):
             self._ready = new_engine()
 
     @contextmanager
     def _in_kept(self, job: Job) -> Iterator[duckdb.DuckDBPyConnection]:
         if self._kept is None or not self._kept.serves(job):
+            engine = self._take()
             self._leave_kept()
-            self._kept = KeptEngine(self._take(), job)
+            self._kept = KeptEngine(engine, job)
         try:
             self._kept.furnish(job)
             yield self._kept.connection
         except BaseException as error:
             # What is refused before it runs leaves nothing; of all else nobody can be sure.
-            if type(error) is not QueryError:
+            if not isinstance(error.__cause__, BEFORE_IT_RUNS):
                 self._leave_kept()
             raise
 
@@ -69,5 +78,6 @@ class Engines:
             self._kept = None
 
     def _take(self) -> duckdb.DuckDBPyConnection:
+        self._beside_kept = self._kept is not None
         engine, self._ready = self._ready or new_engine(), None
         return engine

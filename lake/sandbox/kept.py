@@ -8,6 +8,9 @@ alone gets an engine of his own, which can read his query's files and no others
 (`lake.connection.connect`).
 """
 
+import os
+from functools import lru_cache
+
 import duckdb
 
 from lake.connection import limit, lock
@@ -20,7 +23,7 @@ MOST_FILES = 500
 
 
 class KeptEngine:
-    """A locked engine over one lake. Of one thread.
+    """A locked engine over one lake, for one query at a time.
 
     Args:
         engine: of `lake.engine.new_engine`, in which nothing has run.
@@ -37,7 +40,11 @@ class KeptEngine:
 
     def serves(self, job: Job) -> bool:
         """Whether a job that is `shared` can run in it."""
-        return self._of == _identity(job) and len(self._read) < MOST_FILES
+        return self._of == _identity(job) and self.has_room()
+
+    def has_room(self) -> bool:
+        """Whether it may read files that it has not read yet."""
+        return len(self._read) < MOST_FILES
 
     def furnish(self, job: Job) -> None:
         """Let the views show the files of a job that it `serves`, until the next one."""
@@ -48,7 +55,8 @@ class KeptEngine:
 def shared(job: Job) -> bool:
     """Whether a job may run where others ran.
 
-    Its caller sees all, its files are a folder's, and the lake's views as of now are all it needs.
+    Its caller sees all, the lake's views as of now are all it needs, and its files lie in the
+    lake's folder, with no link on the way: what a link leads to is elsewhere, for DuckDB.
     """
     return (
         job.clusters is None
@@ -57,7 +65,13 @@ def shared(job: Job) -> bool:
         and job.store.reader == "file"
         and not job.tables
         and not of_the_past(job.paths)
+        and all(map(_is_no_link, {p.rpartition("/")[0] for of in job.paths.values() for p in of}))
     )
+
+
+@lru_cache(10_000)
+def _is_no_link(folder: str) -> bool:
+    return os.path.realpath(folder) == folder
 
 
 def _folder(job: Job) -> str:

@@ -160,7 +160,7 @@ class Answer:
 
 @functools.cache
 def shared() -> Pool:
-    """The pool of this process: workers hold nothing of a lake, so all lakes share them."""
+    """The pool of this process: any worker answers for any lake, so all lakes share them."""
     pool = Pool()
     atexit.register(pool.close)
     return pool

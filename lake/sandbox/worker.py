@@ -3,13 +3,12 @@
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +23,7 @@ from lake.sandbox.engines import Engines
 from lake.sandbox.execution import Execution
 from lake.sandbox.frames import DONE, ERROR, QUERY, READY, TABLE, receive, send, told
 from lake.sandbox.job import Job
+from lake.sandbox.landlock import forbid_changes
 from lake.sandbox.outlet import Outlet
 
 BATCH_ROWS = 8_192
@@ -86,9 +86,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     _settle()
     _be_killed_first()
+    harmless = forbid_changes()  # before there are threads, which it would not reach
     with connect({}, limits=Limits(), locked=True) as connection:
         connection.sql("SELECT 1").to_arrow_table()  # the first loads and allocates for all later
-    inbox, engines = Inbox(requests), Engines()
+    inbox, engines = Inbox(requests), Engines(keep=harmless)
     started = _address_space()
     send(answers, READY)
     with suppress(BrokenPipeError):  # the parent was killed
@@ -191,22 +192,9 @@ else:
             resource.setrlimit(resource.RLIMIT_AS, unlimited)
 
     def _settle() -> None:
-        """Stand back, write no file, and no core dump: one that dies of its memory is large."""
+        """Stand back, and write no core dump: one that dies of its memory would write it all."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        _let_write(nothing=True)
-        sys.excepthook = _tell
         os.nice(NICENESS)
-
-    def _tell(*what: Any) -> None:
-        """What this process dies of may go to a file all the same."""
-        _let_write(nothing=False)
-        sys.__excepthook__(*what)
-
-    def _let_write(*, nothing: bool) -> None:
-        """To files: a statement that should not have passed the guard writes none."""
-        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0 if nothing else most, most))
 
 
 def _be_killed_first() -> None:

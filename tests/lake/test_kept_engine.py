@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import threading
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from lake import Lake, Limits
 from lake.connection import connect
-from lake.errors import QueryError, QueryTimeoutError
+from lake.errors import LakeError, QueryError, QueryTimeoutError
 from lake.query import _job
 from lake.results import Format
 from lake.rollups import roll_up
@@ -67,7 +69,7 @@ def in_own(job):
 
 @pytest.fixture
 def engines():
-    return Engines()
+    return Engines(keep=True)
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_what_is_refused_leaves_the_engine_and_what_is_stopped_does_not(lake, en
     ask(job_of(lake, "SELECT count(*) FROM samples"))
     first = kept_one(engines)
     with pytest.raises(QueryError), engines.connection(job_of(lake, "SELECT 1")):
-        raise QueryError("no such column")
+        raise QueryError("no such column") from duckdb.BinderException("of it")
     assert kept_one(engines) is first
     with pytest.raises(QueryTimeoutError), engines.connection(job_of(lake, "SELECT 1")):
         raise QueryTimeoutError(1.0)
@@ -130,6 +132,12 @@ def test_other_limits_are_kept(lake, engines, ask):
     ask(job_of(lake, "SELECT 1", threads=1, memory_bytes=100 << 20))
     assert kept_one(engines) is not first
     assert rows(kept_one(engines), "SELECT current_setting('threads')") == [(1,)]
+
+
+def test_an_answer_that_fails_midway_leaves_no_engine(lake, engines):
+    with pytest.raises(QueryError), engines.connection(job_of(lake, "SELECT 1")):
+        raise QueryError("a value that has no form in JSON")
+    assert engines._kept is None
 
 
 def test_footers_do_not_pile_up(lake, engines, ask, make_samples, monkeypatch):
@@ -194,36 +202,84 @@ def test_were_there_a_hole_in_the_guard(lake, engines, ask, make_samples, tmp_pa
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("clusters", [None, ["eu"]])
-def test_a_query_s_process_writes_no_file(lake, make_samples, clusters):
+WRITING = {
+    "over its file": "COPY (SELECT 1) TO '{file}'",
+    "into its file": "COPY (SELECT 1) TO '{file}' (FORMAT parquet, USE_TMP_FILE false)",
+    "over the log": "COPY (SELECT 1) TO '{log}' (FORMAT csv, USE_TMP_FILE false)",
+    "beside it": "COPY (SELECT 1) TO '{root}/new.parquet'",
+    "over a table": "COPY (SELECT 1 AS a, 2 AS b) TO '{root}/series' "
+    "(FORMAT parquet, PARTITION_BY (a), OVERWRITE true)",
+    "a database": "ATTACH '{root}/new.db'",
+}
+
+
+@pytest.mark.parametrize("clusters", [None, ["eu"]], ids=["all clusters", "some"])
+def test_a_query_s_process_changes_no_file(lake, make_samples, clusters):
+    """Were there a hole in the guard: the lake's folder is open to the engine that is kept."""
     lake.samples.append(make_samples([1.0] * 9))
     (file,) = (Path(each.path) for each in lake.samples.files()[1])
-    before, held = sorted(lake.root.rglob("*")), file.read_bytes()
-    pool = Pool()
-    for target in (file, lake.root / "new.parquet"):
-        job = job_of(lake, "SELECT * FROM samples", clusters)
-        hostile = Job(
-            job.paths,
-            f"COPY (SELECT 1) TO '{target}'",
-            job.limits,
-            job.clusters,
-            store=job.store,
-            views=job.views,
-        )
-        with pytest.raises(QueryError):
-            pool.run(hostile)
-    pool.close()
-    assert file.read_bytes() == held
-    assert [each for each in sorted(lake.root.rglob("*")) if each.stat().st_size] == [
-        each for each in before if each.stat().st_size
-    ]
+    log = lake.root / "samples" / "_delta_log" / f"{0:020d}.json"
+
+    def contents():
+        found = {path: path.read_bytes() for path in lake.root.rglob("*") if path.is_file()}
+        return found, sorted(lake.root.rglob("*"))
+
+    before = contents()
+    job = job_of(lake, "SELECT * FROM samples", clusters)
+    with closing(Pool()) as pool:
+        for sql in WRITING.values():
+            with pytest.raises(LakeError):
+                pool.run(replace(job, sql=sql.format(file=file, log=log, root=lake.root)))
+            assert contents() == before, sql
+        assert pool.run(job).num_rows == 9
 
 
-def test_what_a_worker_dies_of_goes_to_a_file_all_the_same(tmp_path):
-    program = "from lake.sandbox.worker import _settle; _settle(); print(1/0, flush=True)"
+def test_where_files_can_be_changed_no_engine_is_kept(lake):
+    engines = Engines(keep=False)
+    with engines.connection(job_of(lake, "SELECT 1")):
+        assert engines._kept is None
+
+
+def test_what_a_worker_dies_of_goes_to_its_log(tmp_path):
+    program = "from lake.sandbox.landlock import forbid_changes as f; f(); print(1 / 0)"
     with (tmp_path / "log").open("wb") as log:
         subprocess.run([sys.executable, "-c", program], stderr=log, check=False)
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("linked", ["samples", "day"])
+def test_a_folder_of_the_lake_may_be_a_link(lake, make_samples, tmp_path, linked):
+    """To another disk, say. DuckDB takes what it leads to for a file outside of the lake."""
+    lake.samples.append(make_samples([1.0] * 9))
+    (file,) = (Path(each.path) for each in lake.samples.files()[1])
+    folder = file.parent if linked == "day" else lake.root / "samples"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    for clusters in (None, ["eu"]):
+        assert lake.query_guarded("FROM samples", Limits(), clusters=clusters).rows.num_rows == 9
+
+
+def test_the_next_engine_is_made_ahead_where_one_will_be_needed(
+    tmp_path, engines, make_samples, monkeypatch
+):
+    """For a query of more files than one is kept for, and for callers of two lakes in turn."""
+    monkeypatch.setattr(kept, "MOST_FILES", 3)
+    lakes = [Lake.open(tmp_path / name) for name in ("a", "b")]
+    for n in range(5):
+        lakes[0].samples.append(make_samples([float(n)], series_id=n))
+    jobs = [job_of(lakes[0], "FROM samples")] * 3 + [job_of(one, "SELECT 1") for one in lakes] * 2
+    for job in jobs:
+        assert engines._ready is not None
+        with engines.connection(job) as connection:
+            rows(connection, job.sql)
+        engines.make_ahead()
+
+
+def test_one_that_is_kept_needs_no_other(lake, engines, ask):
+    for _ in range(3):
+        ask(job_of(lake, "SELECT 1"))
+        engines.make_ahead()
+        assert engines._ready is None
 
 
 def test_many_callers_of_a_pool(lake, make_samples):
