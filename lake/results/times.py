@@ -32,7 +32,10 @@ def time_text(column: pa.Array) -> pa.Array:
     """
     kind = column.type
     if pa.types.is_time(kind):
-        return _trimmed(column.cast(pa.string()))
+        text = _trimmed(column.cast(pa.string()))
+        counts = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+        # The end of a day is a time of day for DuckDB, and none for Arrow.
+        return pc.if_else(pc.equal(counts, DAY_SECONDS * UNITS[kind.unit]), "24:00:00", text)
     dates = pa.types.is_date(kind)
     unit, scale = ("D", 1) if dates else (kind.unit, UNITS[kind.unit])
     numbers = column.cast(pa.int32() if dates else pa.int64()).cast(pa.int64())

@@ -47,3 +47,15 @@ def test_other_units_have_their_own_digits(unit, count, text):
 def test_of_no_rows_there_is_no_text():
     assert time_text(pa.array([], pa.timestamp("us", "UTC"))).to_pylist() == []
     assert datetime.fromisoformat("1970-01-01T00:00:00Z") == EPOCH.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("unit", "bits"), [("s", 32), ("ms", 32), ("us", 64), ("ns", 64)], ids=lambda each: str(each)
+)
+def test_times_of_day_to_the_end_of_it(unit, bits):
+    """DuckDB's `TIME '24:00:00'`."""
+    second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    kind = pa.time32(unit) if bits == 32 else pa.time64(unit)
+    column = pa.array([0, None, 61 * second, 86_400 * second], pa.int64())
+    column = column.cast(pa.int32() if bits == 32 else pa.int64()).cast(kind)
+    assert time_text(column).to_pylist() == ["00:00:00", None, "00:01:01", "24:00:00"]
