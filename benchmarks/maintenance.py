@@ -38,12 +38,16 @@ FLUSH = timedelta(seconds=10)
 SERIES_A_FLUSH = 100
 FLUSHES_OF_LARGE = 10
 
-OPEN = """
+USED = """
 import resource, sys
 from lake import Lake
 def used():
     told = resource.getrusage(resource.RUSAGE_SELF)
     return told.ru_utime + told.ru_stime
+"""
+"""Processor seconds so far, for the programs below."""
+
+OPEN = """
 before = used()
 lake = Lake.open(sys.argv[1])
 sql = "SELECT count(*) AS n FROM samples WHERE time >= '{start}' AND time < '{end}'"
@@ -52,14 +56,9 @@ print(used() - before, rows)
 """
 
 MERGE = """
-import resource, sys
 from datetime import UTC, datetime
-from lake import Lake
 from orchestration.maintenance_settings import MaintenanceSettings
 from orchestration.steps.maintain import compact_lake, roll_up_lake
-def used():
-    told = resource.getrusage(resource.RUSAGE_SELF)
-    return told.ru_utime + told.ru_stime
 clock = lambda: datetime.now(UTC)
 lake = Lake.open(sys.argv[1])
 begun = used()
@@ -76,7 +75,7 @@ print(rolled_up - begun, used() - rolled_up, peak)
 def told_by(program: str, folder: Path) -> list[float]:
     """The figures that a program prints, run on a lake in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", program, str(folder)],
+        [sys.executable, "-c", USED + program, str(folder)],
         env={**os.environ, "PYTHONPATH": sys.path[0]},
         capture_output=True,
         text=True,
@@ -85,13 +84,13 @@ def told_by(program: str, folder: Path) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
-def rows(first_series: int, n_series: int, at: datetime) -> pa.Table:
-    """A sample of each of some series."""
+def flush_of(n_series: int, at: datetime) -> pa.Table:
+    """A sample of each of so many series."""
     return pa.table(
         {
             "cluster": pa.array([CLUSTER] * n_series),
             "metric": pa.array(["up"] * n_series),
-            "series_id": np.arange(first_series, first_series + n_series),
+            "series_id": np.arange(n_series),
             "time": pa.array([at] * n_series, TIMESTAMP),
             "value": np.full(n_series, float(at.second)),
         }
@@ -109,7 +108,7 @@ def day_of_flushes(folder: Path, flushes: int, *, maintained: bool) -> tuple[int
     merge_at = clean_at = DAY
     for number in range(flushes):
         now = DAY + number * FLUSH
-        lake.samples.append(rows(0, SERIES_A_FLUSH, now), CommitKey("bench", number + 1))
+        lake.samples.append(flush_of(SERIES_A_FLUSH, now), CommitKey("bench", number + 1))
         clock, before = _standing(now), time.process_time()
         if maintained and now >= merge_at:
             merge_lake(lake, policy, clock)

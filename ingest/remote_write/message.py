@@ -19,7 +19,6 @@ from ingest.families import Metadata
 from ingest.remote_write import remote_write_pb2 as schema
 
 # Made when the module is imported: no checker sees them in it.
-WriteRequest: Any = schema.WriteRequest  # type: ignore[attr-defined]
 TimeSeries: Any = schema.TimeSeries  # type: ignore[attr-defined]
 Label: Any = schema.Label  # type: ignore[attr-defined]
 MetricMetadata: Any = schema.MetricMetadata  # type: ignore[attr-defined]
@@ -121,7 +120,7 @@ def build(
     time_ms: npt.NDArray[np.int64],
     values: npt.NDArray[np.float64],
 ) -> bytes:
-    """Encode a `WriteRequest`, uncompressed: the inverse of `parse`.
+    """Encode a `WriteRequest`, uncompressed: the inverse of `scan.scan`.
 
     Args:
         labels: per series, its labels from `encode_labels`.
