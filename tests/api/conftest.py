@@ -11,6 +11,7 @@ from api.app import create_app
 from api.server import bind, serving
 from orchestration.service import Service
 from orchestration.settings import Settings
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
@@ -39,7 +40,7 @@ def _run(folder, **settings):
     app = create_app(service, run_worker=False)
     with (
         serving(app, bind("127.0.0.1", 0)) as url,
-        httpx.Client(base_url=url, timeout=30, trust_env=False) as http,
+        httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as http,
     ):
         yield Running(service, http)
 

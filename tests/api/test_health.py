@@ -1,15 +1,13 @@
 """Whether it lives, whether it works, and what it counts."""
 
 import shutil
-import threading
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
 from api.server import bind, serving
 from orchestration import worker as worker_module
-
-PATIENCE = 20.0
+from tests.patience import wait_until
 
 
 def metrics(running):
@@ -23,15 +21,6 @@ def metrics(running):
         for family in families
         for sample in family.samples
     }
-
-
-def eventually(holds):
-    waiting = threading.Event()
-    for _ in range(int(PATIENCE / 0.02)):
-        if holds():
-            return
-        waiting.wait(0.02)
-    raise AssertionError("it did not happen in time")
 
 
 def test_an_idle_service_is_alive_and_ready(running):
@@ -71,7 +60,7 @@ def test_a_failing_flush_is_not_ready_and_then_is_again(start, samples, monkeypa
             shutil.move(folder, aside)
             folder.write_text("no folder")
             assert running.write(samples(cluster="c1")).status_code == 204
-            eventually(lambda: running.http.get("/readyz").status_code == 503)
+            wait_until(lambda: running.http.get("/readyz").status_code == 503)
             told = running.http.get("/readyz").json()
             assert told["status"] == "failing"
             assert told["errors"]["flush"]
@@ -79,5 +68,5 @@ def test_a_failing_flush_is_not_ready_and_then_is_again(start, samples, monkeypa
             assert metrics(running)[("fleetlake_flush_failures_total",)] > 0
             folder.unlink()
             shutil.move(aside, folder)
-            eventually(lambda: running.http.get("/readyz").status_code == 200)
+            wait_until(lambda: running.http.get("/readyz").status_code == 200)
             assert running.lake.sql("SELECT count(*) AS n FROM samples")["n"][0].as_py() == 1

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,8 +24,11 @@ from lake.timerange import to_micros
 from orchestration.service import Service
 from orchestration.settings import Settings
 from orchestration.steps.explain import Chart
+from tests.patience import PATIENCE, wait_until
 
 CHROMIUM = shutil.which("chromium")
+
+pytestmark = pytest.mark.timeout(5 * PATIENCE)
 NOW = datetime(2026, 3, 2, 22, 10, tzinfo=UTC)
 
 
@@ -201,7 +203,7 @@ def browser(url: str, folder: Path, *action: str) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         check=True,
     )
     return run.stdout
@@ -209,13 +211,13 @@ def browser(url: str, folder: Path, *action: str) -> str:
 
 def page_when_read(url: str, text: str) -> str:
     """The page; asked for again while the first read is still compiling the detectors."""
-    for _ in range(20):
-        answer = httpx.get(url, timeout=30)
+
+    def page() -> str:
+        answer = httpx.get(url, timeout=PATIENCE)
         assert answer.status_code == 200
-        if text in answer.text:
-            return answer.text
-        time.sleep(0.5)
-    raise AssertionError(f"{text!r} never showed up in {answer.text[-2000:]}")
+        return answer.text if text in answer.text else ""
+
+    return wait_until(page, what=repr(text), every=0.5)
 
 
 # Before `url` is there: NiceGUI bears one server at a time in a process.

@@ -11,17 +11,16 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from lake.sandbox import process
 from lake.sandbox.outlet import HELD_BYTES
+from tests.patience import MINUTES, PATIENCE, SOON, wait_until
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
-DEAF = "SELECT " + ", ".join(f"md5(repeat('x', 3000000{i:02}))" for i in range(12))
-"""Computed while it is planned, when the engine does not hear of anything."""
+DEAF = "SELECT " + ", ".join(f"md5(repeat('x', {300_000_000 + i}))" for i in range(200))
+"""Computed while it is planned, for minutes, when the engine does not hear of anything."""
 
 WIDE = "SELECT i, repeat('x', 1000) || i AS t FROM range({rows}) t(i)"
 """A kilobyte a row."""
-
-SOON = 1.0
-"""Seconds within which the slot of a client that is gone is free."""
 
 
 def gauge(running, name):
@@ -41,19 +40,9 @@ def outcomes(running):
     }
 
 
-def wait_until(condition, seconds):
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "not in time"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 def expect_outcomes(running, **expected):
     """Counted once the answer has ended, which its client may hear of a moment earlier."""
-    patient_until = time.monotonic() + 5
-    while outcomes(running) != expected and time.monotonic() < patient_until:
-        time.sleep(0.02)
+    wait_until(lambda: sum(outcomes(running).values()) >= sum(expected.values()))
     assert outcomes(running) == expected
 
 
@@ -91,37 +80,36 @@ def test_a_large_answer_comes_whole(start):
 
 
 def test_rows_come_before_the_query_ends(start):
+    """It would run for hours, and its client has patience for one minute."""
     slow = WIDE.format(rows=10**12) + " WHERE i < 20000"
     with (
-        start(api={"sql_seconds": 20}) as running,
+        start(api={"sql_seconds": MINUTES}) as running,
         running.http.stream(
             "POST", "/api/v1/sql", json={"query": slow}, params={"format": "ndjson"}
         ) as reply,
     ):
-        began = time.monotonic()
         line = next(reply.iter_lines())
         assert json.loads(line)["i"] == 0
-        assert time.monotonic() - began < 10
         assert gauge(running, "running") == 1
 
 
 def test_a_client_that_does_not_read_stops_the_query(start):
     """The query's process waits with it, and that is none of the query's time."""
-    with start(api={"sql_rows": 10_000_000, "sql_seconds": 2.0}) as running:
-        with raw(running, WIDE.format(rows=150_000)) as connection:
-            time.sleep(3.5)  # longer than the query may run, were it not for the wait
+    with start(api={"sql_rows": 10_000_000, "sql_seconds": 3.0}) as running:
+        with raw(running, WIDE.format(rows=40_000)) as connection:
+            time.sleep(4.0)  # longer than the query may run, were it not for the wait
             assert gauge(running, "running") == 1
             received = read_all(connection)
         assert received.endswith(b"\r\n0\r\n\r\n")
-        assert received.count(b",xxx") >= 149_000  # some are cut by the ends of chunks
+        assert received.count(b",xxx") >= 39_000  # some are cut by the ends of chunks
         expect_outcomes(running, answered=1)
 
 
 def test_a_client_that_never_reads_is_cut_off(start):
     with start(api={"sql_fetch_seconds": 1.0, "sql_concurrency": 1}) as running:
         with raw(running, WIDE.format(rows=90_000)) as connection:
-            wait_until(lambda: gauge(running, "running") == 1, 10)
-            wait_until(lambda: gauge(running, "running") == 0, 4)
+            wait_until(lambda: gauge(running, "running") == 1)
+            wait_until(lambda: gauge(running, "running") == 0)
             assert running.sql("SELECT 1").status_code == 200
             assert not read_all(connection).endswith(b"0\r\n\r\n")
         expect_outcomes(running, answered=1, cut_off=1)
@@ -168,78 +156,81 @@ def test_an_error_in_what_is_held_back_is_told(shared, problem):
     "query", [ENDLESS, DEAF, WIDE.format(rows=99_000)], ids=["heavy", "deaf", "unread"]
 )
 def test_a_client_that_hangs_up_frees_its_slot(start, query):
-    with start(api={"sql_concurrency": 1, "sql_seconds": 60}) as running:
+    with start(api={"sql_concurrency": 1, "sql_seconds": MINUTES}) as running:
         assert running.sql("SELECT 1").status_code == 200
         connection = raw(running, query)
-        wait_until(lambda: gauge(running, "running") == 1, 10)
-        time.sleep(1.0)
+        wait_until(lambda: gauge(running, "workers_busy") == 1)
+        time.sleep(0.5)  # into the middle of it
         connection.close()
-        took = wait_until(lambda: gauge(running, "running") == 0, 10)
-        assert took < SOON
-        wait_until(lambda: gauge(running, "workers_busy") == 0, 1)
+        wait_until(lambda: gauge(running, "running") == 0, SOON, "a free slot")
+        wait_until(lambda: gauge(running, "workers_busy") == 0, SOON, "a free worker")
         assert running.sql("SELECT 1").status_code == 200
         expect_outcomes(running, answered=2, cancelled=1)
 
 
-def test_a_worker_survives_a_cancelled_query(start):
+def test_a_worker_survives_a_cancelled_query(start, monkeypatch):
     """It is interrupted, not killed: dashboards call off queries all day."""
+    monkeypatch.setattr(process, "CANCEL_SECONDS", SOON)  # on a busy machine it hears of it late
     with start(api={"sql_concurrency": 1}) as running:
         before = gauge(running, "workers_idle")
         running.sql("SELECT 1")
         for _ in range(5):
             connection = raw(running, ENDLESS)
-            wait_until(lambda: gauge(running, "running") == 1, 10)
+            wait_until(lambda: gauge(running, "workers_busy") == 1)
             time.sleep(0.2)
             connection.close()
-            wait_until(lambda: gauge(running, "running") == 0, 5)
+            wait_until(lambda: gauge(running, "running") == 0)
             assert gauge(running, "workers_idle") >= max(before, 1)
         assert running.sql("SELECT 1").json()["rows"] == [[1]]
 
 
 def test_a_client_that_hangs_up_while_it_waits_takes_no_slot(start):
-    with start(api={"sql_concurrency": 1, "sql_seconds": 60}) as running:
+    limits = {"sql_concurrency": 1, "sql_seconds": MINUTES, "sql_queue_seconds": MINUTES}
+    with start(api=limits) as running:
         first = raw(running, ENDLESS)
-        wait_until(lambda: gauge(running, "running") == 1, 10)
+        wait_until(lambda: gauge(running, "running") == 1)
         second = raw(running, ENDLESS)
-        wait_until(lambda: gauge(running, "waiting") == 1, 10)
+        wait_until(lambda: gauge(running, "waiting") == 1)
         second.close()
-        wait_until(lambda: gauge(running, "waiting") == 0, SOON)
+        wait_until(lambda: gauge(running, "waiting") == 0, SOON, "nobody waits")
         assert gauge(running, "running") == 1
         first.close()
-        wait_until(lambda: gauge(running, "running") == 0, 5)
+        wait_until(lambda: gauge(running, "running") == 0, SOON, "a free slot")
         assert running.sql("SELECT 1").status_code == 200
 
 
 def test_one_that_waits_too_long_is_turned_away(start, problem):
-    with start(api={"sql_concurrency": 1, "sql_queue_seconds": 0.3}) as running:
+    limits = {"sql_concurrency": 1, "sql_queue_seconds": 0.3, "sql_seconds": MINUTES}
+    with start(api=limits) as running:
         with raw(running, ENDLESS):
-            wait_until(lambda: gauge(running, "running") == 1, 10)
+            wait_until(lambda: gauge(running, "running") == 1)
             detail = problem(running.sql("SELECT 1"), 503, "too many queries")
             assert "0.3 s" in detail
-        wait_until(lambda: gauge(running, "running") == 0, 5)
+        wait_until(lambda: gauge(running, "running") == 0)
         assert running.sql("SELECT 1").status_code == 200
 
 
 def test_slots_are_neither_lost_nor_made_by_clients_that_come_and_go(start):
     """Some hang up while they wait, some while they run, some stay."""
-    with start(api={"sql_concurrency": 2, "sql_seconds": 60}) as running:
+    limits = {"sql_concurrency": 2, "sql_seconds": MINUTES, "sql_queue_seconds": MINUTES}
+    with start(api=limits) as running:
 
         def come_and_go(i):
             connection = raw(running, ENDLESS if i % 3 else "SELECT 1")
             time.sleep(0.01 * (i % 7))
             if i % 3 == 0:
-                connection.settimeout(30)
+                connection.settimeout(PATIENCE)
                 assert connection.recv(100).startswith(b"HTTP/1.1 200")
             connection.close()
 
         with ThreadPoolExecutor(8) as clients:
             list(clients.map(come_and_go, range(40)))
-        wait_until(lambda: gauge(running, "running") + gauge(running, "waiting") == 0, 10)
-        wait_until(lambda: gauge(running, "workers_busy") == 0, 2)
+        wait_until(lambda: gauge(running, "running") + gauge(running, "waiting") == 0)
+        wait_until(lambda: gauge(running, "workers_busy") == 0)
         with raw(running, ENDLESS), raw(running, ENDLESS):
-            wait_until(lambda: gauge(running, "running") == 2, 10)
+            wait_until(lambda: gauge(running, "running") == 2)
             with raw(running, ENDLESS):
-                wait_until(lambda: gauge(running, "waiting") == 1, 10)
+                wait_until(lambda: gauge(running, "waiting") == 1)
                 assert gauge(running, "running") == 2
 
 
@@ -252,11 +243,11 @@ def test_a_server_that_ends_calls_off_what_runs(start):
         except httpx.HTTPError as error:
             replies.append(error)
 
-    with start(api={"sql_seconds": 60}) as running:
+    with start(api={"sql_seconds": MINUTES}) as running:
         asking = threading.Thread(target=ask, args=(running,))
         asking.start()
-        wait_until(lambda: gauge(running, "running") == 1, 10)
+        wait_until(lambda: gauge(running, "running") == 1)
         began = time.monotonic()
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 2 * SOON
     asking.join()
     assert isinstance(replies[0], httpx.HTTPError) or replies[0].status_code >= 400

@@ -13,10 +13,10 @@ import pytest
 from api import receiving
 from api.body import read_body
 from ingest import opa
+from tests.patience import PATIENCE
 
 PACKED = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 ROUTES = ["/v1/logs", "/v1/metrics", "/api/v1/events", "/logs", "/api/v2/alerts"]
-PATIENCE = 20.0
 
 
 def spaces(size):

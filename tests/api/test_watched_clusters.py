@@ -1,22 +1,19 @@
 """What `/readyz` and `/metrics` say of clusters that are watched."""
 
-import threading
 from dataclasses import fields
 from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.patience import wait_until
+
 
 def test_a_cluster_out_of_reach_is_told_and_the_service_stays_ready(start):
     # Nobody listens on port 1.
     with start(kubernetes=[{"cluster": "eu", "host": "http://127.0.0.1:1"}]) as running:
-        waiting = threading.Event()
         running.service.watchers.start()
-        for _ in range(1000):
-            told = running.http.get("/readyz").json()
-            if "sources" in told:
-                break
-            waiting.wait(0.01)
+        wait_until(lambda: "sources" in running.http.get("/readyz").json())
+        told = running.http.get("/readyz").json()
         assert running.http.get("/readyz").status_code == 200
         assert told["status"] == "ready"
         (name, *_) = told["sources"]
