@@ -14,7 +14,7 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for what will happen."""
 
-SOON = 15.0
+SOON = 20.0
 """Seconds for what must not wait for something that takes minutes."""
 
 MINUTES = 300.0

@@ -17,6 +17,7 @@ from lake.errors import FileDamagedError, QueryError
 from lake.prepare import prepare
 from lake.schema import TIMESTAMP
 from lake.views import VIEWS
+from tests.patience import PATIENCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -166,7 +167,7 @@ def test_sessions_of_many_threads_do_not_wait_for_a_long_one():
         assert probe.execute("SELECT 1").fetchall() == [(1,)]
     thread = threading.Thread(target=long, daemon=True)
     thread.start()
-    running.wait(10)
+    assert running.wait(PATIENCE)
     with engine.session() as other:
         assert other.execute("SELECT 2").fetchall() == [(2,)]
         assert not done.is_set()

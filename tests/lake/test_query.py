@@ -5,6 +5,7 @@ import pytest
 
 from lake import Limits
 from lake.errors import QueryError, QueryTimeoutError, ResultTooLargeError
+from tests.patience import MINUTES, SOON
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 0"
 
@@ -26,7 +27,7 @@ def test_long_queries_are_cancelled(lake, sql):
     began = time.monotonic()
     with pytest.raises(QueryTimeoutError, match=r"after 0\.3 s"):
         lake.query_guarded(sql, Limits(seconds=0.3))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SOON
 
 
 def test_a_query_is_cancelled_even_if_its_time_is_up_before_it_began(lake):
@@ -55,8 +56,8 @@ def test_rows_are_bounded(lake, rows, fits):
 def test_too_many_rows_are_noticed_early(lake):
     began = time.monotonic()
     with pytest.raises(ResultTooLargeError):
-        lake.query_guarded("SELECT * FROM range(1000000000000)", Limits(rows=10, seconds=30))
-    assert time.monotonic() - began < 5
+        lake.query_guarded("SELECT * FROM range(1000000000000)", Limits(rows=10, seconds=MINUTES))
+    assert time.monotonic() - began < SOON
 
 
 def test_bytes_are_bounded(lake):

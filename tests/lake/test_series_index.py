@@ -11,9 +11,16 @@ from lake.errors import FileDamagedError
 from lake.prepare import ASK_ABOVE, prepare
 from lake.pruning.entities import Known
 from lake.schema import SERIES, TIMESTAMP
+from tests.patience import PATIENCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAYS = ASK_ABOVE + 8
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine a question may take longer than it is worth."""
+    monkeypatch.setattr(series_index, "MOST_SECONDS", PATIENCE)
 
 
 @pytest.fixture

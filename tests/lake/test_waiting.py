@@ -6,9 +6,7 @@ import threading
 import pytest
 
 from lake import CommitKey
-
-ANSWERED_SECONDS = 20.0
-"""Far more than a look takes on a busy machine; the writers below hang until they are let go."""
+from tests.patience import MINUTES, PATIENCE
 
 
 class Hanging:
@@ -20,7 +18,7 @@ class Hanging:
 
     def wait(self):
         self.there.set()
-        self.go.wait(60)
+        self.go.wait(MINUTES)
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def answered(question):
     found = []
     thread = threading.Thread(target=lambda: found.append(question()), daemon=True)
     thread.start()
-    thread.join(ANSWERED_SECONDS)
+    thread.join(PATIENCE)
     assert found, "a reader waits for a writer"
     return found[0]
 
@@ -61,7 +59,7 @@ def test_a_flush_that_hangs_in_its_fsync(lake, make_samples, monkeypatch, hangin
         target=lake.samples.append, args=(make_samples([2], series_id=2), CommitKey("app", 2))
     )
     write.start()
-    assert hanging.there.wait(20)
+    assert hanging.there.wait(PATIENCE)
     assert answered(lambda: look(lake)) == ([1], 1, 1, 1, True)
     assert answered(lambda: lake.snapshot({"samples": 0}).versions["samples"]) == 0
     hanging.go.set()
@@ -82,7 +80,7 @@ def test_a_store_that_hangs_in_a_commit(s3_lake, object_store, make_samples, han
         target=s3_lake.samples.append, args=(make_samples([2], series_id=2), CommitKey("app", 2))
     )
     write.start()
-    assert hanging.there.wait(20)
+    assert hanging.there.wait(PATIENCE)
     assert answered(lambda: look(s3_lake)) == ([1], 1, 1, 1, True)
     assert write.is_alive(), "the writer did not hang"
     hanging.go.set()
