@@ -20,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Version of the arrays that `to_arrays` writes; raise it when their meaning changes.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

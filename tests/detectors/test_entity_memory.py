@@ -25,7 +25,7 @@ def test_metrics_in_range_but_never_so_together():
     score = detector.score(panel).score
     assert score.shape == (1, 800)
     assert np.nanmax(score[0, 600:700]) < 1.0
-    assert score[0, 705:715].min() > 1.0
+    assert score[0, 710:720].min() > 1.0, "at the latest from the tenth column on"
 
 
 def test_deviations_name_the_metric():
@@ -36,8 +36,34 @@ def test_deviations_name_the_metric():
     off = detector.deviations(panel)
     assert (np.abs(off[:, 700:720]).argmax(axis=0) == 2).all()
     assert (off[2, 700:720] < 0).all()
-    decision = detector.decision_function(panel)[0]
-    np.testing.assert_allclose(np.sqrt((off**2).mean(axis=0)), decision, rtol=1e-4, atol=1e-5)
+
+
+def test_metrics_that_the_others_foretell_weigh_more():
+    rng = np.random.default_rng(0)
+    load = np.sin(np.arange(900) / 20.0)
+    noise = rng.normal(size=(4, 900))
+    values = np.concatenate([load + 0.01 * noise[:3], noise[3:]])
+    panel = Panel(values, 0, MINUTE, [1, 2, 3, 4])
+    weight = EntityMemory().fit(panel).to_arrays()["weight"]
+    np.testing.assert_allclose(np.mean(weight**2), 1.0, rtol=1e-5)
+    assert weight[:3].min() > 1.2 * weight[3]
+
+
+def test_leaving_a_metric_s_range_counts_whatever_the_others_do():
+    """Its nearest state may be the nearest to the others: the range is asked of each alone."""
+    values = host()
+    values[2] += 0.01 * np.random.default_rng(1).normal(size=800)
+    within, beyond = values.copy(), values.copy()
+    within[1, 700:730] = values[1, :600].max()
+    beyond[1, 700:730] = values[1, :600].max() + 1e9
+    scores = []
+    for changed in (within, beyond):
+        panel = Panel(changed, 0, MINUTE, [1, 2, 3])
+        detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
+        scores.append(detector.decision_function(panel)[0, 729])
+    arrays = detector.to_arrays()
+    assert arrays["high"].shape == arrays["low"].shape == (3,)
+    assert scores[1] > 1.5 * scores[0]
 
 
 def test_a_missing_metric_does_not_blind():
