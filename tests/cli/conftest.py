@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from tests.cli.fork_server import PROGRAM, ForkServer
+from tests.patience import PATIENCE
 
 
 def _environment():
@@ -24,7 +25,7 @@ def fork_server(tmp_path_factory):
 def installed(tmp_path):
     """Runs the program in an empty folder, imports and all; gives the finished process."""
 
-    def run(*arguments, text=True, timeout=60):
+    def run(*arguments, text=True, timeout=2 * PATIENCE):
         return subprocess.run(
             [PROGRAM, *map(str, arguments)],
             cwd=tmp_path,
@@ -41,7 +42,7 @@ def installed(tmp_path):
 def fleetlake(fork_server, tmp_path):
     """Runs the program in an empty folder; gives the finished process."""
 
-    def run(*arguments, text=True, timeout=60, input=None):
+    def run(*arguments, text=True, timeout=2 * PATIENCE, input=None):
         stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
         process = fork_server.start(
             arguments, cwd=tmp_path, env=_environment(), stdin=stdin, text=text

@@ -5,6 +5,11 @@ import re
 import signal
 
 import httpx
+import pytest
+
+from tests.patience import MINUTES, PATIENCE
+
+pytestmark = pytest.mark.timeout(MINUTES)
 
 # From the issue: a person who watches three clusters should be called twice a day at most.
 MOST_FALSE_PER_CLUSTER_DAY = 2.0
@@ -12,7 +17,7 @@ LEAST_FOUND = 5
 
 
 def test_once_as_json(installed):
-    done = installed("demo", "--once", "--json", "--port", 0, timeout=110)
+    done = installed("demo", "--once", "--json", "--port", 0, timeout=MINUTES)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert len(report["faults"]) == 6
@@ -37,7 +42,7 @@ def test_what_is_served_is_what_was_printed(started, tmp_path):
         url = found and found.group()
         assert process.poll() is None
     served, cursor = {}, None
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as http:
         while True:
             params = report["scored"] | {"limit": 1000} | ({"cursor": cursor} if cursor else {})
             page = http.get("/api/v1/anomalies", params=params).raise_for_status().json()
@@ -55,6 +60,6 @@ def test_what_is_served_is_what_was_printed(started, tmp_path):
     for fault in report["faults"]:
         assert {served[one]["cluster"] for one in fault["anomaly_ids"]} <= {fault["cluster"]}
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     assert (tmp_path / "kept" / "lake").is_dir()
     assert "Traceback" not in (tmp_path / "stderr").read_text()

@@ -3,10 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE, wait_until
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
 
@@ -40,16 +41,13 @@ def test_it_ends_and_says_what_the_installed_program_does(
 def test_a_process_of_its_own(started, data_dir, tmp_path):
     process = started("sql", "--dir", "data", ENDLESS)
     assert process.pid != os.getpid()
-    patient_until = time.monotonic() + 10
-    while Path(f"/proc/{process.pid}/cwd").readlink() != tmp_path:
-        assert time.monotonic() < patient_until
-        time.sleep(0.01)
+    wait_until(lambda: Path(f"/proc/{process.pid}/cwd").readlink() == tmp_path)
     # Of others it holds nothing: a pipe of theirs would stay open.
     held = [one.readlink() for one in Path(f"/proc/{process.pid}/fd").iterdir()]
     assert len([one for one in held if str(one).startswith("pipe:")]) == 1
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    assert process.wait(10) == process.poll() == -signal.SIGKILL
+    assert process.wait(PATIENCE) == process.poll() == -signal.SIGKILL
     assert process.stdout.read() == ""
     process.send_signal(signal.SIGTERM)  # nobody is there, and nobody else is hit
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.object_store import BUCKET, SECRET, ObjectStore
+from tests.patience import PATIENCE, wait_until
 
 WRITE = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
 
@@ -33,20 +34,12 @@ def config(tmp_path, object_store):
     return path
 
 
-def eventually(holds, seconds=40):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return found
-
-
 def test_up_flushes_to_the_bucket_and_sql_reads_it(
     fleetlake, started, tmp_path, config, object_store, body
 ):
     process = started("up")
     printed = tmp_path / "stderr"
-    url = eventually(lambda: re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())).group()
+    url = wait_until(lambda: re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())).group()
     assert f"s3://{BUCKET}/fleet/lake" in printed.read_text()
 
     def send(value):
@@ -65,23 +58,23 @@ def test_up_flushes_to_the_bucket_and_sql_reads_it(
         except httpx.ConnectError:
             return False  # its port is taken, and nobody listens yet
 
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
-        eventually(ready)
+    with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as http:
+        wait_until(ready)
         assert send(1.0).status_code == 204
-        eventually(lambda: values() == [1.0])
+        wait_until(lambda: values() == [1.0])
         object_store.failing = lambda method, path: True
         assert send(2.0).status_code == 204
-        eventually(lambda: not ready())
+        wait_until(lambda: not ready())
         told = http.get("/readyz").json()["errors"]["flush"]
         assert told.startswith(f"StoreError: s3://{BUCKET}/fleet/lake/")
         assert "see that the endpoint answers" in told
         refused = http.post("/api/v1/sql", json={"query": "SELECT 1 FROM samples"})
         assert refused.status_code == 503
         object_store.failing = lambda method, path: False
-        eventually(ready)
-        eventually(lambda: values() == [1.0, 2.0])
+        wait_until(ready)
+        wait_until(lambda: values() == [1.0, 2.0])
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(PATIENCE)
     assert SECRET not in printed.read_text()
     assert object_store.keys("fleet/lake/samples/date=") != set()
     assert not (tmp_path / "fleetlake-data" / "lake").exists()

@@ -21,6 +21,7 @@ from api.server import bind, serving
 from lake import Lake
 from orchestration.service import Service
 from orchestration.settings import Settings
+from tests.patience import MINUTES, PATIENCE, SOON, wait_until
 
 PROGRAM = Path(sys.executable).with_name("fleetlake")
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
@@ -35,7 +36,8 @@ def data_dir(tmp_path, make_samples):
 
 @pytest.fixture
 def server(data_dir):
-    service = Service.build(Settings(data_dir=data_dir, api={"sql_rows": 1000}))
+    limits = {"sql_rows": 1000, "sql_seconds": MINUTES}
+    service = Service.build(Settings(data_dir=data_dir, api=limits))
     with serving(create_app(service, run_worker=False), bind("127.0.0.1", 0)) as url:
         yield url
 
@@ -197,19 +199,25 @@ class Terminal:
             os.execv(PROGRAM, ["fleetlake", "sql", *map(str, arguments)])
         self.seen = ""
 
-    def until(self, text, seconds=30):
+    def until(self, text, seconds=PATIENCE):
         """What came up to this text."""
+        assert self.comes(text, seconds), self.seen
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def comes(self, text, seconds):
+        """Whether a text comes in this time."""
         until = time.monotonic() + seconds
         while text not in self.seen:
-            assert time.monotonic() < until, self.seen
+            if time.monotonic() > until:
+                return False
             if not select.select([self.fd], [], [], 0.1)[0]:
                 continue
             try:
                 self.seen += os.read(self.fd, 65536).decode()
             except OSError as error:
                 raise AssertionError(self.seen) from error
-        before, _, self.seen = self.seen.partition(text)
-        return before
+        return True
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -247,28 +255,36 @@ def test_the_prompt(terminal, tmp_path):
     assert ".help" in terminal.until("fleetlake> ")
     terminal.type("\x04")
     terminal.until("\n")
-    for _ in range(100):
-        if (tmp_path / ".fleetlake_history").exists():
-            break
-        time.sleep(0.1)
-    assert "GROUP BY 1;" in (tmp_path / ".fleetlake_history").read_text()
+    wait_until((tmp_path / ".fleetlake_history").exists)
+    wait_until(lambda: "GROUP BY 1;" in (tmp_path / ".fleetlake_history").read_text())
 
 
 def test_ctrl_c_cancels_the_query_and_not_the_prompt(terminal):
     terminal.until("fleetlake> ")
     terminal.type(ENDLESS + ";\n")
     terminal.until("Ctrl-C cancels")
-    time.sleep(0.5)
-    began = time.monotonic()
     terminal.type("\x03")
-    terminal.until("cancelled")
-    assert time.monotonic() - began < 3
+    terminal.until("cancelled", SOON)
     terminal.until("fleetlake> ")
-    time.sleep(0.5)  # the prompt is there a little before Ctrl-C is heeded by it
-    terminal.type("SELECT 41\x03")
+    terminal.type("SELECT 41")
+    terminal.until("SELECT 41")
+    terminal.type("\x03")
+    while not terminal.comes("fleetlake> ", 5):
+        terminal.type("\x03")  # the line is there a little before Ctrl-C is heeded by it
     terminal.until("fleetlake> ")
     terminal.type("SELECT 6 * 7 AS x;\n")
     assert "42" in terminal.until("1 row in")
+
+
+def computes(pid):
+    """Whether a process is at its query: until then its first thread alone has something to do."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if int(task.name) != pid:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                spent = (task / "stat").read_text().rpartition(")")[2].split()[11]
+                if int(spent) > os.sysconf("SC_CLK_TCK"):
+                    return True
+    return False
 
 
 def test_ctrl_c_ends_a_command_without_a_trace(data_dir):
@@ -279,14 +295,10 @@ def test_ctrl_c_ends_a_command_without_a_trace(data_dir):
         # A shell's background jobs, tests among them, hand down that it is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    maps = Path(f"/proc/{process.pid}/maps")
-    patient_until = time.monotonic() + 60
-    while "_duckdb" not in maps.read_text() and time.monotonic() < patient_until:
-        time.sleep(0.2)
-    time.sleep(6)  # the rest of the program, and its query's beginning
+    wait_until(lambda: computes(process.pid))
     process.send_signal(signal.SIGINT)
     with process:
-        assert process.wait(10) == 130
+        assert process.wait(SOON) == 130
         assert process.stderr.read() == "cancelled\n"
 
 
