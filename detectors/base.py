@@ -16,6 +16,7 @@ from detectors.panel import Panel
 from detectors.thresholds import Calibration
 
 Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -25,7 +26,7 @@ STATE_VERSION = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """A panel's verdict; every array is float32 `[n_rows, n_times]`.
+    """A panel's verdict; every array is `[n_rows, n_times]`, all but `driver` float32.
 
     Attributes:
         score: decision over threshold, so 1.0 = the threshold; NaN = cannot tell.
@@ -33,6 +34,8 @@ class Scores:
         expected: value the detector takes as normal here, in the unit of the series.
         lower: least value that would pass as normal, finite wherever `score` is.
         upper: greatest such value. The last three are None where the detector knows no value.
+        driver: int32, of an entity the row of the panel that is furthest off, -1 = none; then
+            the three before it are of that series. None where each row is a series.
     """
 
     score: Float32
@@ -40,15 +43,20 @@ class Scores:
     expected: Float32 | None = None
     lower: Float32 | None = None
     upper: Float32 | None = None
+    driver: Int32 | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """Raw outcome of a detector, before thresholds; rows as in `Scores`."""
+    """Raw outcome of a detector, before thresholds; rows as in `Scores`.
+
+    `reach` times the threshold is half the width of the normal band.
+    """
 
     decision: Float32
     expected: Float32 | None = None
     reach: Float32 | None = None
+    driver: Int32 | None = None
 
 
 class Detector(ABC):
@@ -144,7 +152,8 @@ class Detector(ABC):
         if found.expected is None or found.reach is None:
             return Scores(score, p_value)
         half = found.reach * fit.threshold[:, None]
-        return Scores(score, p_value, found.expected, found.expected - half, found.expected + half)
+        lower, upper = found.expected - half, found.expected + half
+        return Scores(score, p_value, found.expected, lower, upper, found.driver)
 
     def get_params(self) -> dict[str, Any]:
         """Return the constructor's arguments; `type(d)(**d.get_params())` is an unfitted clone."""

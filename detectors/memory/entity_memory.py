@@ -99,26 +99,6 @@ class EntityMemory(Detector):
         """Columns a score looks back on: the longest span without its newest column."""
         return self.spans[-1] - 1
 
-    def deviations(self, panel: Panel) -> Float32:
-        """Return how far each metric is from the nearest normal state, signed.
-
-        Returns:
-            float32 `[n_series, n_times]`, in units of the metric's spread times its weight: the
-            greatest is what drives the score of a column. NaN = cannot tell.
-
-        Raises:
-            NotFittedError: before `fit`.
-            PanelMismatchError: if the panel's step is not the fitted one.
-        """
-        rows = self._rows_of(panel)
-        points = self._points(panel, rows)
-        _, which = self._nearest(points, 0)
-        nearest = self._memory[:, which].T
-        off = np.where((which >= 0)[:, None], points - nearest, np.float32(np.nan))
-        out = np.full(panel.values.shape, np.nan, dtype=np.float32)
-        out[rows >= 0] = off.T[rows[rows >= 0]]
-        return out
-
     def _learn(self, panel: Panel) -> Calibration:
         self._scale = fit_scale(panel.values, self.least_change)
         known = np.count_nonzero(~np.isnan(self._scale.centre))
@@ -151,8 +131,35 @@ class EntityMemory(Detector):
 
     def _decide(self, panel: Panel, rows: Int64) -> Decision:
         points = self._points(panel, rows)
-        distance, _ = self._nearest(points, 0)
-        return Decision(self._decision(distance, self._range.excess(points)))
+        distance, which = self._nearest(points, 0)
+        decision = self._decision(distance, self._range.excess(points))
+        return Decision(decision, *self._explain(points, which, rows))
+
+    def _explain(
+        self, points: Float32, which: Int32, rows: Int64
+    ) -> tuple[Float32, Float32, Int32]:
+        """Return (expected, reach, driver) of the metric that is furthest from the nearest state.
+
+        All `[1, n_times]`. Reach: were this metric alone off by so much, the others as they are
+        remembered, the distance would be 1.
+        """
+        off = np.abs(points - self._memory.T[which])
+        told = (which >= 0) & ~np.isnan(off).all(axis=1)
+        metric = np.zeros(which.size, dtype=np.int64)
+        metric[told] = np.nanargmax(off[told], axis=1)
+        shared = np.count_nonzero(~np.isnan(off), axis=1)
+        unit = self._scale.scale[metric] / self._weight[metric]
+        expected = self._scale.centre[metric] + self._memory[metric, which] * unit
+        reach = np.sqrt(shared) * unit
+        seen = np.flatnonzero(rows >= 0)
+        row = np.full(self._weight.size, -1, dtype=np.int32)
+        row[rows[seen]] = seen
+        nothing = np.float32(np.nan)
+        return (
+            np.where(told, expected, nothing).astype(np.float32)[None],
+            np.where(told, reach, nothing).astype(np.float32)[None],
+            np.where(told, row[metric], np.int32(-1)).astype(np.int32)[None],
+        )
 
     def _decision(self, distance: Float32, excess: Float32) -> Float32:
         """Return `[1, n_times]`: both kinds of deviation, over the spans, in sum."""

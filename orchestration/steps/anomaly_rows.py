@@ -88,7 +88,11 @@ def found(
     for index in range(len(intervals.row)):
         row, peak = int(intervals.row[index]), int(intervals.peak[index])
         one = series[int(panel.series_id[row])]
-        about = _most_moved(panel, peak, series) if subject else one
+        about: SeriesInfo | None = one
+        of = row
+        if subject:
+            of = _driver(panel, scores, peak)
+            about = None if of < 0 else series[int(panel.series_id[of])]
         yield Found(
             cluster=one.cluster,
             series=about,
@@ -98,7 +102,7 @@ def found(
             peak_time=from_micros(panel.start + peak * panel.step),
             score=float(intervals.score[index]),
             p_value=float(intervals.p_value[index]),
-            actual=None if subject else _cell(panel.values, row, peak),
+            actual=None if of < 0 else _cell(panel.values, of, peak),
             expected=_cell(scores.expected, row, peak),
             lower=_cell(scores.lower, row, peak),
             upper=_cell(scores.upper, row, peak),
@@ -106,18 +110,22 @@ def found(
         )
 
 
-def _most_moved(panel: Panel, column: int, series: Mapping[int, SeriesInfo]) -> SeriesInfo | None:
-    """The metric of an entity that is furthest from its own middle, in its own spread."""
+def _driver(panel: Panel, scores: Scores, column: int) -> int:
+    """The row of an entity's panel that drove its score, -1 = none.
+
+    A detector that does not tell (PyOD's) leaves it to how far each metric is from its own middle,
+    in its own spread.
+    """
+    if scores.driver is not None:
+        return int(scores.driver[0, column])
     values = panel.values.astype(np.float64)
-    known = np.isfinite(values[:, column])
-    if not known.any():
-        return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = np.nanmedian(values[known], axis=1)
-        spread = np.nanmedian(np.abs(values[known] - middle[:, None]), axis=1)
-        moved = np.abs(values[known, column] - middle) / (spread + 0.01 * np.abs(middle) + 1e-9)
-    ids = panel.series_id[known]
-    return series[int(ids[int(np.argmax(moved))])]
+    known = np.flatnonzero(np.isfinite(values[:, column]))
+    if not known.size:
+        return -1
+    middle = np.nanmedian(values[known], axis=1)
+    spread = np.nanmedian(np.abs(values[known] - middle[:, None]), axis=1)
+    moved = np.abs(values[known, column] - middle) / (spread + 0.01 * np.abs(middle) + 1e-9)
+    return int(known[int(np.argmax(moved))])
 
 
 def _cell(array: np.ndarray[Any, Any] | None, row: int, column: int) -> float | None:

@@ -28,14 +28,45 @@ def test_metrics_in_range_but_never_so_together():
     assert score[0, 710:720].min() > 1.0, "at the latest from the tenth column on"
 
 
-def test_deviations_name_the_metric():
+def test_names_the_metric_with_what_was_expected_of_it():
     values = host()
-    values[2, 700:720] = 0.0
+    values[1, 700:720] = 0.0
+    panel = Panel(values[[2, 0, 1]], 0, MINUTE, [3, 1, 2])
+    detector = EntityMemory().fit(Panel(values[:, :600], 0, MINUTE, [1, 2, 3]))
+    found = detector.score(panel)
+    assert (found.driver[0, 700:720] == 2).all(), "the row of the panel that was scored"
+    expected = found.expected[0, 700:720]
+    assert (expected >= values[1, :600].min() * 0.999).all(), "a value that was remembered"
+    assert (expected <= values[1, :600].max() * 1.001).all()
+    assert (found.lower[0, 700:720] > 0.0).all(), "the value is below the band"
+
+
+def test_the_band_ends_where_the_metric_alone_would_alarm():
+    """A lasting move of one metric to the band's end is at the threshold."""
+    values = host()
     panel = Panel(values, 0, MINUTE, [1, 2, 3])
     detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
-    off = detector.deviations(panel)
-    assert (np.abs(off[:, 700:720]).argmax(axis=0) == 2).all()
-    assert (off[2, 700:720] < 0).all()
+    band = detector.score(panel)
+    half = (band.upper - band.lower)[0, 700] / 2
+    scale, weight = (detector.to_arrays()[name] for name in ("scale", "weight"))
+    metric = band.driver[0, 700]
+    wanted = detector.threshold_[0] * np.sqrt(3) * scale[metric] / weight[metric]
+    np.testing.assert_allclose(half, wanted, rtol=1e-3)
+    values[2, 650:720] += 3.0 * detector.threshold_[0] * np.sqrt(3) * scale[2] / weight[2]
+    moved = detector.score(Panel(values, 0, MINUTE, [1, 2, 3]))
+    assert moved.driver[0, 700] == 2
+    assert not moved.lower[0, 700] <= values[2, 700] <= moved.upper[0, 700]
+    assert moved.score[0, 700] >= 1.0
+
+
+def test_no_driver_where_nothing_can_be_told():
+    values = host()
+    values[:, 700:720] = np.nan
+    panel = Panel(values, 0, MINUTE, [1, 2, 3])
+    found = EntityMemory().fit(panel.window(0, 600 * MINUTE)).score(panel)
+    assert (found.driver[0, 700:720] == -1).all()
+    assert np.isnan(found.expected[0, 700:720]).all()
+    assert np.isnan(found.score[0, 700:720]).all()
 
 
 def test_metrics_that_the_others_foretell_weigh_more():

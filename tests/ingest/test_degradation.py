@@ -10,9 +10,9 @@ from api.app import create_app
 from api.server import bind, serving
 from orchestration.service import Service
 from orchestration.settings import Settings
+from tests.patience import PATIENCE
 
 WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
-PATIENCE = 20.0
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from api.server import bind, serving
 from ingest.remote_write import message
 from orchestration.service import Service
 from orchestration.settings import Settings
+from tests.patience import PATIENCE
 
 WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
-PATIENCE = 20.0
 
 
 @pytest.fixture

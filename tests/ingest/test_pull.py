@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from ingest.scrape.labels import encode
 from lake import Lake
 from orchestration.errors import PullError
 from orchestration.steps.pull import pull_sources
+from tests.patience import MINUTES, PATIENCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = date(2026, 2, 28)
@@ -45,6 +45,7 @@ class Prometheus:
         self.value = "1"
         self.failures = []
         self.refuse = lambda form: None
+        self.over = threading.Event()
 
     def reply(self, form) -> tuple[int, bytes]:
         self.requests.append(form)
@@ -71,7 +72,8 @@ def prometheus():
             form |= {"path": self.path, "authorization": self.headers.get("Authorization")}
             failure = stand_in.failures.pop(0) if stand_in.failures else stand_in.refuse(form)
             if isinstance(failure, str):
-                time.sleep(0.6 if failure == "slow" else 0)
+                if failure == "slow":
+                    stand_in.over.wait(MINUTES)
                 self.connection.close()
                 return
             if failure:
@@ -94,6 +96,7 @@ def prometheus():
     thread.start()
     stand_in.url = f"http://127.0.0.1:{server.server_port}"
     yield stand_in
+    stand_in.over.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -549,7 +552,10 @@ def test_what_may_pass_is_tried_again(lake, prometheus, failure):
     prometheus.failures = [failure] * 2
     slept = []
     source = PrometheusSource(
-        cluster="eu", url=prometheus.url, settle=timedelta(0), timeout=timedelta(seconds=0.3)
+        cluster="eu",
+        url=prometheus.url,
+        settle=timedelta(0),
+        timeout=timedelta(seconds=1 if failure == "slow" else PATIENCE),
     )
     with httpx.Client() as client:
         pulled = PrometheusPuller(lake, source, client, no_waits(slept)).pull_new(NOON)

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingest.relabel import apply
 from ingest.relabel_rule import RelabelRule
+from tests.patience import SOON
 
 RULES = TypeAdapter(tuple[RelabelRule, ...])
 ABC = {"a": "foo", "b": "bar", "c": "baz"}
@@ -490,4 +491,4 @@ def test_no_label_makes_a_rule_hang():
     assert apply(rule, {"a": "a" * 50_000}) is None
     with pytest.raises(ValidationError):
         RelabelRule(action="labelmap", replacement="a$a" * 20_000 + "-")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < SOON

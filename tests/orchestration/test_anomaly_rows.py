@@ -1,5 +1,6 @@
 """What a row says of an interval, and what names it."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -61,7 +62,22 @@ def test_an_entity_names_the_metric_that_moved_most():
     assert one.series.metric == "m2"
     (made,) = anomaly_rows.rows([one], DetectorSettings(by="node"), 4, START)
     assert (made["series_id"], made["node"], made["metric"]) == (None, "n1", "m2")
-    assert (made["actual"], made["direction"], made["namespace"]) == (None, None, None)
+    assert (made["actual"], made["direction"], made["namespace"]) == (140.0, None, None)
+
+
+def test_an_entity_names_the_metric_that_its_detector_names():
+    panel, scores = scored([[5.0, 5.0, 5.0], [1.0, 1.0, 9.0]], [[0.0, 0.0, 2.0]])
+    scores = dataclasses.replace(scores, driver=np.array([[-1, -1, 0]], np.int32))
+    intervals = find_intervals(scores, min_length=1, merge_gap=0)
+    known = {i: series(i, node="n1") for i in (1, 2)}
+    subject = Subject("c1", "node", "n1", None)
+    (one,) = anomaly_rows.found(panel, scores, intervals, known, subject, "m")
+    (made,) = anomaly_rows.rows([one], DetectorSettings(by="node"), 4, START)
+    assert (made["metric"], made["actual"], made["expected"]) == ("m1", 5.0, 2.0)
+    assert (made["lower"], made["upper"], made["direction"]) == (1.0, 3.0, "above")
+    nobody = dataclasses.replace(scores, driver=np.full((1, 3), -1, np.int32))
+    (one,) = anomaly_rows.found(panel, nobody, intervals, known, subject, "m")
+    assert (one.series, one.actual) == (None, None)
 
 
 def test_an_id_names_thing_detector_and_start():

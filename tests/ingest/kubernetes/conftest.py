@@ -20,8 +20,8 @@ from ingest.kubernetes import delivery, outbox, watch
 from ingest.kubernetes.client import Client
 from ingest.kubernetes.runner import KubernetesRunner
 from ingest.kubernetes.settings import KubernetesSource
+from tests.patience import wait_until
 
-PATIENCE = 30.0
 EVENTS = ("/apis/events.k8s.io/v1", "/api/v1")
 
 
@@ -198,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
             if fault is not None and sent >= fault.after and self._in_the_middle(fault):
                 return None
             with api.lock:
-                new = [e for e in api.log if e[0] > at and e[1] == path]
+                new, known = [e for e in api.log if e[0] > at and e[1] == path], api.version
                 if not new:
                     api.lock.wait(0.02)
             for version, _, kind, item in new:
@@ -215,7 +215,7 @@ class Handler(BaseHTTPRequestHandler):
                 if fault is not None and fault.kind != "shred" and sent >= fault.after:
                     break
             if not new and time.monotonic() - marked > api.bookmark_every:
-                marked, at = time.monotonic(), api.version
+                marked, at = time.monotonic(), known
                 mark = {"kind": "Event", "metadata": {"resourceVersion": str(at)}}
                 self._chunk(json.dumps({"type": "BOOKMARK", "object": mark}).encode() + b"\n")
                 sent += 1
@@ -418,15 +418,7 @@ def run(quick, source, tmp_path, noon, open_receiver):
 
 @pytest.fixture(scope="session")
 def until():
-    """Waits for a condition, or fails."""
-
-    def wait(condition, seconds=PATIENCE):
-        ends = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < ends, "waited in vain"
-            time.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ingest.kubernetes.delivery import Delivery
 from ingest.kubernetes.outbox import QUEUE, Item, Outbox
 from ingest.kubernetes.position import Position
 from ingest.kubernetes.statistics import KubernetesStatistics
+from tests.patience import PATIENCE, SOON
 
 
 class Taking:
@@ -61,7 +62,7 @@ def test_a_fault_is_told_and_the_next_item_is_taken(build, monkeypatch, until):
     assert [str(error) for error in told if error is not None] == ["'bug'"]
     assert told[-1] is None
     one.close()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -74,7 +75,7 @@ def test_a_full_queue_holds_up_neither_a_stop_nor_the_close(build):
     began = time.monotonic()
     one.put(Item(event=event("late")))
     one.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < SOON
     one._queue.get()
     one.put(Item(event=event("later")))
     assert one._queue.qsize() == QUEUE - 1

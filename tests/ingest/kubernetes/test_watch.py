@@ -9,6 +9,7 @@ import pytest
 
 from ingest.errors import LogError, OverloadedError
 from ingest.kubernetes.client import Client
+from tests.patience import SOON
 
 NEW = "/apis/events.k8s.io/v1/events"
 OLD = "/api/v1/events"
@@ -177,7 +178,8 @@ def test_whatever_happens_to_a_list_it_is_asked_for_again(
     until(lambda: runner.statistics.lists == 1)
     until(lambda: runner.statistics.events == 5)
     assert len(in_lake(receiver)) == 5
-    assert runner.statistics.failures == 2
+    assert not api.faults
+    assert runner.statistics.failures >= 2, "on a busy machine a sound list may take too long, too"
 
 
 @pytest.mark.parametrize(
@@ -200,14 +202,18 @@ def test_refusals_are_told_and_tried_again(
 
 def test_retry_after_is_honoured(api, put_event, run, open_receiver, until, fault):
     put_event("e-0")
-    api.faults.append(fault("status", status=429, headers={"Retry-After": "1"}))
     times = []
-    api.chance = lambda kind: times.append(time.monotonic())
+
+    def refuse_once(kind):
+        times.append(time.monotonic())
+        if len(times) == 1:
+            return fault("status", status=429, headers={"Retry-After": "1"})
+        return None
+
+    api.chance = refuse_once
     runner = run(open_receiver())
-    until(lambda: api.n("list") == 1)
-    began = time.monotonic()
     until(lambda: runner.statistics.events == 1)
-    assert times[0] - began > 0.7
+    assert times[1] - times[0] > 0.9
 
 
 def test_bookmarks_move_the_position(api, put_event, run, open_receiver, until, tmp_path):
@@ -358,11 +364,11 @@ def test_expired_events_are_forgotten(api, put_event, run, open_receiver, until,
 
 def test_stops_at_once_in_the_middle_of_a_silent_watch(api, run, open_receiver, until):
     api.bookmark_every = 1000
-    runner = run(open_receiver(), watch_silence="PT60S", watch_timeout="PT60S")
+    runner = run(open_receiver(), watch_silence="PT300S", watch_timeout="PT300S")
     until(watching(api))
     began = time.monotonic()
     runner.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
 
 
 REAL = Path(__file__).parents[4] / "shared/data/exposition"

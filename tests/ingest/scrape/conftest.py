@@ -2,7 +2,6 @@
 
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,6 +10,7 @@ import pytest
 from ingest.outcome import Written, settled
 from ingest.remote_write import message
 from ingest.remote_write import remote_write_pb2 as schema
+from tests.patience import wait_until
 
 STALE = struct.pack(">Q", 0x7FF0000000000002)
 
@@ -113,15 +113,7 @@ def serve() -> Iterator[Callable]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], object]], None]:
-    """Waits until something holds."""
-
-    def wait(holds: Callable[[], object], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, "never happened"
-            time.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture

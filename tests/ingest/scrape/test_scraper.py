@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -13,6 +12,7 @@ from ingest.errors import InvalidLabelsError, LogError, OverloadedError, SourceE
 from ingest.scrape.source import ScrapeSource
 from lake import utc_now
 from orchestration.scraper import Scraper, first_after
+from tests.patience import PATIENCE, SOON
 
 
 def reply(handler, body=b"load 1\n", kind="text/plain; version=0.0.4", status=200, **headers):
@@ -28,16 +28,20 @@ def reply(handler, body=b"load 1\n", kind="text/plain; version=0.0.4", status=20
 
 @pytest.fixture
 def scrape(receiver):
-    """Starts a scraper of one job with these targets."""
+    """Starts a scraper of one job with these targets.
+
+    It has more time than to the next scrape unless the test is about that: a busy machine is no
+    target that is down.
+    """
     started = []
 
-    def start(*targets, to=None, **settings):
-        settings = {
-            "interval": timedelta(seconds=0.2),
-            "timeout": timedelta(seconds=0.2),
-        } | settings
-        sources = ScrapeSource(cluster="eu", job="shop", targets=targets, **settings)
-        scraper = Scraper(to or receiver, (sources,))
+    def start(*targets, to=None, timeout=None, **settings):
+        settings = {"interval": timedelta(seconds=0.2)} | settings
+        settings["timeout"] = timeout or settings["interval"]
+        source = ScrapeSource(cluster="eu", job="shop", targets=targets, **settings)
+        if timeout is None:
+            source = source.model_copy(update={"timeout": timedelta(seconds=PATIENCE)})
+        scraper = Scraper(to or receiver, (source,))
         scraper.start()
         started.append(scraper)
         return scraper
@@ -53,7 +57,8 @@ def test_targets_are_scraped_at_their_rhythm(serve, scrape, receiver, until):
     scraper.stop()
     times = sorted(ms for labels, ms, _ in receiver.samples if labels["__name__"] == "load")
     assert len(set(times)) == len(times)
-    assert all(later - earlier >= 150 for earlier, later in pairwise(times))
+    # One that is late is followed by one that is not; all keep to the rhythm.
+    assert times[-1] - times[0] >= (len(times) - 2) * 200
     assert set(receiver.of("up")) == {1.0}
     held = len(receiver.samples)
     time.sleep(0.3)
@@ -90,7 +95,8 @@ def test_what_a_target_is_asked(serve, scrape, receiver, until, tmp_path):
         asked.append((handler.path, dict(handler.headers)))
         reply(handler)
 
-    scrape(serve(answer), path="/probe?x=y", bearer_token_file=token)
+    timeout = timedelta(seconds=0.2)
+    scrape(serve(answer), path="/probe?x=y", bearer_token_file=token, timeout=timeout)
     until(lambda: receiver.of("load"))
     path, headers = asked[0]
     assert path == "/probe?x=y"
@@ -149,8 +155,8 @@ BAD = {
     "nonsense": (lambda handler: reply(handler, b"load\n"), "line 1"),
     "no end": (lambda h: reply(h, b"a 1\n", "application/openmetrics-text"), "without # EOF"),
     "cut": (cut, "RemoteProtocolError"),
-    "slow": (lambda handler: time.sleep(1), "no whole answer within 0.2 s"),
-    "trickle": (trickle, "no whole answer within 0.2 s"),
+    "slow": (lambda handler: time.sleep(5), "no whole answer within 1 s"),
+    "trickle": (trickle, "no whole answer within 1 s"),
     "endless": (endless, "over 100000 bytes"),
     "bomb": (
         lambda h: reply(h, gzip.compress(b"#\n" * 100_000), Content_Encoding="gzip"),
@@ -166,9 +172,10 @@ def test_a_target_that_misbehaves_is_down_and_holds_up_no_other(serve, scrape, r
     bad = {name: serve(answer) for name, (answer, _) in BAD.items()}
     bad["nobody"] = "127.0.0.1:1"
     good = serve(reply)
-    scraper = scrape(good, *bad.values(), max_body_bytes=100_000)
+    second = timedelta(seconds=1)
+    scraper = scrape(good, *bad.values(), interval=second, timeout=second, max_body_bytes=100_000)
     until(lambda: all(len(receiver.of("up", each)) >= 2 for each in bad.values()))
-    until(lambda: len(receiver.of("load", good)) >= 5)
+    until(lambda: len(receiver.of("load", good)) >= 2)
     errors = dict(scraper.statistics.errors)
     for name, address in bad.items():
         assert set(receiver.of("up", address)) == {0.0}, name
@@ -190,7 +197,7 @@ def test_many_that_hang_hold_up_nobody(serve, scrape, receiver, until):
     began = time.monotonic()
     scrape(good, *hanging, interval=timedelta(seconds=2), timeout=timedelta(seconds=2))
     until(lambda: len(receiver.of("load", good)) >= 2)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 2 * SOON, "one after the other they take 400 s a round"
     assert not any(receiver.of("up", "127.0.1."))
     silent.close()
 
