@@ -9,12 +9,14 @@ from detectors.base import Detector
 from detectors.errors import InvalidParameterError, UnknownDetectorError
 from detectors.memory import EntityMemory, WindowMemory
 from detectors.names import close_matches
+from detectors.online import OnlineLevel
 from detectors.pyod_adapter import PyODDetector
 from detectors.pyod_registry import pyod_names
 
 OWN: dict[str, type[Detector]] = {
     "window_memory": WindowMemory,
     "entity_memory": EntityMemory,
+    "online_level": OnlineLevel,
 }
 PYOD_PREFIX = "pyod."
 
@@ -23,7 +25,7 @@ def build(name: str, **params: Any) -> Detector:
     """Return an unfitted detector.
 
     Args:
-        name: "window_memory", "entity_memory" or "pyod." and a PyOD class name.
+        name: "window_memory", "entity_memory", "online_level" or "pyod." and a PyOD class name.
         **params: the detector's constructor arguments.
 
     Raises:
