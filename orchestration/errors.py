@@ -5,6 +5,7 @@
   * FilterError        a filter of a listing is wrong (a foreign cursor, a reversed range)
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
+  * BacktestError      a history that cannot be replayed as asked
   * PullError          sources that could not be pulled
   * MaintenanceError   tables of the lake that could not be maintained
 """
@@ -28,6 +29,10 @@ class NotFoundError(OrchestrationError):
 
 class DetectFileError(OrchestrationError):
     """A file cannot be scored as asked."""
+
+
+class BacktestError(OrchestrationError):
+    """A history cannot be replayed as asked."""
 
 
 class PullError(OrchestrationError):

@@ -36,6 +36,10 @@ COMMANDS = {
         "api.cli.detect:detect",
         "Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold.",
     ),
+    "backtest": (
+        "api.cli.backtest:backtest",
+        "Replay history as live detection would have seen it: alerts, overlap, delay and cost.",
+    ),
     "lake": ("api.cli.lake:app", "What the lake consists of, and its maintenance."),
 }
 """Name of each command to where it is, and the first line of its help. A server takes seconds to

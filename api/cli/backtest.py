@@ -1,0 +1,127 @@
+"""`fleetlake backtest`: detectors side by side on the history of a lake."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+from pydantic import ValidationError
+
+from api.cli.lake_report import AsJson, Directory, draw, existing_lake
+from api.cli.terminal import ConfigFile, err, progress
+from api.errors import ApiError
+from lake import TimeRange
+from orchestration.settings import DetectorSettings, load_from_environment
+from orchestration.steps.anomaly_rows import label
+from orchestration.steps.backtest import Replayed, replay
+from orchestration.steps.overlap import overlap
+
+SINCE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+MINUTE = timedelta(minutes=1)
+
+
+def backtest(
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="A time (ISO 8601, UTC), or so long ago: 12h, 7d.")
+    ],
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="window_memory, 'entity_memory by pod', pyod.ECOD, …; may be given more than "
+            "once. [default: those of the settings]",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As --since. [default: now]")
+    ] = None,
+    directory: Directory = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay history as live detection would have seen it: alerts, overlap, delay and cost."""
+    settings = load_from_environment(config).detection
+    known = {label(one): one for one in settings.detectors}
+    chosen = [known.get(name) or parsed(name) for name in detector or known]
+    now = datetime.now(UTC)
+    between = TimeRange(moment(since, now), now if until is None else moment(until, now))
+    lake = existing_lake(directory, config)
+    with progress("Replaying") as told:
+        found = replay(lake, settings, chosen, between, progress=told)
+    gap = settings.merge_gap * settings.step
+    detectors = [_summary(one, settings.step) for one in found]
+    pairs = [_pair(one, two, gap) for one in found for two in found if one is not two]
+    if as_json:
+        typer.echo(json.dumps({"detectors": detectors, "pairs": pairs}))
+        return
+    span = f"{between.start:%Y-%m-%d %H:%M} to {between.end:%Y-%m-%d %H:%M} UTC"
+    draw(f"What each would have raised, {span}", pa.Table.from_pylist(detectors))
+    if pairs:
+        draw(
+            "Of the first's alerts, those that the second raises, too", pa.Table.from_pylist(pairs)
+        )
+    for one in found:
+        if one.reason:
+            err.print(f"[yellow]{one.detector}: nothing was scored: {one.reason}[/yellow]")
+
+
+def parsed(name: str) -> DetectorSettings:
+    """A detector by its name in `anomalies`.
+
+    Raises:
+        ApiError: if what stands after "by" is no entity.
+
+    >>> parsed("entity_memory by pod").by
+    'pod'
+    """
+    detector, by, entity = name.partition(" by ")
+    try:
+        return DetectorSettings.model_validate({"name": detector} | ({"by": entity} if by else {}))
+    except ValidationError as error:
+        raise ApiError(f"{name!r}: {entity!r} is no entity: {error.errors()[0]['msg']}") from None
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A time, or how long ago.
+
+    Raises:
+        ApiError: if it is neither.
+
+    >>> moment("90m", datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
+    '2025-12-31T22:30:00+00:00'
+    """
+    number, unit = text[:-1], SINCE_UNITS.get(text[-1:])
+    if unit and number.isdigit():
+        return now - timedelta(**{unit: int(number)})
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ApiError(f"{text!r} is no time: say 2026-11-29T08:00, or so long ago: 12h") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _summary(one: Replayed, step: timedelta) -> dict[str, Any]:
+    lengths = sorted((row["end"] - row["start"]) / MINUTE for row in one.rows)
+    points = one.series * ((one.between.end - one.between.start) / step)
+    return {
+        "detector": one.detector,
+        "series": one.series,
+        "alerts": len(one.rows),
+        "alerts_a_day": round(one.alerts_a_day, 2),
+        "median_minutes": lengths[len(lengths) // 2] if lengths else None,
+        "cpu_s": round(one.cpu_seconds, 2),
+        "cpu_s_per_million_points": round(one.cpu_seconds / points * 1e6, 2) if points else None,
+    }
+
+
+def _pair(one: Replayed, two: Replayed, gap: timedelta) -> dict[str, Any]:
+    both = overlap(one.rows, two.rows, gap)
+    return {
+        "first": one.detector,
+        "second": two.detector,
+        "both": both.both,
+        "alone": both.alone,
+        "share": None if both.share is None else round(both.share, 3),
+        "later_minutes": None if both.later is None else round(both.later / MINUTE, 1),
+    }
