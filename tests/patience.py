@@ -17,7 +17,7 @@ PATIENCE = 60.0
 SOON = 20.0
 """Seconds for what must not wait for something that takes minutes."""
 
-MINUTES = 300.0
+MINUTES = 600.0
 """Seconds of what is not to be waited for: longer than any test may take."""
 
 

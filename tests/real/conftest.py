@@ -46,7 +46,7 @@ class Stack:
     def start_receiver(self) -> None:
         command = [str(FLEETLAKE), "up", "--config", str(self.folder / "fleetlake.yaml")]
         self.receiver = self._exit.enter_context(running(command, self.folder / "fleetlake.log"))
-        wait_for(answers(self.url("receiver") + "/healthz"), 60, "fleetlake up")
+        wait_for(answers(self.url("receiver") + "/healthz"), "fleetlake up")
 
     def kill_receiver(self) -> None:
         assert self.receiver is not None
@@ -83,7 +83,7 @@ class Stack:
                 self.folder / "prometheus.log",
             )
         )
-        wait_for(answers(self.url("prometheus") + "/-/ready"), 60, "prometheus")
+        wait_for(answers(self.url("prometheus") + "/-/ready"), "prometheus")
 
     def stop(self) -> None:
         self._exit.close()

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.patience import PATIENCE, wait_until
 
 FLEETLAKE = Path(sys.executable).with_name("fleetlake")
 
@@ -44,21 +45,21 @@ def running(command: list[str], log: Path, **kwargs) -> Iterator[subprocess.Pope
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
             try:
-                child.wait(20)
+                child.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
 
 
-def wait_for(true: Callable[[], object], seconds: float, what: str) -> None:
+def wait_for(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait until a condition holds; connection errors count as no."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+
+    def holds() -> object:
         with contextlib.suppress(httpx.HTTPError):
-            if true():
-                return
-        time.sleep(0.1)
-    pytest.fail(f"{what}: not within {seconds} s")
+            return true()
+        return None
+
+    wait_until(holds, seconds, what, every=0.1)
 
 
 def tell(figures: str) -> None:
@@ -67,4 +68,4 @@ def tell(figures: str) -> None:
 
 
 def answers(url: str) -> Callable[[], bool]:
-    return lambda: httpx.get(url, timeout=2).is_success
+    return lambda: httpx.get(url, timeout=5).is_success

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from lake import Lake
+from tests.patience import PATIENCE
 from tests.real.programs import FLEETLAKE, answers, free_port, wait_for
-
-START_SECONDS = 60.0
 
 
 @dataclass
@@ -63,14 +62,14 @@ class ReceiverProcess:
 
     def start(self) -> None:
         self.launch()
-        wait_for(self.ready, START_SECONDS, "fleetlake up")
+        wait_for(self.ready, "fleetlake up")
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds: float = 60.0) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """As an operator stops it; its exit code."""
         assert self.process is not None
         self.process.terminate()
@@ -82,7 +81,7 @@ class ReceiverProcess:
 
     def metrics(self) -> dict[str, float]:
         """What `/metrics` says, by series as it is written there."""
-        text = httpx.get(self.url + "/metrics", timeout=20).raise_for_status().text
+        text = httpx.get(self.url + "/metrics", timeout=PATIENCE).raise_for_status().text
         lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
@@ -91,14 +90,14 @@ class ReceiverProcess:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
-    def wait_flushed(self, seconds: float = 60.0) -> None:
+    def wait_flushed(self, seconds: float = 2 * PATIENCE) -> None:
         """Until nothing acknowledged waits for the lake."""
 
         def empty() -> bool:
             found = self.metrics()
             return not found["fleetlake_samples_waiting"] and not found["fleetlake_log_bytes"]
 
-        wait_for(empty, seconds, "a flush of everything")
+        wait_for(empty, "a flush of everything", seconds)
 
     def __enter__(self) -> "ReceiverProcess":
         self.start()
@@ -108,7 +107,7 @@ class ReceiverProcess:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

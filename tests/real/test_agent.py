@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.patience import PATIENCE
 from tests.real.programs import answers, free_port, need, running, tell, wait_for
 from tests.real.receivers import ReceiverProcess
 
@@ -16,36 +17,40 @@ global:
   external_labels: {{cluster: {cluster}{replica}}}
 scrape_configs:
   - job_name: node
-    static_configs: [{{targets: ["127.0.0.1:{exporter}"]}}]
+    static_configs: [{{targets: ["127.0.0.1:{exporter}"], labels: {{instance: node}}}}]
 remote_write:
   - url: {receiver}/api/v1/write
     queue_config: {{min_backoff: 50ms, max_backoff: 500ms, batch_send_deadline: 500ms}}
 """
 REMOTE = "prometheus_remote_storage_"
+SERIES = 500
+"""Samples of one scrape, about."""
+SCRAPES = "promhttp_metric_handler_requests_total"
+"""An exporter's own count of its scrapes: whether one is missing is seen by it, and by no clock."""
 
 
 class Agents:
-    """An exporter, and agents that scrape it."""
+    """Agents, each of which scrapes an exporter of its own."""
 
     def __init__(self, folder, exits: ExitStack) -> None:
         self.folder, self.exits = folder, exits
-        self.prometheus, exporter = need("prometheus", "prometheus-node-exporter")
-        self.exporter = free_port()
-        listen = f"--web.listen-address=127.0.0.1:{self.exporter}"
-        exits.enter_context(running([exporter, listen], folder / "exporter.log"))
+        self.prometheus, self.exporter = need("prometheus", "prometheus-node-exporter")
 
     def start(self, name: str, receiver: str, cluster: str, replica: str = "") -> "Agent":
-        port, path = free_port(), self.folder / f"{name}.yml"
+        exporter, port, path = free_port(), free_port(), self.folder / f"{name}.yml"
+        listen = f"--web.listen-address=127.0.0.1:{exporter}"
+        log = self.folder / f"exporter-{name}.log"
+        self.exits.enter_context(running([self.exporter, listen], log))
         label = f', __replica__: "{replica}"' if replica else ""
         path.write_text(
-            CONFIG.format(cluster=cluster, replica=label, exporter=self.exporter, receiver=receiver)
+            CONFIG.format(cluster=cluster, replica=label, exporter=exporter, receiver=receiver)
         )
         command = [
             self.prometheus, "--enable-feature=agent", f"--config.file={path}",
             f"--storage.agent.path={self.folder / name}", f"--web.listen-address=127.0.0.1:{port}",
         ]  # fmt: skip
         process = self.exits.enter_context(running(command, self.folder / f"{name}.log"))
-        wait_for(answers(f"http://127.0.0.1:{port}/-/ready"), 30, name)
+        wait_for(answers(f"http://127.0.0.1:{port}/-/ready"), name)
         return Agent(process, f"http://127.0.0.1:{port}/metrics")
 
 
@@ -61,10 +66,12 @@ class Agent:
         assert found, f"no {name}"
         return sum(found)
 
-    def behind(self) -> float:
-        """Seconds between the newest sample that it has and the newest that it has sent."""
-        newest = self.total(REMOTE + "highest_timestamp_in_seconds")
-        return newest - self.total(REMOTE + "queue_highest_sent_timestamp_seconds")
+    def sent_until(self) -> float:
+        """The time of the newest sample that it has sent."""
+        return self.total(REMOTE + "queue_highest_sent_timestamp_seconds")
+
+    def wait_sent(self, samples: float) -> None:
+        wait_for(lambda: self.total(REMOTE + "samples_total") > samples, f"{samples} samples sent")
 
 
 @pytest.fixture
@@ -81,38 +88,54 @@ def stored(server: ReceiverProcess) -> dict[int, np.ndarray]:
     return {row["series_id"]: np.array(row["ms"]) for row in rows.to_pylist()}
 
 
-def up(server: ReceiverProcess) -> tuple[np.ndarray, np.ndarray]:
+def scraped(server: ReceiverProcess) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each answered scrape its time, the exporter's count of scrapes, and since when it runs."""
     rows = server.lake().sql(
-        "SELECT epoch_ms(time) AS ms, value FROM samples WHERE metric = 'up' ORDER BY time"
+        "SELECT epoch_ms(time) AS ms, counted.value AS n, started.value AS since "
+        f"FROM (FROM metrics WHERE metric = '{SCRAPES}' AND labels['code'] = '200') AS counted "
+        "JOIN (FROM samples WHERE metric = 'process_start_time_seconds') AS started USING (time) "
+        "ORDER BY time"
     )
-    return rows.column("ms").to_numpy(), rows.column("value").to_numpy()
+    return tuple(rows.column(name).to_numpy() for name in ("ms", "n", "since"))
+
+
+def failed_scrapes(server: ReceiverProcess) -> int:
+    """Those that took longer than their second: the exporter may have counted them."""
+    sql = "SELECT count(*) AS n FROM samples WHERE metric = 'up' AND value = 0"
+    return server.lake().sql(sql)["n"][0].as_py()
 
 
 def test_an_agent_loses_nothing_while_its_receiver_is_dead(agents, tmp_path):
     with ReceiverProcess(tmp_path) as server:
         agent = agents.start("agent", server.url, "agent-1")
-        time.sleep(5)
+        agent.wait_sent(5 * SERIES)
+        killed_ms = time.time() * 1000
         server.kill()
         time.sleep(3)
         server.start()
-        time.sleep(6)
-        wait_for(lambda: agent.behind() < 1.5, 30, "the agent caught up")
+        started_ms = time.time() * 1000
+        # What it has by now is sent, and some scrapes more.
+        wait_for(lambda: agent.sent_until() * 1000 > started_ms, "the agent caught up")
+        agent.wait_sent(agent.total(REMOTE + "samples_total") + 5 * SERIES)
         failed, dropped, retried, sent = (
             agent.total(REMOTE + name)
             for name in ("samples_failed_total", "samples_dropped_total", "samples_retried_total",
                          "samples_total")
         )  # fmt: skip
         agent.process.terminate()
-        agent.process.wait(30)
+        agent.process.wait(PATIENCE)
         server.wait_flushed()
         of_series = stored(server)
-        scrapes, values = up(server)
+        (scrapes, counted, _), too_slow = scraped(server), failed_scrapes(server)
     assert (failed, dropped) == (0, 0)
     assert retried > 0, "the receiver was never missed"
-    assert len(scrapes) >= 12
-    assert (values == 1).all()
-    # The agent keeps to its interval but for milliseconds; a scrape less would be a second.
-    assert np.abs(np.diff(scrapes) - 1000).max() < 500, np.diff(scrapes)
+    assert scrapes[0] < killed_ms
+    assert ((scrapes > killed_ms) & (scrapes < started_ms)).any(), "what came while it was dead"
+    assert scrapes[-1] > started_ms
+    # The exporter counts a scrape once it is answered: its first has nothing to tell yet.
+    missing = np.diff(counted) - 1
+    assert (missing >= 0).all()
+    assert missing.sum() <= too_slow, "a scrape that the lake does not have"
     assert len(of_series) > 300
     whole = 0
     for times in of_series.values():
@@ -135,33 +158,34 @@ def test_one_of_a_pair_is_stored_and_the_other_takes_over(agents, tmp_path):
     deduplicated = 'fleetlake_samples_deduplicated_total{cluster="ha-1"}'
     with server:
         first = agents.start("a", server.url, "ha-1", "a")
-        wait_for(lambda: server.metrics().get(elected % "a") == 1, 30, "the first is elected")
+        wait_for(lambda: server.metrics().get(elected % "a") == 1, "the first is elected")
         second = agents.start("b", server.url, "ha-1", "b")
-        wait_for(lambda: server.metrics().get(deduplicated, 0) > 2000, 40, "the second sends too")
+        wait_for(lambda: server.metrics().get(deduplicated, 0) > 2000, "the second sends too")
         alone = server.metrics()
         first.process.kill()
         killed_ms = time.time() * 1000
-        wait_for(lambda: server.metrics().get(elected % "b") == 1, 30, "the second takes over")
-        time.sleep(4)
+        wait_for(lambda: server.metrics().get(elected % "b") == 1, "the second takes over")
+        second.wait_sent(second.total(REMOTE + "samples_total") + 4 * SERIES)
         after = server.metrics()
         sound = second.total(REMOTE + "samples_failed_total")
         second.process.terminate()
-        second.process.wait(30)
+        second.process.wait(PATIENCE)
         server.wait_flushed()
         of_series = stored(server)
-        scrapes, _ = up(server)
+        (scrapes, counted, exporters), too_slow = scraped(server), failed_scrapes(server)
         labels = server.lake().sql("SELECT DISTINCT map_keys(labels) AS k FROM series").to_pylist()
     assert alone['fleetlake_replica_changes_total{cluster="ha-1"}'] == 0
     assert after['fleetlake_replica_changes_total{cluster="ha-1"}'] == 1
     assert elected % "a" not in after
     assert sound == 0
     assert not any("__replica__" in row["k"] for row in labels)
-    gaps = np.diff(scrapes)
-    # Both would be two samples a second; the seam is the timeout and what was in flight.
-    seam = int(np.argmax(gaps))
-    assert (np.delete(gaps, seam) > 900).all(), gaps
-    assert (np.delete(gaps, seam) < 1500).all(), gaps
-    assert gaps[seam] < 8000, gaps
-    assert abs(scrapes[seam] - killed_ms) < 2500
+    # Each has an exporter of its own, so what is stored says whose it is.
+    (seam,) = np.flatnonzero(np.diff(exporters))
+    missing = np.delete(np.diff(counted), seam) - 1
+    assert (missing >= 0).all()
+    assert missing.sum() <= too_slow, "a scrape that the lake does not have"
+    assert scrapes[seam] < killed_ms < scrapes[seam + 1]
+    gap_ms = scrapes[seam + 1] - scrapes[seam]
+    assert gap_ms > 3000, "the first was not silent for long enough"
     assert all((np.diff(times) > 0).all() for times in of_series.values())
-    tell(f"gap of {gaps[seam]} ms, {after[deduplicated]:.0f} samples left out")
+    tell(f"gap of {gap_ms} ms, {after[deduplicated]:.0f} samples left out")

@@ -1,6 +1,5 @@
 """A real Alertmanager, and a real Prometheus, tell a real `fleetlake up` of alerts."""
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,11 +75,17 @@ class Place:
     def start(self, name: str, command: list[str], ready: str) -> None:
         log = self.folder / f"{name}.log"
         self.programs.enter_context(running(command, log))
-        wait_for(answers(self.url(name) + ready), 60, f"{name} started")
+        wait_for(answers(self.url(name) + ready), f"{name} started")
 
     def events(self) -> list[dict]:
         lake = Lake.open(self.folder / "data" / "lake", create=False)
         return lake.sql("SELECT * FROM events WHERE source = 'alert' ORDER BY time").to_pylist()
+
+    def counted(self, name: str, metric: str) -> float:
+        """The sum of a metric of one of the programs, by what its lines begin with."""
+        text = httpx.get(self.url(name) + "/metrics").raise_for_status().text
+        lines = [line for line in text.splitlines() if line.startswith(metric)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def counts(self) -> list[int]:
         return [event["count"] for event in self.events()]
@@ -115,11 +120,12 @@ def test_an_alertmanager_tells_of_an_alert_and_of_its_end(place):
         reply.raise_for_status()
 
     tell()
-    wait_for(lambda: place.counts() == [1], 30, "a firing event")
-    time.sleep(6)  # three repeats of the notification
+    wait_for(lambda: place.counts() == [1], "a firing event")
+    sent = 'alertmanager_notifications_total{integration="webhook"'
+    wait_for(lambda: place.counted("alertmanager", sent) >= 4, "three repeats of the notification")
     assert place.counts() == [1]
     tell(endsAt=datetime.now(UTC).isoformat())
-    wait_for(lambda: place.counts() == [1, 2], 30, "a resolved event")
+    wait_for(lambda: place.counts() == [1, 2], "a resolved event")
     firing, resolved = place.events()
     assert firing["uid"] == resolved["uid"]
     assert firing["uid"].startswith(fingerprint(LABELS)), "it is computed as Alertmanager does"
@@ -142,7 +148,7 @@ def test_a_prometheus_takes_us_for_its_alertmanager(place):
         "--rules.alert.resend-delay=1s",
     ]
     place.start("prometheus", command, "/-/ready")
-    wait_for(lambda: place.counts() == [1], 30, "a firing event")
+    wait_for(lambda: place.counts() == [1], "a firing event")
     # What it scrapes in vain comes to life: Prometheus' own metrics do.
     gone = [
         program,
@@ -150,10 +156,14 @@ def test_a_prometheus_takes_us_for_its_alertmanager(place):
         f"--storage.tsdb.path={place.folder / 'gone'}",
         f"--web.listen-address=127.0.0.1:{place.ports['gone']}",
     ]
-    time.sleep(4)  # some more evaluations, each of which tells of it again
+    told = place.counted("prometheus", "prometheus_notifications_sent_total")
+    wait_for(
+        lambda: place.counted("prometheus", "prometheus_notifications_sent_total") >= told + 3,
+        "three more evaluations, each of which tells of it again",
+    )
     assert place.counts() == [1]
     place.start("gone", gone, "/-/ready")
-    wait_for(lambda: place.counts() == [1, 2], 60, "a resolved event")
+    wait_for(lambda: place.counts() == [1, 2], "a resolved event")
     firing, resolved = place.events()
     assert firing["uid"] == resolved["uid"]
     assert (firing["cluster"], firing["kind"], firing["name"]) == ("real-2", "Node", "n1")

@@ -17,6 +17,7 @@ import pytest
 from ingest.remote_write import message
 from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import TARGETS
+from tests.patience import PATIENCE
 from tests.real.programs import tell
 from tests.real.receivers import ReceiverProcess
 
@@ -112,7 +113,7 @@ def fuzz_server(folder, seconds: float, seed: int) -> str:
     with ReceiverProcess(folder, settings) as server:
         first = server.resident_bytes()
         ends, count, slowest = time.monotonic() + seconds, 0, 0.0
-        with httpx.Client(base_url=server.url, timeout=10) as client:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
             while time.monotonic() < ends:
                 count += 1
                 if rng.random() < 0.1:

@@ -21,6 +21,7 @@ import pytest
 from ingest.remote_write import message
 from ingest.series import identify
 from tests import remote_write_2 as v2
+from tests.patience import PATIENCE
 from tests.real.programs import tell, wait_for
 from tests.real.receivers import ReceiverProcess
 
@@ -43,7 +44,7 @@ class Sender(threading.Thread):
         super().__init__(name=f"{wire}-{number}")
         self.number, self.wire, self.started_ms = number, wire, started_ms
         self.rng = np.random.default_rng(number)
-        self.client = httpx.Client(base_url=url, timeout=20)
+        self.client = httpx.Client(base_url=url, timeout=PATIENCE)
         self.next = number * SPACE
         self.acknowledged: list[range] = []
         self.given_up: list[range] = []
@@ -146,7 +147,7 @@ def kill_under_load(folder, kills: int, seed: int) -> str:
         finally:
             for sender in senders:
                 sender.ending.set()
-            wait_for(lambda: not any(map(threading.Thread.is_alive, senders)), 60, "last answers")
+            wait_for(lambda: not any(map(threading.Thread.is_alive, senders)), "last answers")
         server.wait_flushed()
         repeated += server.metrics()["fleetlake_repeated_requests_total"]
         # uvicorn ends as its signal says, after it has shut down.

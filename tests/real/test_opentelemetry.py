@@ -87,7 +87,7 @@ def meters(server):
                 server.url + path,
                 preferred_temporality=temporality,
                 compression=Compression.Gzip,
-                timeout=10,
+                timeout=60,
             )
             reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
             provider = MeterProvider([reader], RESOURCE, views=VIEWS)
@@ -155,7 +155,7 @@ def test_prometheus_path_is_the_same(server, meters):
 
 def test_logs_are_events(server):
     provider = LoggerProvider(RESOURCE)
-    exporter = OTLPLogExporter(server.url + "/v1/logs", compression=Compression.Gzip, timeout=10)
+    exporter = OTLPLogExporter(server.url + "/v1/logs", compression=Compression.Gzip, timeout=60)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     logger = provider.get_logger("shop.cart")
     logger.emit(

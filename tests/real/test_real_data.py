@@ -25,6 +25,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from ingest.remote_write import message
 from lake import Lake
 from tests import remote_write_2 as v2
+from tests.patience import PATIENCE
 from tests.real.programs import tell
 from tests.real.receivers import ReceiverProcess
 
@@ -219,7 +220,7 @@ def test_nezha_logs_but_for_a_wrong_clock(source, server):
     table = source.sql(f"SELECT {columns} {read} ORDER BY ALL").to_arrow_table()
     ((wrong,),) = source.execute(f"SELECT count(*) {read} WHERE year(timestamp) < 1970").fetchall()
     refused = 0
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=2 * PATIENCE) as client:
         for number, (request, _) in enumerate(log_requests(table)):
             body = request.SerializeToString()
             if number % 2:
@@ -272,13 +273,16 @@ def smd_goes_in(source, server, machines: int) -> None:
     ).to_arrow_table()
     bodies = list(bodies_2(series_of(table, ["cluster", "__name__", "instance"])))
     began = time.monotonic()
-    with httpx.Client(base_url=server.url, timeout=120) as client, ThreadPoolExecutor(2) as pool:
+    with (
+        httpx.Client(base_url=server.url, timeout=2 * PATIENCE) as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
         replies = pool.map(lambda one: post(client, "/api/v1/write", one[0], HEADERS_2), bodies)
         for reply, (_, size) in zip(replies, bodies, strict=True):
             assert reply.status_code == 204, reply.text
             assert reply.headers["x-prometheus-remote-write-samples-written"] == str(size)
     seconds = time.monotonic() - began
-    server.wait_flushed(120)
+    server.wait_flushed()
     found = differences(
         source,
         server.lake(),

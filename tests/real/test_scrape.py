@@ -32,7 +32,7 @@ def exporter(tmp_path):
     port = free_port()
     command = [program, f"--web.listen-address=127.0.0.1:{port}"]
     with running(command, tmp_path / "exporter.log") as process:
-        wait_for(answers(f"http://127.0.0.1:{port}/metrics"), 60, "node_exporter")
+        wait_for(answers(f"http://127.0.0.1:{port}/metrics"), "node_exporter")
         yield port, process
 
 
@@ -50,7 +50,7 @@ def prometheus(exporter, tmp_path):
     with ExitStack() as stack:
         stack.enter_context(running(command, tmp_path / "prometheus.log"))
         url = f"http://127.0.0.1:{port}"
-        wait_for(answers(f"{url}/-/ready"), 60, "prometheus")
+        wait_for(answers(f"{url}/-/ready"), "prometheus")
         yield url
 
 
@@ -79,11 +79,11 @@ def test_a_scrape_names_its_series_as_prometheus_does(exporter, prometheus, tmp_
     scraper = Scraper(receiver, (source,))
     scraper.start()
     try:
-        wait_for(lambda: scraper.statistics.samples["real-1"] > 2_000, 60, "scrapes")
-        wait_for(lambda: series_of(prometheus), 60, "scrapes by prometheus")
+        wait_for(lambda: scraper.statistics.samples["real-1"] > 2_000, "scrapes")
+        wait_for(lambda: series_of(prometheus), "scrapes by prometheus")
         told = series_of(prometheus)
         process.kill()
-        wait_for(lambda: scraper.statistics.stale["real-1"] > 300, 60, "series that end")
+        wait_for(lambda: scraper.statistics.stale["real-1"] > 300, "series that end")
     finally:
         scraper.stop()
         receiver.close()
@@ -97,7 +97,7 @@ def test_a_scrape_names_its_series_as_prometheus_does(exporter, prometheus, tmp_
     kinds = lake.sql("SELECT DISTINCT kind, help FROM series WHERE metric = 'node_load1'")
     assert kinds.to_pylist() == [{"kind": "gauge", "help": "1m load average."}]
     up = lake.sql("SELECT value FROM metrics WHERE metric = 'up' ORDER BY time").to_pylist()
-    assert (up[0]["value"], up[-1]["value"]) == (1.0, 0.0)
+    assert (max(one["value"] for one in up), up[-1]["value"]) == (1.0, 0.0)
 
 
 def test_a_real_prometheus_is_pulled_as_it_answers(prometheus, tmp_path):
@@ -105,7 +105,7 @@ def test_a_real_prometheus_is_pulled_as_it_answers(prometheus, tmp_path):
         query = {"query": 'count_over_time(up{job="node"}[1m]) >= 8'}
         return httpx.get(f"{prometheus}/api/v1/query", params=query).json()["data"]["result"]
 
-    wait_for(scrapes, 60, "eight scrapes")
+    wait_for(scrapes, "eight scrapes")
     lake = Lake.open(tmp_path / "lake")
     common = {"cluster": "real-1", "url": prometheus, "step": timedelta(seconds=1)}
     # So small that the answer comes in parts.

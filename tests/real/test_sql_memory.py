@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
 from tests.real.receivers import ReceiverProcess
 
 ROWS = 200_000
@@ -23,7 +24,7 @@ def server(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("form", ["csv", "json", "arrow"])
 def test_an_answer_of_200_mb(server, form):
-    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE, trust_env=False) as http:
         http.get("/api/v1/sql", params={"query": "SELECT 1", "format": form}).raise_for_status()
         before, most, size = server.resident_bytes(), 0, 0
         with http.stream(

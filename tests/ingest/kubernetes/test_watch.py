@@ -364,7 +364,7 @@ def test_expired_events_are_forgotten(api, put_event, run, open_receiver, until,
 
 def test_stops_at_once_in_the_middle_of_a_silent_watch(api, run, open_receiver, until):
     api.bookmark_every = 1000
-    runner = run(open_receiver(), watch_silence="PT300S", watch_timeout="PT300S")
+    runner = run(open_receiver(), watch_silence="PT600S", watch_timeout="PT600S")
     until(watching(api))
     began = time.monotonic()
     runner.stop()
