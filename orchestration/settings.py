@@ -103,6 +103,12 @@ class DetectionSettings(BaseModel):
         ge=timedelta(0),
         description="columns younger than this wait for late samples",
     )
+    false_alerts_a_day: float = Field(
+        10.0,
+        gt=0.0,
+        description="budget: false alerts a day of the whole fleet, at most; thresholds rise with "
+        "the number of series to keep it",
+    )
     min_length: int = Field(5, ge=1, description="columns over the threshold that make an interval")
     merge_gap: int = Field(30, ge=0, description="columns between intervals that still are one")
     include: str = Field(".*", description="regular expression of metrics to score, whole name")

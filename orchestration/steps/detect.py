@@ -10,9 +10,10 @@ from datetime import date, datetime
 from lake import Lake, TimeRange
 from lake.views import quote
 from orchestration.settings import DetectionSettings
-from orchestration.steps import anomaly_rows, carry_on
+from orchestration.steps import anomaly_rows, budget, carry_on
 from orchestration.steps.anomaly_rows import Row
-from orchestration.steps.models import Detected, blocks, fit, groups, score, warming_up
+from orchestration.steps.groups import blocks, groups
+from orchestration.steps.models import Detected, fit, score, warming_up
 from orchestration.steps.panels import align, choose_series
 from orchestration.steps.training import flagged
 
@@ -78,12 +79,13 @@ def detect_range(
     ahead = between.end + settings.min_length * settings.step + gap
     scored = TimeRange(between.start, max(between.end, min(ahead, closed)))
     trained = TimeRange(between.start - settings.history, between.start)
+    rates = budget.rates(snapshot, settings, between.start)
     rows: list[Row] = []
-    for index, chosen in enumerate(settings.detectors):
+    for index, (chosen, rate) in enumerate(zip(settings.detectors, rates, strict=True)):
         known = flagged(snapshot, chosen, trained)
         parts = list(blocks(groups(series, chosen, settings.block_series), settings.block_series))
         for done, block in enumerate(parts):
-            fitted = fit(snapshot, block, chosen, settings, between.start, known)
+            fitted = fit(snapshot, block, chosen, settings, between.start, known, rate)
             found = score(snapshot, fitted, scored, settings)
             rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
             progress((index + (done + 1) / len(parts)) / len(settings.detectors))

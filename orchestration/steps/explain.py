@@ -11,9 +11,10 @@ from lake import Lake, TimeRange
 from lake.timerange import from_micros
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps import browse, models
+from orchestration.steps import browse, budget, models
 from orchestration.steps.browse import Row
-from orchestration.steps.panels import SERIES_BY_ID, align, info, read_panel
+from orchestration.steps.groups import Group
+from orchestration.steps.panels import SERIES_BY_ID, align, choose_series, info, read_panel
 from orchestration.steps.training import flagged
 
 MARGIN = timedelta(hours=2)
@@ -57,11 +58,13 @@ def chart(
     chosen = next(
         (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)
     )
-    group = models.Group(None, [series])
+    group = Group(None, [series])
     snapshot = lake.snapshot()
     try:
         known = flagged(snapshot, chosen, TimeRange(start - settings.history, start))
-        fitted = models.fit(snapshot, [group], chosen, settings, start, known)
+        fleet = budget.things(choose_series(snapshot, settings, start), chosen)
+        rate = budget.rate(settings, fleet)
+        fitted = models.fit(snapshot, [group], chosen, settings, start, known, rate)
         model = fitted[0][1] if fitted else None
     except (DetectorsError, SettingsError):
         # The settings have changed since, and with them what the name means.

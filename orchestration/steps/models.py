@@ -1,7 +1,6 @@
 """Models of the fleet: which series go together, fitting, scoring; from panels to intervals."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +14,12 @@ from lake import TimeRange
 from lake.snapshot import Snapshot
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps import anomaly_rows
-from orchestration.steps.anomaly_rows import Subject
+from orchestration.steps import anomaly_rows, budget
+from orchestration.steps.groups import Group
 from orchestration.steps.panels import SeriesInfo, read_panel
 from orchestration.steps.training import Flagged, learnable
 
 logger = logging.getLogger(__name__)
-
-OUTSIDE_NAMESPACES = frozenset({"node", "instance"})
-"""Entities that belong to no namespace, although series of one may name several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +30,6 @@ class Detected:
     series: int
     anomalies: int
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Series that one model scores: many at once each alone, or one entity's together."""
-
-    subject: Subject | None
-    series: Sequence[SeriesInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +69,20 @@ def fit(
     settings: DetectionSettings,
     until: datetime,
     known: Flagged,
+    rate: float,
 ) -> list[Fitted]:
     """Fit a detector for each group of a block on the history before `until`, by one query.
 
-    Groups with too little history are left out; of `known`, what no model should learn.
+    Groups with too little history are left out.
+
+    Args:
+        snapshot: where the history is.
+        block: what to fit for.
+        chosen: the detector.
+        settings: how much history, in which step.
+        until: the end of the history.
+        known: what no model should learn.
+        rate: of false alarms, the most that the fleet's budget grants (`steps.budget`).
 
     Raises:
         DetectorsError, SettingsError: see `unfitted`.
@@ -92,10 +90,12 @@ def fit(
     between = TimeRange(until - settings.history, until)
     whole = read_panel(snapshot, _series(block), between, settings.step)
     lake_version = snapshot.versions["samples"]
-    version = anomaly_rows.model_version(chosen, between, lake_version, known.digest)
+    given = budget.within(unfitted(chosen), chosen, rate).get_params()
+    determined = chosen.model_copy(update={"parameters": given})
+    version = anomaly_rows.model_version(determined, between, lake_version, known.digest)
     fitted = []
     for group in block:
-        detector = unfitted(chosen)
+        detector = budget.within(unfitted(chosen), chosen, rate)
         panel = _of(whole, group)
         if panel.n_series == 0:
             continue
@@ -132,36 +132,6 @@ def _things(panel: Panel, group: Group, label: str) -> list[anomaly_rows.Thing]:
         anomaly_rows.thing({"cluster": clusters[one], "detector": label, "series_id": one})
         for one in ids
     ]
-
-
-def groups(series: Sequence[SeriesInfo], chosen: DetectorSettings, block: int) -> Iterator[Group]:
-    """Cut the series into what is scored at once: blocks, or the entities of `chosen.by`."""
-    if chosen.by is None:
-        for start in range(0, len(series), block):
-            yield Group(None, series[start : start + block])
-        return
-    members: dict[tuple[str, str | None, str], list[SeriesInfo]] = defaultdict(list)
-    for one in series:
-        name = one.entity[chosen.by]
-        if name:
-            namespace = None if chosen.by in OUTSIDE_NAMESPACES else one.entity["namespace"]
-            members[one.cluster, namespace, name].append(one)
-    for (cluster, namespace, name), own in members.items():
-        yield Group(Subject(cluster, chosen.by, name, namespace), own)
-
-
-def blocks(parts: Iterable[Group], size: int) -> Iterator[list[Group]]:
-    """Groups that are read by one query: together about as many series as fit into memory."""
-    block: list[Group] = []
-    held = 0
-    for group in parts:
-        if block and held + len(group.series) > size:
-            yield block
-            block, held = [], 0
-        block.append(group)
-        held += len(group.series)
-    if block:
-        yield block
 
 
 def score(

@@ -11,19 +11,11 @@ from lake import CommitKey, Lake, TimeRange
 from lake.snapshot import Snapshot
 from lake.timerange import EPOCH
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps import anomaly_rows
+from orchestration.steps import anomaly_rows, budget
 from orchestration.steps.anomaly_rows import Row, Subject
 from orchestration.steps.carry_on import carry_on
-from orchestration.steps.models import (
-    Detected,
-    Fitted,
-    blocks,
-    fit,
-    groups,
-    score,
-    unfitted,
-    warming_up,
-)
+from orchestration.steps.groups import blocks, groups
+from orchestration.steps.models import Detected, Fitted, fit, score, unfitted, warming_up
 from orchestration.steps.panels import LONGEST_GAP, align, choose_series
 from orchestration.steps.training import flagged
 
@@ -154,7 +146,8 @@ class Ticker:
         }
         new = grown - self._grown
         models = self._models
-        for chosen in settings.detectors if new else ():
+        rates = budget.rates(snapshot, settings, until) if new else []
+        for chosen, rate in zip(settings.detectors, rates, strict=bool(new)):
             known = flagged(snapshot, chosen, TimeRange(until - settings.history, until))
             own = [one for one in series if chosen.by or one.series_id in new]
             parts = [
@@ -164,7 +157,7 @@ class Ticker:
             ]
             models = _without({group.subject for group in parts} - {None}, chosen, models)
             for block in blocks(parts, settings.block_series):
-                models.append((chosen, fit(snapshot, block, chosen, settings, until, known)))
+                models.append((chosen, fit(snapshot, block, chosen, settings, until, known, rate)))
         self._models = [(chosen, block) for chosen, block in models if block]
         self._grown |= new
         self._looked_for_new_at = now

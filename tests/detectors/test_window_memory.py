@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 from detectors import Panel, build, find_intervals
 from detectors.errors import InvalidParameterError, NotFittedError, PanelMismatchError
@@ -27,6 +28,17 @@ def test_fleet_false_alarms_and_faults(make_fleet):
             found += bool(((loud.row == row) & (loud.start < end) & (loud.end > start)).any())
     assert false <= 4, "two a day and cluster"
     assert found >= 0.97 * faults
+
+
+def test_a_clean_fleet_stays_within_its_budget(make_fleet):
+    """Two false alerts a day of 250 series: over four days at most what chance allows of eight."""
+    rate = 2.0 / (250 * DAY)
+    false = 0
+    for seed in (20, 21, 22, 23):
+        fleet = make_fleet(seed)
+        detector = build("window_memory", false_alarm_rate=rate).fit(fleet.train)
+        false += len(find_intervals(second_day(detector.score(fleet.panel)), 5, 5))
+    assert false <= poisson.ppf(0.975, 8)
 
 
 def test_start_is_near_the_onset(make_fleet):

@@ -11,7 +11,7 @@ from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, demo, detect, models
 from orchestration.steps.detect import detect_day, detect_range
-from orchestration.steps.models import Group, blocks, groups
+from orchestration.steps.groups import Group, blocks, groups
 from orchestration.steps.panels import SeriesInfo, choose_series
 from orchestration.steps.tick import Ticker
 

@@ -1,0 +1,67 @@
+"""The fleet's budget of false alerts, as each detector's rate of false alarms.
+
+A threshold with a false-alarm rate of one column in a hundred thousand is quiet for a hundred
+series and a flood for a million. What an operator can state is how many false alerts a day the
+whole fleet may raise: that, over all columns that are scored in a day, is the rate at which a
+threshold has to stand. A false interval holds at least one false column, so the expected number of
+intervals is at most the budget; most hold several, and a detector's margin comes on top, so it is
+fewer in fact.
+"""
+
+from datetime import datetime, timedelta
+
+from detectors import Detector
+from lake.snapshot import Snapshot
+from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.steps.groups import groups
+from orchestration.steps.panels import SeriesInfo, choose_series
+
+RATE = "false_alarm_rate"
+
+
+def rates(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> list[float]:
+    """The false-alarm rate that each detector of the settings may have, in their order.
+
+    Args:
+        snapshot: of the lake.
+        settings: say the budget, and what each detector scores.
+        until: the models are fitted on what was before; series that ended by then do not count.
+    """
+    series = choose_series(snapshot, settings, until)
+    return [rate(settings, things(series, chosen)) for chosen in settings.detectors]
+
+
+def rate(settings: DetectionSettings, things: int) -> float:
+    """The rate of a detector that scores so many series or entities.
+
+    >>> rate(DetectionSettings(false_alerts_a_day=10.0), 649) * 650 * 1440
+    10.0
+    """
+    columns = timedelta(days=1) / settings.step
+    share = settings.false_alerts_a_day / len(settings.detectors)
+    return share / (_rounded_up(max(things, 1)) * columns)
+
+
+def things(series: list[SeriesInfo], chosen: DetectorSettings) -> int:
+    """How many rows of scores the detector gives of these series."""
+    if chosen.by is None:
+        return len(series)
+    return sum(1 for _ in groups(series, chosen, len(series)))
+
+
+def within(detector: Detector, chosen: DetectorSettings, rate: float) -> Detector:
+    """The detector at that rate; as it is where its own is lower, or given, or it has none."""
+    own = detector.get_params().get(RATE)
+    if own is None or RATE in chosen.parameters or own <= rate:
+        return detector
+    return type(detector)(**(detector.get_params() | {RATE: rate}))
+
+
+def _rounded_up(number: int) -> int:
+    """To two digits: a pod more shall not move all thresholds.
+
+    >>> [_rounded_up(number) for number in (7, 99, 649, 123_456)]
+    [7, 99, 650, 130000]
+    """
+    unit: int = 10 ** max(len(str(number)) - 2, 0)
+    return -(-number // unit) * unit

@@ -1,0 +1,50 @@
+"""Which series are scored together, and how many of them at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestration.settings import DetectorSettings
+from orchestration.steps.anomaly_rows import Subject
+from orchestration.steps.panels import SeriesInfo
+
+OUTSIDE_NAMESPACES = frozenset({"node", "instance"})
+"""Entities that belong to no namespace, although series of one may name several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Series that one model scores: many at once each alone, or one entity's together."""
+
+    subject: Subject | None
+    series: Sequence[SeriesInfo]
+
+
+def groups(series: Sequence[SeriesInfo], chosen: DetectorSettings, block: int) -> Iterator[Group]:
+    """Cut the series into what is scored at once: blocks, or the entities of `chosen.by`."""
+    if chosen.by is None:
+        for start in range(0, len(series), block):
+            yield Group(None, series[start : start + block])
+        return
+    members: dict[tuple[str, str | None, str], list[SeriesInfo]] = defaultdict(list)
+    for one in series:
+        name = one.entity[chosen.by]
+        if name:
+            namespace = None if chosen.by in OUTSIDE_NAMESPACES else one.entity["namespace"]
+            members[one.cluster, namespace, name].append(one)
+    for (cluster, namespace, name), own in members.items():
+        yield Group(Subject(cluster, chosen.by, name, namespace), own)
+
+
+def blocks(parts: Iterable[Group], size: int) -> Iterator[list[Group]]:
+    """Groups that are read by one query: together about as many series as fit into memory."""
+    block: list[Group] = []
+    held = 0
+    for group in parts:
+        if block and held + len(group.series) > size:
+            yield block
+            block, held = [], 0
+        block.append(group)
+        held += len(group.series)
+    if block:
+        yield block
