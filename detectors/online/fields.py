@@ -35,21 +35,32 @@ class Tail(NamedTuple):
     Attributes:
         level: move that 5 % of the columns pass.
         excess: mean excess over it of those that pass.
-        square: mean square of the same.
         lift: factor on the limit for what the tail does not tell, at least 1.
     """
 
     level: float
     excess: float
-    square: float
     lift: float
 
 
-# Rows of a state, float32 [N_FIELDS, n_series]: the means, the jump's tail, the shift's. A
-# series that has seen nothing is all 0.
+class Shape(NamedTuple):
+    """How heavy the jump's tail is; every field a float32.
+
+    Attributes:
+        square: mean square of the excess.
+        reach: excess passed at the rate asked for, in mean ones.
+    """
+
+    square: float
+    reach: float
+
+
+# Rows of a state, float32 [N_FIELDS, n_series]: the means, the jump's tail, its shape, the
+# shift's tail. A series that has seen nothing is all 0.
 FIELDS = (
     *Means._fields,
     *(f"jump_{name}" for name in Tail._fields),
+    *(f"jump_{name}" for name in Shape._fields),
     *(f"shift_{name}" for name in Tail._fields),
 )
 N_FIELDS = len(FIELDS)

@@ -17,13 +17,14 @@ the noise: a lasting shift of three scales, hardly seen in a single column, stan
 Each test's limit is learned from its own past, so that a heavy tail, a daily wave or noise
 that keeps its direction, to all of which no law of ours applies, pass:
 
-    limit   = margin × max(u + reach(e, q) × e, least) × lift
+    limit   = margin × max(u + reach(q / e²) × e, least) × lift
 
 - u, the level that 5 % of the columns pass, moves by stochastic approximation: up a step where
   a column passes it, down a nineteenth of one where none does (Robbins and Monro 1951);
 - e and q, mean and mean square of the excess over u of those that pass, give the level passed
   at the rate asked for by a generalised Pareto tail (its shape by moments: Hosking and Wallis
-  1987), as `detectors.thresholds` does of a whole training range, there with a fixed shape;
+  1987), as `detectors.thresholds` does of a whole training range; there, and here of shifts,
+  with a fixed shape;
 - lift, for tails that are none (a job that runs twice a day): what begins an alarm raises the
   limit part of the way to itself, and half of that is forgotten in 1 / rate columns: the same
   again and again falls silent after a few.
@@ -39,7 +40,7 @@ import numpy.typing as npt
 
 from detectors.memory.kernels import compiled
 from detectors.memory.scale import ZERO_CHANGE
-from detectors.online.fields import Means, Tail
+from detectors.online.fields import Means, Shape, Tail
 from detectors.online.rule import LEAST_SHAPE, MOST_SHAPE, Gains
 from detectors.thresholds import TAIL_FRACTION
 
@@ -64,10 +65,6 @@ LEVEL_START, LEVEL_LAG, LEVEL_STEP = 4.0, 40.0, 0.002
 EXCESS_LAG, EXCESS_STEP = 16.0, 0.0067
 # An excess counts for at most so many mean ones: one in 150 of an exponential tail's is more.
 EXCESS_CLIP = 5.0
-# A short mean has a light tail, whatever the columns' own. What looks like a heavy one is most
-# often a shift on its way, which shall not raise the limit ahead of itself: of a short mean the
-# shape is not learned.
-SHIFT_SHAPE = -0.05
 # Columns of a run of abnormal ones that are learned from. Later ones move nothing but what tells
 # how they are: the level waits where it was until the run ends, or has lasted.
 TAUGHT = 2.0
@@ -82,27 +79,14 @@ FARTHEST = 1e6
 
 
 @compiled
-def narrow(x: float) -> float:
+def f4(x: float) -> float:
     """Round to float32: what is kept in a field is what a later tick would find there."""
     return np.float32(x)  # type: ignore[return-value] # numba knows float32 apart
 
 
 @compiled
-def shape_of(tail: Tail) -> float:
-    """Return the shape of a tail by its moments: variance / mean² = 1 / (1 - 2 × shape)."""
-    mean_square = tail.excess * tail.excess
-    shape = 0.5 - 0.5 * mean_square / max(tail.square - mean_square, TINY)
-    return min(max(shape, LEAST_SHAPE), MOST_SHAPE)
-
-
-@compiled
-def limit(tail: Tail, s: float, unit: float, least: float, gains: Gains) -> float:
-    """Return the move at which a test scores 1, in the series' unit as `unit` and `least`.
-
-    `s` is the tail's shape.
-    """
-    a, b, c, d, e = gains.reach
-    reach = a + s * (b + s * (c + s * (d + s * e)))
+def limit(tail: Tail, reach: float, unit: float, least: float, gains: Gains) -> float:
+    """Return the move at which a test scores 1, in the series' unit as `unit` and `least`."""
     passed = tail.level + tail.excess * reach
     return gains.margin * max(passed * unit, least) * tail.lift
 
@@ -110,16 +94,34 @@ def limit(tail: Tail, s: float, unit: float, least: float, gains: Gains) -> floa
 @compiled
 def learned(tail: Tail, off: float, unit: float, known: float, spell: float) -> Tail:
     """Return a tail after one more move; `known` came before, of which `spell` count as one."""
-    part = max(LEVEL_START / (known + LEVEL_LAG * spell), LEVEL_STEP)
+    part = LEVEL_STEP
+    # A division is what a tick costs most: none once the step is the least.
+    if known < LEVEL_START / LEVEL_STEP:
+        part = max(LEVEL_START / (known + LEVEL_LAG * spell), LEVEL_STEP)
     if off <= tail.level * unit:
         level = max(tail.level * (1.0 - part * TAIL_FRACTION), LEAST_LEVEL)
-        return Tail(narrow(level), tail.excess, tail.square, tail.lift)
+        return Tail(f4(level), tail.excess, tail.lift)
     level = tail.level * (1.0 + part * (1.0 - TAIL_FRACTION))
     gain = max(1.0 / (TAIL_FRACTION * known + EXCESS_LAG * spell), EXCESS_STEP / spell)
     over = min(off / unit - tail.level, EXCESS_CLIP * tail.excess)
     excess = max(tail.excess + gain * (over - tail.excess), LEAST_EXCESS)
-    square = tail.square + gain * (over * over - tail.square)
-    return Tail(narrow(level), narrow(excess), narrow(square), tail.lift)
+    return Tail(f4(level), f4(excess), tail.lift)
+
+
+@compiled
+def shaped(
+    shape: Shape, was: Tail, now: Tail, off: float, unit: float, known: float, gains: Gains
+) -> Shape:
+    """Return the shape of a tail that has learned a move beyond its level."""
+    gain = max(1.0 / (TAIL_FRACTION * known + EXCESS_LAG), EXCESS_STEP)
+    over = min(off / unit - was.level, EXCESS_CLIP * was.excess)
+    square = shape.square + gain * (over * over - shape.square)
+    # Of a Pareto law, variance / mean² = 1 / (1 - 2 × shape).
+    mean_square = now.excess * now.excess
+    s = 0.5 - 0.5 * mean_square / max(square - mean_square, TINY)
+    s = min(max(s, LEAST_SHAPE), MOST_SHAPE)
+    a, b, c, d, e = gains.reach
+    return Shape(f4(square), f4(a + s * (b + s * (c + s * (d + s * e)))))
 
 
 @compiled
@@ -128,14 +130,14 @@ def lifted(tail: Tail, score: float, begins: bool, gains: Gains) -> Tail:
     lift = 1.0 + gains.lift_kept * (tail.lift - 1.0)
     if begins and score >= 1.0:
         lift *= np.exp(LIFT_STEP + LIFT_PART * np.log(score))
-    return Tail(tail.level, tail.excess, tail.square, narrow(lift))
+    return Tail(tail.level, tail.excess, f4(lift))
 
 
 @compiled
 def first_means(x: float) -> Means:
     """Return what a series is like by its first value."""
-    zero, value = narrow(0.0), narrow(x)
-    return Means(narrow(1.0), value, value, zero, narrow(abs(x)), value, zero, zero)
+    zero, value = f4(0.0), f4(x)
+    return Means(f4(1.0), value, value, zero, f4(abs(x)), value, zero, zero)
 
 
 @compiled
@@ -163,19 +165,10 @@ def moved(means: Means, x: float, scale: float, lag: float, gains: Gains) -> Mea
             magnitude += (long_gain if magnitude > 0.0 else 1.0) * (calm - magnitude)
         cut = min(abs(off), LARGEST if free else NOISE_CLIP * scale)
         noise += noise_gain * (TO_DEVIATION * cut - noise)
-    spread = means.recent_noise
-    spread += short_gain * (abs(x - means.recent) - spread)
+    spread = means.recent_noise + short_gain * (abs(x - means.recent) - means.recent_noise)
     recent = means.recent + short_gain * (x - means.recent)
-    return Means(
-        narrow(seen + 1.0),
-        narrow(fast),
-        narrow(level),
-        narrow(noise),
-        narrow(magnitude),
-        narrow(recent),
-        narrow(spread),
-        means.run,
-    )
+    slow = f4(level), f4(noise), f4(magnitude)
+    return Means(f4(seen + 1.0), f4(fast), *slow, f4(recent), f4(spread), means.run)
 
 
 @compiled
@@ -186,36 +179,37 @@ def counted(means: Means, abnormal: bool, gains: Gains) -> Means:
     if run >= gains.relearn:
         run = 0.0
         fast = level = means.recent
-        noise = narrow(TO_DEVIATION * means.recent_noise)
+        noise = f4(TO_DEVIATION * means.recent_noise)
         magnitude = abs(means.recent) if means.recent != 0.0 else magnitude
     return Means(
-        means.seen, fast, level, noise, magnitude, means.recent, means.recent_noise, narrow(run)
+        means.seen, fast, level, noise, magnitude, means.recent, means.recent_noise, f4(run)
     )
 
 
 @compiled
 def step(
-    means: Means, jump: Tail, shift: Tail, x: float, gains: Gains
-) -> tuple[Means, Tail, Tail, float, float, float]:
+    means: Means, jump: Tail, shape: Shape, shift: Tail, x: float, gains: Gains
+) -> tuple[Means, Tail, Shape, Tail, float, float, float]:
     """Move a series by one value.
 
     Returns:
-        (means, jump, shift, score, expected, reach): the score is NaN without a value or in
-        the warm-up; reach is how far from the expected value a score of 1 lies, of the jump
+        (means, jump, shape, shift, score, expected, reach): the score is NaN without a value or
+        in the warm-up; reach is how far from the expected value a score of 1 lies, of the jump
         or, if that is what alarms, of the shift.
     """
     if not abs(x) < np.inf:
-        return means, jump, shift, np.nan, np.nan, np.nan
+        return means, jump, shape, shift, np.nan, np.nan, np.nan
     x = min(max(x, -LARGEST), LARGEST)
     if means.seen == 0.0:
-        tail = Tail(narrow(FIRST_LEVEL), narrow(FIRST_EXCESS), narrow(FIRST_SQUARE), narrow(1.0))
-        return first_means(x), tail, tail, np.nan, np.nan, np.nan
+        tail = Tail(f4(FIRST_LEVEL), f4(FIRST_EXCESS), f4(1.0))
+        shape = Shape(f4(FIRST_SQUARE), f4(gains.reach[0]))
+        return first_means(x), tail, shape, tail, np.nan, np.nan, np.nan
     floor = gains.least_change * means.magnitude if means.magnitude > 0.0 else ZERO_CHANGE
     scale = max(means.noise, floor)
     unit = gains.root * scale
     # However still a series, a move of less than the floor is no alarm.
-    jump_limit = limit(jump, shape_of(jump), scale, floor, gains)
-    shift_limit = limit(shift, SHIFT_SHAPE, unit, floor, gains)
+    jump_limit = limit(jump, shape.reach, scale, floor, gains)
+    shift_limit = limit(shift, gains.shift_reach, unit, floor, gains)
     new = moved(means, x, scale, shift.level * unit, gains)
     off, gap = abs(x - means.fast), abs(new.fast - means.level)
     jump_score = min(off / jump_limit, FARTHEST)
@@ -223,40 +217,45 @@ def step(
     score = max(jump_score, shift_score)
     known = means.seen - gains.short
     if known >= 0.0 and (score < 1.0 or means.run < TAUGHT):
-        jump = learned(jump, off, scale, known, 1.0)
+        was = jump
+        jump = learned(was, off, scale, known, 1.0)
+        if off > was.level * scale:
+            shape = shaped(shape, was, jump, off, scale, known, gains)
         shift = learned(shift, gap, unit, known, SPELL * gains.short)
     if means.seen < gains.warm_up:
-        return new, jump, shift, np.nan, np.nan, np.nan
+        return new, jump, shape, shift, np.nan, np.nan, np.nan
     begins = means.run == 0.0
     jump = lifted(jump, jump_score, begins, gains)
     shift = lifted(shift, shift_score, begins, gains)
     new = counted(new, score >= 1.0, gains)
     # A short mean's band says little of a single column, unless it is the one that alarms.
     if score < 1.0 or jump_score >= shift_score:
-        return new, jump, shift, score, means.fast, jump_limit
-    return new, jump, shift, score, means.level, shift_limit
+        return new, jump, shape, shift, score, means.fast, jump_limit
+    return new, jump, shape, shift, score, means.level, shift_limit
 
 
 @compiled
-def load(state: Float32, i: int) -> tuple[Means, Tail, Tail]:
+def load(state: Float32, i: int) -> tuple[Means, Tail, Shape, Tail]:
     """Return a series' fields."""
     s = state[:, i]
     return (
         Means(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]),
-        Tail(s[8], s[9], s[10], s[11]),
-        Tail(s[12], s[13], s[14], s[15]),
+        Tail(s[8], s[9], s[10]),
+        Shape(s[11], s[12]),
+        Tail(s[13], s[14], s[15]),
     )
 
 
 @compiled
-def store(state: Float32, i: int, means: Means, jump: Tail, shift: Tail) -> None:
+def store(state: Float32, i: int, means: Means, jump: Tail, shape: Shape, shift: Tail) -> None:
     """Write a series' fields."""
     s = state[:, i]
     s[0], s[1], s[2], s[3] = means.seen, means.fast, means.level, means.noise
     s[4], s[5] = means.magnitude, means.recent
     s[6], s[7] = means.recent_noise, means.run
-    s[8], s[9], s[10], s[11] = jump.level, jump.excess, jump.square, jump.lift
-    s[12], s[13], s[14], s[15] = shift.level, shift.excess, shift.square, shift.lift
+    s[8], s[9], s[10] = jump.level, jump.excess, jump.lift
+    s[11], s[12] = shape.square, shape.reach
+    s[13], s[14], s[15] = shift.level, shift.excess, shift.lift
 
 
 @compiled
@@ -265,9 +264,11 @@ def tick(
 ) -> None:
     """Move series `first` to `last` by one value each."""
     for i in range(first, last):
-        means, jump, shift = load(state, i)
-        means, jump, shift, score[i], _, _ = step(means, jump, shift, values[i], gains)
-        store(state, i, means, jump, shift)
+        means, jump, shape, shift = load(state, i)
+        means, jump, shape, shift, score[i], _, _ = step(
+            means, jump, shape, shift, values[i], gains
+        )
+        store(state, i, means, jump, shape, shift)
 
 
 @compiled
@@ -288,12 +289,12 @@ def replay(
     """
     banded = expected.size > 0
     for i in range(first, last):
-        means, jump, shift = load(state, i)
+        means, jump, shape, shift = load(state, i)
         for t in range(values.shape[1]):
-            means, jump, shift, score[i, t], middle, half = step(
-                means, jump, shift, values[i, t], gains
+            means, jump, shape, shift, score[i, t], middle, half = step(
+                means, jump, shape, shift, values[i, t], gains
             )
             if banded:
                 expected[i, t] = middle
                 reach[i, t] = half
-        store(state, i, means, jump, shift)
+        store(state, i, means, jump, shape, shift)
