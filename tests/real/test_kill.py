@@ -195,7 +195,7 @@ def check(server: ReceiverProcess, senders: list[Sender]) -> None:
 
 
 def test_kill_9_under_load(tmp_path):
-    tell(kill_under_load(tmp_path, 3, seed=1))
+    tell(kill_under_load(tmp_path, 2, seed=1))
 
 
 @pytest.mark.slow

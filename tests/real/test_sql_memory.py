@@ -15,11 +15,12 @@ MOST_GROWTH = 48 * MIB
 """Of the server, for an answer of 200 MB; pieces are of a quarter of a MiB."""
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    monkeypatch.setenv("FLEETLAKE_API__SQL_ROWS", "1000000")
-    with ReceiverProcess(tmp_path) as process:
-        yield process
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLEETLAKE_API__SQL_ROWS", "1000000")
+        with ReceiverProcess(tmp_path_factory.mktemp("server")) as process:
+            yield process
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "arrow"])
