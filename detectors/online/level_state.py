@@ -34,7 +34,7 @@ class LevelState:
 
     Legal calls: any, in any order. One thread at a time may move a state.
 
-    Cost: 64 bytes a series; a tick is linear in series, some 50 ns each on one core.
+    Cost: 64 bytes a series; a tick is linear in series, some 60 ns each on one core.
 
     Limits: knows no hour of the day; a daily wave widens its limits instead. A shift that
     lasts is an alarm for `rule.relearn` columns and normal from then on. Of a run of abnormal

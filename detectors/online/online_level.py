@@ -30,7 +30,7 @@ class OnlineLevel(Detector):
     The decision is the live score, so that `threshold_` is 1; p-values are by what the training
     range scored after its warm-up.
 
-    Cost: 64 bytes a series; some 50 ns a value for `fit` and as much for `score`, on one core.
+    Cost: 64 bytes a series; some 60 ns a value for `fit` and as much for `score`, on one core.
 
     Limits: as of `LevelState`. A panel that begins after the fit's end scores as if nothing
     had been there in between; the memory fades by half in 83 columns of the default rule, so
