@@ -9,8 +9,10 @@ columns, has the same scaling and answers for the same columns; PyOD's run throu
   million values. nab and mscloud: one series each, learned from the first 15 %, which count as
   score 0; PyOD gets trailing windows of 32 columns. smd and asd: one host each, all its metrics
   at once, learned from the part "train".
+- ours is `detectors.novelty` for single series, which goes on learning, and `entity_memory` for
+  hosts: what `fleetlake detect` takes by itself.
 - nab also by its own score (detectors.evaluation.nab), beside the best of its scoreboard over the
-  same files: of the alarms, that is the first row of what goes on.
+  same files.
 - smd and asd also by what an operator counts: false intervals a host and day, and the share of
   events found, by the intervals that the product would make of the scores.
 - published: the best single method of the TSB-AD tables, by its mean over the files we have
@@ -46,6 +48,7 @@ from detectors.evaluation import (  # noqa: E402
     nab_score,
     vus_pr,
 )
+from detectors.novelty import score_online  # noqa: E402
 
 STEP = 60_000_000
 PYOD = ("IForest", "KNN", "ECOD", "HBOS", "PCA")
@@ -77,9 +80,9 @@ def main() -> None:
 def single_series(name: str, folder: Path) -> list[Case]:
     """Return the figures for one series at a time."""
     tasks = list(labelled.nab(folder) if name == "nab" else labelled.mscloud(folder))
-    rivals = {f"pyod.{one} W32": ours(f"pyod.{one}", window=32) for one in PYOD}
-    rivals["pyod bridge IForest"] = bridge
-    cases, scores = compare(name, tasks, ours("window_memory"), rivals)
+    rivals = {f"pyod.{one} W32": fitted(f"pyod.{one}", window=32) for one in PYOD}
+    rivals |= {"pyod bridge IForest": bridge, "our window_memory": fitted("window_memory")}
+    cases, scores = compare(name, tasks, online, rivals)
     if name != "nab":
         return cases
     table = pl.read_parquet(folder / "reference_vus_pr.parquet").filter(pl.col("same_labels"))
@@ -90,7 +93,7 @@ def single_series(name: str, folder: Path) -> list[Case]:
     board = pl.read_parquet(folder / "reference_half_scores.parquet")
     best = board.filter(pl.col("profile") == "standard").sort("nab_score", descending=True)
     figure = nab_score(
-        [LabelledScore(beginnings(scores[task.name]), task.windows, task.quiet) for task in tasks]
+        [LabelledScore(scores[task.name], task.windows, task.quiet) for task in tasks]
     )
     leader = best.row(0, named=True)
     cases.append(
@@ -104,8 +107,8 @@ def single_series(name: str, folder: Path) -> list[Case]:
 def whole_hosts(name: str, folder: Path) -> list[Case]:
     """Return the figures for hosts with many metrics."""
     tasks = list(labelled.hosts(folder))
-    rivals = {f"pyod.{one}": ours(f"pyod.{one}", scope="entity") for one in PYOD}
-    method = ours("entity_memory")
+    rivals = {f"pyod.{one}": fitted(f"pyod.{one}", scope="entity") for one in PYOD}
+    method = fitted("entity_memory")
     cases, scores = compare(name, tasks, method, rivals)
     own, other = events(tasks, scores), events(tasks, score_all(tasks, rivals["pyod.KNN"])[0])
     what = f"{name}, {own.events} events"
@@ -174,19 +177,19 @@ def events(tasks: Sequence[Task], scores: dict[str, np.ndarray]) -> EventCounts:
     return total
 
 
-def beginnings(score: np.ndarray) -> np.ndarray:
-    """Return the score where it is greater than in the hundred rows before, 0 elsewhere."""
-    before = pl.Series(score).shift(1).rolling_max(100, min_samples=1).fill_null(0.0).to_numpy()
-    return np.where(score > before, score, 0.0)
+def online(values: np.ndarray, train: int) -> np.ndarray:
+    """Score a series by all rows before each."""
+    training = np.broadcast_to(np.arange(values.shape[1]) < train, values.shape)
+    return score_online(values.astype(np.float32), training).score[0]
 
 
-def ours(detector: str, **params: object) -> Method:
+def fitted(detector: str, **params: object) -> Method:
     """Return a method that fits a detector of the catalogue; 1.0 is its threshold."""
 
     def method(values: np.ndarray, train: int) -> np.ndarray:
         panel = Panel(values, 0, STEP, np.arange(values.shape[0]))
-        fitted = build(detector, **params).fit(panel.window(0, train * STEP))
-        return fitted.score(panel).score[0]
+        model = build(detector, **params).fit(panel.window(0, train * STEP))
+        return model.score(panel).score[0]
 
     return method
 

@@ -30,7 +30,8 @@ def detect(
         ),
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(metavar="NAME", help="window_memory, entity_memory, pyod.ECOD, …")
+        str | None,
+        typer.Option(metavar="NAME", help="novelty, window_memory, entity_memory, pyod.ECOD, …"),
     ] = None,
 ) -> None:
     """Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold."""

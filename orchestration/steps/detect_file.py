@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from detectors import Detector, DetectorsError, Panel, Scores, build
+from detectors.novelty import score_online
 from lake.external import read_samples
 from orchestration.adapters import holdable
 from orchestration.errors import DetectFileError
@@ -40,6 +41,10 @@ OUTCOMES = ("score", *BANDS)
 STEP_US = 60_000_000
 """Columns are ordinal; a panel still wants a step."""
 
+NOVELTY = "novelty"
+"""Names what scores a series that nobody has said more about: it learns as it goes, so that the
+beginning need not stand for all of it. Where clean history is selected, a model of that is used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -50,7 +55,8 @@ class Job:
         by: score all series of one value of this label together.
         ignore: text columns that are no labels.
         train_where: SQL predicate that selects clean history.
-        detector: a name of `detectors.build`; None = the one for the scope.
+        detector: a name of `detectors.build`, or "novelty"; None = the one for the scope, and
+            for series without `train_where` "novelty".
     """
 
     path: Path
@@ -163,7 +169,10 @@ def _per_series(
         panel_values[place, column[inside]] = values[inside]
         mask = np.zeros(panel_values.shape, bool)
         mask[place, column[inside]] = training[inside]
-        scores = _fit_and_score(_build(job, "series"), panel_values, mask, job)
+        if (job.detector or (None if job.train_where else NOVELTY)) == NOVELTY:
+            scores = score_online(panel_values, mask)
+        else:
+            scores = _fit_and_score(_build(job, "series"), panel_values, mask, job)
         for name in results:
             array = getattr(scores, name)
             if array is not None:

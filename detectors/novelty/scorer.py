@@ -1,0 +1,116 @@
+"""One score of a series that learns as it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.base import Scores
+from detectors.errors import InvalidParameterError
+from detectors.memory.kernels import FARTHEST, over_rows
+from detectors.memory.scale import fit_scale
+from detectors.novelty.loudness import MOST_BINS, loudness
+from detectors.novelty.onsets import BURN_IN, follow, keep_beginnings, keep_going
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+# Window lengths of the loudness: a pair, and three that grow fourfold. A length counts where a
+# series' training range holds four of its windows.
+LENGTHS = (2, 8, 32, 96)
+# Rows of the long mean, at most a tenth of the training range.
+MEAN_ROWS = 30
+# Within so many spreads a value counts as it is, beyond by its logarithm: that a value was a
+# thousand spreads off shall not make two thousand look like nothing.
+COMPRESS = 3.0
+# A row begins something if it is rarer than all of the last quarter of the training range.
+QUIET_PART = 0.25
+LEAST_QUIET = 10
+# Something begins that one row in a hundred reaches; of late, none may have.
+LEAST_RARITY = 2.0
+LEAST_CHANGE = 0.02
+# Series dealt to a thread at once: one takes long enough.
+BLOCK = 1
+
+
+def score_online(values: Float32, training: Bool) -> Scores:
+    """Score each row of each series by all rows before it.
+
+    From 2 on, a score says that something *begins* in this row: the row is rarer than all rows of
+    late, and its score is the power of ten of how rare. From 1 to 2 something goes on that has
+    begun. Below 1 nothing is wrong; the score says how unlike its past the series is just now.
+    Nothing is fitted but centre and spread, from the training rows; every row is learned from
+    once it is past, so that what lasts becomes normal.
+
+    Args:
+        values: float32 `[n_series, n_times]`, NaN = no data; rows in order of time.
+        training: bool, same shape: known to be normal. Enough of it is needed for a spread; its
+            length sets how long windows are and how long a series has to be quiet.
+
+    Returns:
+        Scores; NaN for a series without training data, in its first 50 rows with data, and where
+        there is no value. `expected` is
+        the known value nearest to the row's; `lower` and `upper` are where, on either side of it,
+        a value alone would begin something.
+
+    Raises:
+        InvalidParameterError: if the shapes differ.
+
+    Cost: rows × 1,024 remembered windows × 4 lengths; some 10 s per million values and core.
+
+    >>> rng = np.random.default_rng(0)
+    >>> values = rng.normal(100.0, 5.0, size=(1, 800)).astype("f4")
+    >>> values[0, 700:710] = 200.0
+    >>> training = np.arange(800)[None] < 120
+    >>> score = score_online(values, training).score[0]
+    >>> int(score.argmax()), bool(score[700] > 1.0)
+    (700, True)
+    """
+    if values.shape != training.shape:
+        raise InvalidParameterError("training", training.shape, f"must be of shape {values.shape}")
+    scale = fit_scale(np.where(training, values, np.float32(np.nan)), LEAST_CHANGE)
+    score, p_value, expected, lower, upper = (
+        np.full(values.shape, np.nan, dtype=np.float32) for _ in range(5)
+    )
+    known = np.count_nonzero(training & ~np.isnan(values), axis=1)
+
+    def work(rows: slice) -> None:
+        for row in range(rows.start, rows.stop):
+            if known[row]:
+                z = (values[row].astype(np.float64) - scale.centre[row]) / scale.scale[row]
+                found = _one(np.clip(z, -FARTHEST, FARTHEST), int(known[row]))
+                score[row], p_value[row], *band = found
+                for array, own in zip((expected, lower, upper), band, strict=True):
+                    array[row] = scale.centre[row] + own * scale.scale[row]
+
+    over_rows(work, values.shape[0], BLOCK)
+    return Scores(score, p_value, expected, lower, upper)
+
+
+def _one(z: Float64, train: int) -> tuple[Float64, Float64, Float64, Float64, Float64]:
+    """Return score, p-value, and standardised expected, lower and upper of one series."""
+    mean_rows = max(2, min(MEAN_ROWS, train // 10))
+    rare, begins, band = np.empty(z.size), np.empty(z.size), np.empty((3, z.size))
+    follow(COMPRESS * np.arcsinh(z / COMPRESS), mean_rows, LEAST_RARITY, rare, band)
+    keep_beginnings(rare, max(LEAST_QUIET, int(QUIET_PART * train)), begins)
+    loud = _loudness(z.astype(np.float32), train)
+    going = np.empty(z.size, dtype=np.bool_)
+    keep_going(begins, loud, LEAST_RARITY, going)
+    score = loud / (1.0 + loud) + going
+    score = np.where(begins >= LEAST_RARITY, begins, score)
+    unsure = np.isnan(z) | (np.cumsum(~np.isnan(z)) <= BURN_IN)
+    score[unsure] = np.nan
+    p_value = np.where(unsure, np.nan, 10.0**-rare)
+    expected, lower, upper = COMPRESS * np.sinh(band / COMPRESS)
+    return score, p_value, expected, lower, upper
+
+
+def _loudness(z: Float32, train: int) -> Float64:
+    lengths = [n for n in LENGTHS if n <= max(LENGTHS[0], train // MOST_BINS)]
+    total = np.zeros(z.size)
+    own = np.empty_like(z)
+    for length in lengths:
+        loudness(z, length, own)
+        total += own
+    return total / len(lengths)
