@@ -195,9 +195,13 @@ def fitted(detector: str, **params: object) -> Method:
 
 
 def bridge(values: np.ndarray, train: int) -> np.ndarray:
-    """Score by PyOD's own bridge from time series to its detectors, with its defaults."""
-    model = TimeSeriesOD(window_size=min(50, train // 2)).fit(values[0, :train])
-    found: np.ndarray = model.decision_function(values[0])
+    """Score by PyOD's own bridge from time series to its detectors, with its defaults.
+
+    It refuses gaps: they hold the value before them.
+    """
+    whole = pl.Series(values[0]).fill_nan(None).forward_fill().backward_fill().to_numpy()
+    model = TimeSeriesOD(window_size=min(50, train // 2)).fit(whole[:train])
+    found: np.ndarray = model.decision_function(whole)
     return found
 
 
