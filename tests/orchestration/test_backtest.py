@@ -9,13 +9,13 @@ from orchestration.steps.backtest import closings, replay
 from orchestration.steps.tick import Ticker
 
 START = datetime(2026, 11, 23, 2, tzinfo=UTC)
-BETWEEN = TimeRange(START, START + timedelta(hours=3))
+BETWEEN = TimeRange(START, START + timedelta(minutes=90))
 BY_NODE = DetectorSettings(name="entity_memory", by="node")
 
 
 @pytest.fixture(scope="module")
 def settings(detection):
-    return detection.model_copy(update={"refit_every": timedelta(minutes=90)})
+    return detection.model_copy(update={"refit_every": timedelta(minutes=45)})
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +43,18 @@ def test_finds_what_a_ticker_finds_minute_by_minute(filled, settings, replayed):
         now += settings.step
     query = 'SELECT * EXCLUDE (date) FROM anomalies WHERE "end" > $since ORDER BY start, anomaly_id'
     live = filled.sql(query, {"since": START}).to_pylist()
-    assert len(live) > 10
+    assert len(live) > 5
     rows = replayed[0].rows
     assert [row | {"end": None} for row in rows] == [row | {"end": None} for row in live]
     later = [one["end"] - two["end"] for one, two in zip(rows, live, strict=True)]
     assert all(timedelta(0) <= one <= timedelta(minutes=30) for one in later)
-    assert sum(one > timedelta(0) for one in later) <= len(live) // 10
+    assert sum(one > timedelta(0) for one in later) <= 1
 
 
 def test_tells_what_it_cost_and_how_many(replayed):
     series, entities = replayed
     assert (series.detector, entities.detector) == ("window_memory", "entity_memory by node")
-    assert series.alerts_a_day == len(series.rows) * 8
+    assert series.alerts_a_day == len(series.rows) * 16
     assert series.cpu_seconds > 0
     assert min(series.series, entities.series) > 100
     assert series.reason is None
@@ -86,6 +86,6 @@ def test_refuses(filled, settings):
 def test_ticks_just_before_a_refit(settings):
     moments = closings(BETWEEN, settings)
     assert moments == sorted(set(moments))
-    refit = START + timedelta(minutes=90)
+    refit = START + timedelta(minutes=45)
     assert {refit - settings.step, refit} <= set(moments)
     assert moments[-1] == BETWEEN.end
