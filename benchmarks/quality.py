@@ -14,7 +14,7 @@ columns, has the same scaling and answers for the same columns; PyOD's run throu
 - nab also by its own score (detectors.evaluation.nab), beside the best of its scoreboard over the
   same files.
 - smd and asd also by what an operator counts: false intervals a host and day, and the share of
-  events found, by the intervals that the product would make of the scores.
+  events found, by intervals of at least three columns.
 - published: the best single method of the TSB-AD tables, by its mean over the files we have
   with the same labels; there we learn as TSB-AD does, from the first rows of the scored part.
 - pyod's time-series bridge runs with its defaults: it looks half a window ahead.
@@ -53,7 +53,8 @@ from detectors.novelty import score_online  # noqa: E402
 STEP = 60_000_000
 PYOD = ("IForest", "KNN", "ECOD", "HBOS", "PCA")
 MIN_LENGTH, MERGE_GAP = 3, 30
-"""Of the intervals counted: columns that must be abnormal, columns bridged."""
+"""Of the intervals counted: columns that must be abnormal, columns bridged. The default of a fleet
+is 5 columns; an entity's scores are averaged over spans, so that three mean more."""
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 """Values `[n_series, n_times]` and columns to learn from; returns the score of every column."""

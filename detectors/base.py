@@ -50,12 +50,14 @@ class Scores:
 class Decision:
     """Raw outcome of a detector, before thresholds; rows as in `Scores`.
 
-    `reach` times the threshold is half the width of the normal band.
+    The normal band is `reach` times the threshold to either side of what is expected, or `band`
+    where its sides differ: (lower, upper).
     """
 
     decision: Float32
     expected: Float32 | None = None
     reach: Float32 | None = None
+    band: tuple[Float32, Float32] | None = None
     driver: Int32 | None = None
 
 
@@ -75,12 +77,14 @@ class Detector(ABC):
         scope: "series": row i of the outcome is series i of the panel; "entity": the panel is
             one entity and the outcome has one row.
         context: columns of history that a score looks back on.
+        least_rate: least false-alarm rate that its threshold can be set for.
         threshold_: float32 `[n_fitted_rows]`, NaN where there was too little to learn from.
         series_id_: int64, the series fitted on.
         step_: µs, the step fitted on.
     """
 
     scope: Literal["series", "entity"]
+    least_rate: float = 0.0
     series_id_: Int64
     step_: int
     calibration_: Calibration
@@ -149,10 +153,15 @@ class Detector(ABC):
         fit = self.calibration_.take(rows)
         score = found.decision / fit.threshold[:, None]
         p_value = fit.p_values(found.decision)
-        if found.expected is None or found.reach is None:
+        if found.expected is None:
             return Scores(score, p_value)
-        half = found.reach * fit.threshold[:, None]
-        lower, upper = found.expected - half, found.expected + half
+        if found.band is not None:
+            lower, upper = found.band
+        elif found.reach is not None:
+            half = found.reach * fit.threshold[:, None]
+            lower, upper = found.expected - half, found.expected + half
+        else:
+            return Scores(score, p_value)
         return Scores(score, p_value, found.expected, lower, upper, found.driver)
 
     def get_params(self) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`fleetlake backtest`: detectors side by side on the history of a lake."""
 
 import json
+import signal
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -43,9 +45,13 @@ def backtest(
     """Replay history as live detection would have seen it: alerts, overlap, delay and cost."""
     settings = load_from_environment(config).detection
     known = {label(one): one for one in settings.detectors}
-    chosen = [known.get(name) or parsed(name) for name in detector or known]
+    # Once each: two of one name could not be told apart.
+    chosen = [known.get(name) or parsed(name) for name in dict.fromkeys(detector or known)]
     now = datetime.now(UTC)
-    between = TimeRange(moment(since, now), now if until is None else moment(until, now))
+    end = now if until is None else min(now, moment(until, now))
+    between = TimeRange(moment(since, now), end)
+    # A terminated program leaves no folder behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     lake = existing_lake(directory, config)
     with progress("Replaying") as told:
         found = replay(lake, settings, chosen, between, progress=told)
@@ -55,7 +61,8 @@ def backtest(
     if as_json:
         typer.echo(json.dumps({"detectors": detectors, "pairs": pairs}))
         return
-    span = f"{between.start:%Y-%m-%d %H:%M} to {between.end:%Y-%m-%d %H:%M} UTC"
+    replayed = found[0].between
+    span = f"{replayed.start:%Y-%m-%d %H:%M} to {replayed.end:%Y-%m-%d %H:%M} UTC"
     draw(f"What each would have raised, {span}", pa.Table.from_pylist(detectors))
     if pairs:
         draw(
@@ -92,11 +99,11 @@ def moment(text: str, now: datetime) -> datetime:
     '2025-12-31T22:30:00+00:00'
     """
     number, unit = text[:-1], SINCE_UNITS.get(text[-1:])
-    if unit and number.isdigit():
-        return now - timedelta(**{unit: int(number)})
     try:
+        if unit and number.isdecimal():
+            return now - timedelta(**{unit: int(number)})
         found = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ApiError(f"{text!r} is no time: say 2026-11-29T08:00, or so long ago: 12h") from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -133,33 +133,41 @@ class EntityMemory(Detector):
         points = self._points(panel, rows)
         distance, which = self._nearest(points, 0)
         decision = self._decision(distance, self._range.excess(points))
-        return Decision(decision, *self._explain(points, which, rows))
+        expected, lower, upper, driver = self._explain(points, which, rows)
+        return Decision(decision, expected, band=(lower, upper), driver=driver)
 
     def _explain(
         self, points: Float32, which: Int32, rows: Int64
-    ) -> tuple[Float32, Float32, Int32]:
-        """Return (expected, reach, driver) of the metric that is furthest from the nearest state.
+    ) -> tuple[Float32, Float32, Float32, Int32]:
+        """Return (expected, lower, upper, driver) of the metric furthest from the nearest state.
 
-        All `[1, n_times]`. Reach: were this metric alone off by so much, the others as they are
-        remembered, the distance would be 1.
+        All `[1, n_times]`. The band ends where this metric, had it alone been off for all of the
+        spans, would put the score at 1: within its range by its distance from what is expected,
+        beyond the range by what lies outside as well.
         """
         off = np.abs(points - self._memory.T[which])
         told = (which >= 0) & ~np.isnan(off).all(axis=1)
         metric = np.zeros(which.size, dtype=np.int64)
         metric[told] = np.nanargmax(off[told], axis=1)
         shared = np.count_nonzero(~np.isnan(off), axis=1)
+        reach = self.calibration_.threshold[0] * np.sqrt(shared)
+        centre = self._memory[metric, which]
+        low, high = self._range.low[metric], self._range.high[metric]
+        ends = (
+            centre,
+            np.where(centre - reach >= low, centre - reach, (centre + low - reach) / 2.0),
+            np.where(centre + reach <= high, centre + reach, (centre + high + reach) / 2.0),
+        )
         unit = self._scale.scale[metric] / self._weight[metric]
-        expected = self._scale.centre[metric] + self._memory[metric, which] * unit
-        reach = np.sqrt(shared) * unit
+        expected, lower, upper = (
+            np.where(told, self._scale.centre[metric] + end * unit, np.nan).astype(np.float32)[None]
+            for end in ends
+        )
         seen = np.flatnonzero(rows >= 0)
         row = np.full(self._weight.size, -1, dtype=np.int32)
         row[rows[seen]] = seen
-        nothing = np.float32(np.nan)
-        return (
-            np.where(told, expected, nothing).astype(np.float32)[None],
-            np.where(told, reach, nothing).astype(np.float32)[None],
-            np.where(told, row[metric], np.int32(-1)).astype(np.int32)[None],
-        )
+        driver = np.where(told, row[metric], -1).astype(np.int32)[None]
+        return expected, lower, upper, driver
 
     def _decision(self, distance: Float32, excess: Float32) -> Float32:
         """Return `[1, n_times]`: both kinds of deviation, over the spans, in sum."""
@@ -201,7 +209,6 @@ class EntityMemory(Detector):
         return own | self._range.to_arrays() | self._scale.to_arrays()
 
     def _restore(self, arrays: Arrays) -> None:
-        self.spans = tuple(self.spans)
         self._memory = arrays["memory"]
         self._ends = arrays["ends"]
         self._weight = arrays["weight"]

@@ -39,8 +39,11 @@ def check_spans(spans: tuple[int, ...]) -> None:
     Raises:
         InvalidParameterError: naming them.
     """
-    if not spans or list(spans) != sorted(set(spans)) or spans[0] < 1:
-        raise InvalidParameterError("spans", spans, "must be positive and ascend")
+    # They come from settings files: whatever the annotation says, they may be anything.
+    given: tuple[object, ...] = spans
+    whole = all(isinstance(span, int) and span > 0 for span in given)
+    if not spans or not whole or list(spans) != sorted(set(spans)):
+        raise InvalidParameterError("spans", spans, "must be positive whole numbers that ascend")
 
 
 @compiled

@@ -1,8 +1,8 @@
 """How unlike the newest window is all windows before it, at one length.
 
 The memory grows as the series does: a window is remembered once it no longer overlaps the newest.
-When the memory is full, every second window goes and every second comes in, so that it always
-covers the whole past evenly.
+Windows without a hole are numbered as they come. When the memory is full, every second of it goes
+and every second comes in from then on, so that it always covers the whole past evenly.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import LEAST_COVER, closest, compiled, sum_squares, trailing_means
+from detectors.memory.kernels import LEAST_COVER, compiled, sum_squares, trailing_means
 
 Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
 
 # A window is compared through at most so many means. Few: what a row adds to its window's distance
 # fades with their number, and a fault of one row has to be heard.
@@ -35,30 +34,30 @@ def loudness(z: Float32, length: int, out: Float32) -> None:
     means = np.empty(z.size, dtype=np.float32)
     trailing_means(z, width, means)
     memory = np.empty((n_bins, MEMORY), dtype=np.float32)
-    ends = np.empty(MEMORY, dtype=np.int32)
     square = np.empty(MEMORY, dtype=np.float32)
     distance = np.zeros(z.size, dtype=np.float32)
     count = 0
+    met = 0
     stride = 1
     for t in range(z.size):
         out[t] = 0.0
         past = t - length
-        if past >= length - 1 and past % stride == 0 and _whole(means, past, n_bins, width):
-            if count == MEMORY:
+        if past >= length - 1 and _whole(means, past, n_bins, width):
+            if met % stride == 0 and count == MEMORY:
+                count = _thin(memory, count)
                 stride *= 2
-                count = _thin(memory, ends, count, stride)
-            if past % stride == 0:
+            # Of windows numbered by multiples of the stride, all are in the memory.
+            if met % stride == 0:
                 for b in range(n_bins):
                     memory[b, count] = means[past - (n_bins - 1 - b) * width]
-                ends[count] = past
                 count += 1
+            met += 1
         if t < length - 1:
             continue
         if count and not np.isnan(z[t]):
             filled = sum_squares(means, t, width, memory[:, :count], square[:count])
             if filled >= LEAST_COVER * n_bins:
-                best = closest(square[:count], ends[:count], t, 0)
-                distance[t] = np.sqrt(square[best] / filled)
+                distance[t] = np.sqrt(square[:count].min() / filled)
         total = 0.0
         for i in range(t - length + 1, t + 1):
             total += distance[i] * distance[i]
@@ -74,13 +73,10 @@ def _whole(means: Float32, end: int, n_bins: int, width: int) -> bool:
 
 
 @compiled
-def _thin(memory: Float32, ends: Int32, count: int, stride: int) -> int:
-    """Keep the windows whose end is a multiple of the stride; return how many are left."""
-    kept = 0
-    for k in range(count):
-        if ends[k] % stride == 0:
-            ends[kept] = ends[k]
-            for b in range(memory.shape[0]):
-                memory[b, kept] = memory[b, k]
-            kept += 1
+def _thin(memory: Float32, count: int) -> int:
+    """Keep every second window, the first among them; return how many are left."""
+    kept = (count + 1) // 2
+    for b in range(memory.shape[0]):
+        for k in range(kept):
+            memory[b, k] = memory[b, 2 * k]
     return kept

@@ -29,8 +29,6 @@ ROUGH_ROWS = 3
 ROUGH_HANDICAP = math.log10(2.0)
 # Rows that are looked at before the first p-value is given.
 BURN_IN = 50
-# Values nearer than this to a known one are not kept: bounds the memory, well below any noise.
-SAME = 0.01
 # Past distances kept of a feature; then every second goes and every second comes in.
 MOST_PAST = 4096
 ROOM = 1024
@@ -42,13 +40,16 @@ TIMES_USUAL = 2.0
 
 
 @compiled
-def follow(x: Float64, mean_rows: int, least: float, rare: Float64, band: Float64) -> None:
+def follow(
+    x: Float64, mean_rows: int, least: float, same: float, rare: Float64, band: Float64
+) -> None:
     """Follow one series.
 
     Args:
         x: float64 `[n_rows]`, standardised and compressed, NaN = no data.
         mean_rows: rows of the mean.
         least: rarity at which the band of normal values ends.
+        same: values nearer than this to a known one are that one; positive.
         rare: out, `[n_rows]`, rarity of each row, 0 where there is nothing to say.
         band: out, `[3, n_rows]`, the known value nearest to each, and the ends of the values about
             it that are less rare than that; NaN where nothing is known yet.
@@ -70,9 +71,9 @@ def follow(x: Float64, mean_rows: int, least: float, rare: Float64, band: Float6
         if n_seen.max() == seen.shape[1]:
             seen = _grown(seen)
         if rows > BURN_IN and n_seen[VALUE]:
-            reach = distance_at(past[VALUE], n_past[VALUE], least)
+            reach = max(same, distance_at(past[VALUE], n_past[VALUE], least))
             band[:, t] = about(seen[VALUE], n_seen[VALUE], features[VALUE], reach)
-        rare[t] = _meet(features, seen, n_seen, past, n_past, rows % stride == 0)
+        rare[t] = _meet(features, seen, n_seen, past, n_past, same, rows % stride == 0)
         if n_past.max() > MOST_PAST:
             for f in range(N_FEATURES):
                 n_past[f] = thin(past[f], n_past[f])
@@ -103,7 +104,13 @@ def measure(x: Float64, t: int, mean_rows: int, features: Float64) -> None:
 
 @compiled
 def _meet(
-    features: Float64, seen: Float64, n_seen: Int64, past: Float64, n_past: Int64, keep: bool
+    features: Float64,
+    seen: Float64,
+    n_seen: Int64,
+    past: Float64,
+    n_past: Int64,
+    same: float,
+    keep: bool,
 ) -> float:
     """Judge a row's features by what is known, then know them; return the greatest rarity."""
     greatest = 0.0
@@ -113,10 +120,11 @@ def _meet(
         if n_seen[f]:
             known, place = nearest_of(seen[f], n_seen[f], features[f])
             distance = abs(features[f] - known)
+            distance = distance if distance > same else 0.0
         if n_past[f] >= BURN_IN:
             own = rarity(past[f], n_past[f], distance)
             greatest = max(greatest, own - ROUGH_HANDICAP if f == ROUGHNESS else own)
-        if n_seen[f] == 0 or distance > SAME:
+        if n_seen[f] == 0 or distance > 0.0:
             insert(seen[f], n_seen[f], place, features[f])
             n_seen[f] += 1
         if keep:

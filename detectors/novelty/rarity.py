@@ -2,8 +2,9 @@
 
 A set of values seen is kept sorted, and so is the set of how far each new value was from the
 nearest of them when it came. The share of past distances that are at least as great is a conformal
-p-value: it assumes nothing of the series but that its future resembles its past. Beyond the
-greatest hundredth an exponential tail goes on where counting ends.
+p-value, but for one thing: the more values are known the nearer the nearest is, so that early
+distances are greater than late ones, and what is rare is told later rather than too often. Beyond
+the greatest hundredth an exponential tail goes on where counting ends.
 
 Source: Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly detection
 in streaming vessel data", 2010; the tail as in `detectors.thresholds`.
@@ -23,8 +24,11 @@ Float64 = npt.NDArray[np.float64]
 # Part of the past distances that the tail is fitted to, and the least number of them.
 TAIL_PART = 0.01
 LEAST_TAIL = 10
-# A tail of distances that were all alike.
-TINY = 1e-12
+# A tail of distances that were all alike is taken to be so wide, in spreads of the series: no
+# measure is as exact as to tell anything by less.
+LEAST_EXCESS = 0.01
+# Nothing is rarer: what has never been seen is no more than that.
+MOST_RARITY = 16.0
 
 
 @compiled
@@ -70,7 +74,7 @@ def tail_of(past: Float64, count: int) -> tuple[int, float, float]:
     total = 0.0
     for i in range(count - size, count):
         total += past[i] - foot
-    return size, foot, max(total / size, TINY)
+    return size, foot, max(total / size, LEAST_EXCESS)
 
 
 @compiled
@@ -84,7 +88,8 @@ def rarity(past: Float64, count: int, distance: float) -> float:
     """
     size, foot, mean = tail_of(past, count)
     if distance > foot:
-        return math.log10(count / size) + (distance - foot) / mean / math.log(10.0)
+        found = math.log10(count / size) + (distance - foot) / mean / math.log(10.0)
+        return min(found, MOST_RARITY)
     above = count - np.searchsorted(past[:count], distance)
     return -math.log10((above + 1.0) / (count + 1.0))
 

@@ -30,16 +30,21 @@ LEAST_QUIET = 10
 # Something begins that one row in a hundred reaches; of late, none may have.
 LEAST_RARITY = 2.0
 LEAST_CHANGE = 0.02
-# Series dealt to a thread at once: one takes long enough.
-BLOCK = 1
+# Values nearer than this to a known one are the same: well below any noise, and it bounds what is
+# remembered. Of a series that stood still in training there is no noise to tell a move by: there
+# it is the least change.
+SAME = 0.01
+STILL = 1.0
+# Series dealt to a thread at once.
+BLOCK = 16
 
 
 def score_online(values: Float32, training: Bool) -> Scores:
     """Score each row of each series by all rows before it.
 
     From 2 on, a score says that something *begins* in this row: the row is rarer than all rows of
-    late, and its score is the power of ten of how rare. From 1 to 2 something goes on that has
-    begun. Below 1 nothing is wrong; the score says how unlike its past the series is just now.
+    late, and its score is the power of ten of how rare, 16 at most. From 1 to 2 something goes on
+    that has begun. Below 1 nothing is wrong; the score says how unlike its past the series is.
     Nothing is fitted but centre and spread, from the training rows; every row is learned from
     once it is past, so that what lasts becomes normal.
 
@@ -69,6 +74,7 @@ def score_online(values: Float32, training: Bool) -> Scores:
     """
     if values.shape != training.shape:
         raise InvalidParameterError("training", training.shape, f"must be of shape {values.shape}")
+    values = np.where(np.isfinite(values), values, np.float32(np.nan))
     scale = fit_scale(np.where(training, values, np.float32(np.nan)), LEAST_CHANGE)
     score, p_value, expected, lower, upper = (
         np.full(values.shape, np.nan, dtype=np.float32) for _ in range(5)
@@ -79,7 +85,8 @@ def score_online(values: Float32, training: Bool) -> Scores:
         for row in range(rows.start, rows.stop):
             if known[row]:
                 z = (values[row].astype(np.float64) - scale.centre[row]) / scale.scale[row]
-                found = _one(np.clip(z, -FARTHEST, FARTHEST), int(known[row]))
+                same = STILL if scale.scale[row] <= scale.floor[row] else SAME
+                found = _one(np.clip(z, -FARTHEST, FARTHEST), int(known[row]), same)
                 score[row], p_value[row], *band = found
                 for array, own in zip((expected, lower, upper), band, strict=True):
                     array[row] = scale.centre[row] + own * scale.scale[row]
@@ -88,11 +95,11 @@ def score_online(values: Float32, training: Bool) -> Scores:
     return Scores(score, p_value, expected, lower, upper)
 
 
-def _one(z: Float64, train: int) -> tuple[Float64, Float64, Float64, Float64, Float64]:
+def _one(z: Float64, train: int, same: float) -> tuple[Float64, Float64, Float64, Float64, Float64]:
     """Return score, p-value, and standardised expected, lower and upper of one series."""
     mean_rows = max(2, min(MEAN_ROWS, train // 10))
     rare, begins, band = np.empty(z.size), np.empty(z.size), np.empty((3, z.size))
-    follow(COMPRESS * np.arcsinh(z / COMPRESS), mean_rows, LEAST_RARITY, rare, band)
+    follow(COMPRESS * np.arcsinh(z / COMPRESS), mean_rows, LEAST_RARITY, same, rare, band)
     keep_beginnings(rare, max(LEAST_QUIET, int(QUIET_PART * train)), begins)
     loud = _loudness(z.astype(np.float32), train)
     going = np.empty(z.size, dtype=np.bool_)

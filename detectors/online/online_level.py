@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from detectors.base import Arrays, Decision, Detector
 from detectors.online.level_state import LevelState
-from detectors.online.rule import Rule
+from detectors.online.rule import LEAST_RATE, Rule
 from detectors.panel import Panel
 from detectors.thresholds import Calibration, calibrate
 
@@ -57,6 +57,7 @@ class OnlineLevel(Detector):
     """
 
     scope: Literal["series", "entity"] = "series"
+    least_rate = LEAST_RATE
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ SPELL = 1.0 / 3.0
 # Part of the way, by logarithm, that the limit is raised towards what began an alarm, and a
 # little more: a part alone would come ever closer to pulses of one height and never pass them.
 LIFT_PART, LIFT_STEP = 0.2, 0.15
+MOST_LIFT = 100.0  # however loud and often: else months of forgetting are owed
 # No score is told apart beyond a million thresholds.
 FARTHEST = 1e6
 
@@ -129,7 +130,7 @@ def lifted(tail: Tail, score: float, begins: bool, gains: Gains) -> Tail:
     """Return a tail with a little of its lift forgotten, and raised by what begins an alarm."""
     lift = 1.0 + gains.lift_kept * (tail.lift - 1.0)
     if begins and score >= 1.0:
-        lift *= np.exp(LIFT_STEP + LIFT_PART * np.log(score))
+        lift = min(MOST_LIFT, lift * np.exp(LIFT_STEP + LIFT_PART * np.log(score)))
     return Tail(tail.level, tail.excess, f4(lift))
 
 

@@ -4,7 +4,11 @@ The replay *is* live detection: the same ticker, with another clock, on a lake t
 of the real one and anomalies of its own. So warm-up, refits, what is left out of training because
 it was flagged, hysteresis, and how intervals grow need no second implementation that could differ.
 
-Two things it cannot show. Late samples are there on time. And a live ticker, which looks at a few
+What was flagged before the range is taken from the lake, for the same detector; one that the lake
+does not know has learned faults that it would have flagged. A detector is granted the share of the
+budget that each one of the settings has.
+
+What a replay cannot show: late samples are there on time. And a live ticker, which looks at a few
 more columns each minute, lets an interval end that has hovered just below the threshold for longer
 than it looks back; the replay, which ticks each hour, may let it go on for some minutes more.
 """
@@ -19,11 +23,18 @@ from tempfile import TemporaryDirectory
 from lake import Lake, TimeRange
 from orchestration.errors import BacktestError
 from orchestration.settings import DetectionSettings, DetectorSettings
-from orchestration.steps.anomaly_rows import Row, label
+from orchestration.steps.anomaly_rows import LONGEST_INTERVAL, Row, label, table
+from orchestration.steps.models import unfitted
 from orchestration.steps.panels import align
 from orchestration.steps.tick import LONGEST_STEP, Ticker
 
 Progress = Callable[[float], None]
+
+BEFORE = """
+SELECT * EXCLUDE (date) FROM anomalies
+WHERE detector = $detector AND "end" <= $start AND "end" > $reach
+ORDER BY start, anomaly_id
+"""
 
 FOUND = 'SELECT * EXCLUDE (date) FROM anomalies WHERE "end" > $since ORDER BY start, anomaly_id'
 
@@ -68,7 +79,7 @@ def replay(
         lake: in a folder.
         settings: all but the detectors.
         detectors: each is replayed alone.
-        between: shortened to whole columns.
+        between: shortened to whole columns, and to where there is history enough to begin with.
         progress: told the share that is done.
 
     Raises:
@@ -83,7 +94,10 @@ def replay(
     start, end = (align(moment, settings.step) for moment in (between.start, between.end))
     if end <= start:
         raise BacktestError(f"there is no column of {settings.step} from {start} to {end}")
-    whole = TimeRange(start, end)
+    for chosen in detectors:
+        unfitted(chosen)
+    whole = TimeRange(_warm(lake, settings, start, end), end)
+    share = settings.false_alerts_a_day / len(settings.detectors)
     found = []
     for done, chosen in enumerate(detectors):
 
@@ -92,7 +106,10 @@ def replay(
 
         with TemporaryDirectory(prefix="fleetlake-backtest-") as folder:
             scratch = _beside(lake, Path(folder) / "lake")
-            alone = settings.model_copy(update={"detectors": (chosen,)})
+            alone = settings.model_copy(
+                update={"detectors": (chosen,), "false_alerts_a_day": share}
+            )
+            _copy_flagged(lake, scratch, alone, whole.start)
             found.append(_replay_one(scratch, alone, whole, told))
     return found
 
@@ -104,6 +121,32 @@ def _beside(lake: Lake, folder: Path) -> Lake:
         if name != lake.anomalies.spec.name:
             (folder / name).symlink_to(lake.root / name, target_is_directory=True)
     return Lake.open(folder)
+
+
+def _warm(lake: Lake, settings: DetectionSettings, start: datetime, end: datetime) -> datetime:
+    """The start, or when there is history enough if that is later; the start if it never is.
+
+    From there on refits come in time: before, the first model would be fitted at some hour.
+    """
+    files = lake.snapshot().tables["samples"].files
+    first = min((file.first for file in files if file.first), default=None)
+    if first is None:
+        return start
+    reach = (settings.min_length + settings.merge_gap + 1) * settings.step
+    warm = align(first + settings.least_history + reach, settings.step) + settings.step
+    return max(start, warm) if warm < end else start
+
+
+def _copy_flagged(lake: Lake, scratch: Lake, settings: DetectionSettings, start: datetime) -> None:
+    """What live detection has flagged and closed before the range: no model learns it."""
+    params = {
+        "detector": label(settings.detectors[0]),
+        "start": start,
+        "reach": start - settings.history - LONGEST_INTERVAL,
+    }
+    rows = lake.sql(BEFORE, params).to_pylist()
+    if rows:
+        scratch.anomalies.append(table(rows))
 
 
 def _replay_one(
@@ -126,9 +169,10 @@ def _replay_one(
 def closings(between: TimeRange, settings: DetectionSettings) -> list[datetime]:
     """When the replay ticks: every hour, and at each refit and one column before it.
 
-    A live ticker ticks each minute. What it finds does not depend on that (a tick scores all that
-    has closed since the last), but a model learns what was scored before the tick that fits it: so
-    the column before a refit is scored by a tick of its own.
+    A live ticker ticks each minute. A tick scores all that has closed since the last, so that what
+    it finds hardly depends on that (`online_level` remembers a little more of what came before a
+    longer panel); but a model learns what was scored before the tick that fits it: so the column
+    before a refit is scored by a tick of its own.
 
     >>> from lake.timerange import from_micros
     >>> settings = DetectionSettings(refit_every=timedelta(hours=2))
@@ -143,4 +187,4 @@ def closings(between: TimeRange, settings: DetectionSettings) -> list[datetime]:
         while at <= between.end:
             moments |= {at, at - before}
             at += every
-    return sorted(moments)
+    return sorted(moment for moment in moments if moment >= between.start)

@@ -14,7 +14,7 @@ from detectors import Detector
 from lake.snapshot import Snapshot
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps.groups import groups
-from orchestration.steps.panels import SeriesInfo, choose_series
+from orchestration.steps.panels import SeriesInfo, choose_series, count_series
 
 RATE = "false_alarm_rate"
 
@@ -27,7 +27,12 @@ def rates(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> l
         settings: say the budget, and what each detector scores.
         until: the models are fitted on what was before; series that ended by then do not count.
     """
-    series = choose_series(snapshot, settings, until)
+    series = [
+        one
+        for one in choose_series(snapshot, settings, until)
+        # Of a range long past: what has come since was not there to raise an alert.
+        if one.first_seen is None or one.first_seen < until
+    ]
     return [rate(settings, things(series, chosen)) for chosen in settings.detectors]
 
 
@@ -42,6 +47,11 @@ def rate(settings: DetectionSettings, things: int) -> float:
     return share / (_rounded_up(max(things, 1)) * columns)
 
 
+def rate_of_series(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> float:
+    """The rate of a detector that scores each series alone, without reading what they are."""
+    return rate(settings, count_series(snapshot, settings, until))
+
+
 def things(series: list[SeriesInfo], chosen: DetectorSettings) -> int:
     """How many rows of scores the detector gives of these series."""
     if chosen.by is None:
@@ -52,9 +62,10 @@ def things(series: list[SeriesInfo], chosen: DetectorSettings) -> int:
 def within(detector: Detector, chosen: DetectorSettings, rate: float) -> Detector:
     """The detector at that rate; as it is where its own is lower, or given, or it has none."""
     own = detector.get_params().get(RATE)
-    if own is None or RATE in chosen.parameters or own <= rate:
+    lowered = max(rate, detector.least_rate)
+    if own is None or RATE in chosen.parameters or own <= lowered:
         return detector
-    return type(detector)(**(detector.get_params() | {RATE: rate}))
+    return type(detector)(**(detector.get_params() | {RATE: lowered}))
 
 
 def _rounded_up(number: int) -> int:

@@ -169,7 +169,7 @@ def _per_series(
         panel_values[place, column[inside]] = values[inside]
         mask = np.zeros(panel_values.shape, bool)
         mask[place, column[inside]] = training[inside]
-        if (job.detector or (None if job.train_where else NOVELTY)) == NOVELTY:
+        if _is_novelty(job):
             scores = score_online(panel_values, mask)
         else:
             scores = _fit_and_score(_build(job, "series"), panel_values, mask, job)
@@ -250,11 +250,17 @@ def _blocks(lengths: np.ndarray) -> list[np.ndarray]:
 
 def _build(job: Job, scope: str) -> Detector:
     name = job.detector or ("window_memory" if scope == "series" else "entity_memory")
+    if name == NOVELTY:
+        raise DetectFileError(f"detector {name!r} scores single series: use it without --by COLUMN")
     detector = build(name, scope=scope) if name.startswith("pyod.") else build(name)
     if detector.scope != scope:
         hint = "without --by" if scope == "entity" else "with --by COLUMN"
         raise DetectFileError(f"detector {name!r} scores {detector.scope}s: use it {hint}")
     return detector
+
+
+def _is_novelty(job: Job) -> bool:
+    return (job.detector or (None if job.train_where else NOVELTY)) == NOVELTY
 
 
 def _fit_and_score(detector: Detector, values: np.ndarray, mask: Mask, job: Job) -> Scores:

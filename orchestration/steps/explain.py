@@ -12,9 +12,10 @@ from lake.timerange import from_micros
 from orchestration.errors import SettingsError
 from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, budget, models
+from orchestration.steps.anomaly_rows import label
 from orchestration.steps.browse import Row
 from orchestration.steps.groups import Group
-from orchestration.steps.panels import SERIES_BY_ID, align, choose_series, info, read_panel
+from orchestration.steps.panels import SERIES_BY_ID, align, info, read_panel
 from orchestration.steps.training import flagged
 
 MARGIN = timedelta(hours=2)
@@ -56,14 +57,14 @@ def chart(
     end = min(align(anomaly["end"] + margin, settings.step), start + LONGEST)
     name = anomaly["detector"].partition(" by ")[0]
     chosen = next(
-        (one for one in settings.detectors if one.name == name), DetectorSettings(name=name)
+        (one for one in settings.detectors if label(one) == anomaly["detector"]),
+        DetectorSettings(name=name),
     )
     group = Group(None, [series])
     snapshot = lake.snapshot()
     try:
         known = flagged(snapshot, chosen, TimeRange(start - settings.history, start))
-        fleet = budget.things(choose_series(snapshot, settings, start), chosen)
-        rate = budget.rate(settings, fleet)
+        rate = budget.rate_of_series(snapshot, settings, start)
         fitted = models.fit(snapshot, [group], chosen, settings, start, known, rate)
         model = fitted[0][1] if fitted else None
     except (DetectorsError, SettingsError):

@@ -39,16 +39,23 @@ def overlap(first: Sequence[Row], second: Sequence[Row], gap: timedelta) -> Over
     Two rows are about the same if they are of one series; or one is of an entity, and the other of
     it or a series of it; and if they lie no further apart than the gap.
     """
-    by_cluster: dict[str, list[Row]] = defaultdict(list)
+    # A series' row can be about what rows of the same series are, and those of entities, which are
+    # few; only an entity's may be about anything in its cluster.
+    of_series: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    of_entities: dict[str, list[Row]] = defaultdict(list)
+    of_cluster: dict[str, list[Row]] = defaultdict(list)
     for row in second:
-        by_cluster[row["cluster"]].append(row)
+        of_cluster[row["cluster"]].append(row)
+        if row["series_id"] is None:
+            of_entities[row["cluster"]].append(row)
+        else:
+            of_series[row["cluster"], row["series_id"]].append(row)
     lags = []
     for row in first:
-        same = [
-            other
-            for other in by_cluster[row["cluster"]]
-            if touches(other, row, gap) and about_the_same(row, other)
-        ]
+        near = of_cluster[row["cluster"]]
+        if row["series_id"] is not None:
+            near = of_series[row["cluster"], row["series_id"]] + of_entities[row["cluster"]]
+        same = [one for one in near if touches(one, row, gap) and about_the_same(row, one)]
         if same:
             lags.append(min(other["start"] for other in same) - row["start"])
     return Overlap(len(lags), len(first) - len(lags), median(lags) if lags else None)

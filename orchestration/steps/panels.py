@@ -73,6 +73,20 @@ def choose_series(
     return [info(row) for row in run(snapshot, SERIES, params).rows.to_pylist()]
 
 
+def count_series(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> int:
+    """How many series there were to score at a time."""
+    params = {
+        "since": until - timedelta(days=1),
+        "until": until,
+        "include": settings.include,
+        "exclude": settings.exclude,
+        "clusters": [],
+        "but_not": [],
+    }
+    query = f"SELECT count(*) AS n FROM ({SERIES}) WHERE coalesce(first_seen < $until, true)"  # noqa: S608
+    return int(run(snapshot, query, params).rows.column("n")[0].as_py())
+
+
 SERIES_BY_ID = f"""
 SELECT series_id, cluster, metric, kind, first_seen, {", ".join(ENTITY_COLUMNS)}
 FROM series WHERE series_id = $id

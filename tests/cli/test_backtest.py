@@ -90,6 +90,8 @@ def test_says_why_nothing_was_scored(fleetlake, folder):
     ("more", "error"),
     [
         (("--since", "yesterday"), "'yesterday' is no time"),
+        (("--since", "²h"), "'²h' is no time"),
+        (("--since", "99999999999d"), "is no time"),
         (("--since", "1h", "--detector", "window_memroy"), "window_memory"),
         (("--since", "1h", "--detector", "window_memory by shoe"), "shoe"),
         (("--since", "1h", "--until", "2h"), ""),

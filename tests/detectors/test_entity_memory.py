@@ -41,22 +41,20 @@ def test_names_the_metric_with_what_was_expected_of_it():
     assert (found.lower[0, 700:720] > 0.0).all(), "the value is below the band"
 
 
-def test_the_band_ends_where_the_metric_alone_would_alarm():
-    """A lasting move of one metric to the band's end is at the threshold."""
+@pytest.mark.parametrize(("metric", "side"), [(0, "upper"), (1, "lower"), (2, "upper")])
+def test_the_band_ends_where_the_metric_alone_would_alarm(metric, side):
+    """A lasting move of one metric to the band's end is at the threshold, others as remembered."""
     values = host()
-    panel = Panel(values, 0, MINUTE, [1, 2, 3])
-    detector = EntityMemory().fit(panel.window(0, 600 * MINUTE))
-    band = detector.score(panel)
-    half = (band.upper - band.lower)[0, 700] / 2
-    scale, weight = (detector.to_arrays()[name] for name in ("scale", "weight"))
-    metric = band.driver[0, 700]
-    wanted = detector.threshold_[0] * np.sqrt(3) * scale[metric] / weight[metric]
-    np.testing.assert_allclose(half, wanted, rtol=1e-3)
-    values[2, 650:720] += 3.0 * detector.threshold_[0] * np.sqrt(3) * scale[2] / weight[2]
-    moved = detector.score(Panel(values, 0, MINUTE, [1, 2, 3]))
-    assert moved.driver[0, 700] == 2
-    assert not moved.lower[0, 700] <= values[2, 700] <= moved.upper[0, 700]
-    assert moved.score[0, 700] >= 1.0
+    # One remembered state: no other becomes the nearest on the way.
+    detector = EntityMemory(memory=1).fit(Panel(values[:, :600], 0, MINUTE, [1, 2, 3]))
+    still = np.repeat(values[:, 599:600], 60, axis=1)
+    still[metric, :] += -1e11 if side == "lower" else 1e11
+    found = detector.score(Panel(still, 0, MINUTE, [1, 2, 3]))
+    assert found.driver[0, 59] == metric
+    at_end = still.copy()
+    at_end[metric] = getattr(found, side)[0, 59]
+    state = detector.score(Panel(at_end, 0, MINUTE, [1, 2, 3]))
+    assert state.score[0, 59] == pytest.approx(1.0, abs=0.01)
 
 
 def test_no_driver_where_nothing_can_be_told():

@@ -39,7 +39,7 @@ def test_a_fault_that_lasts_outranks_a_louder_column():
     assert over_spans(lasting, SPANS).max() > over_spans(single, SPANS).max()
 
 
-@pytest.mark.parametrize("spans", [(), (0, 3), (3, 1), (3, 3)])
+@pytest.mark.parametrize("spans", [(), (0, 3), (3, 1), (3, 3), (1.5,), "12"])
 def test_refuses(spans):
     with pytest.raises(InvalidParameterError, match="spans"):
         EntityMemory(spans=spans)

@@ -52,6 +52,20 @@ def test_counts_what_each_detector_scores(filled_folder, detection):
     assert wanted[0] < wanted[1]
 
 
+def test_what_has_come_since_does_not_count(filled_folder, detection):
+    snapshot = Lake.open(filled_folder).snapshot()
+    for until in (NOW, NOW - timedelta(days=2)):
+        (found,) = budget.rates(snapshot, detection, until)
+        assert budget.rate_of_series(snapshot, detection, until) == found
+    assert found == budget.rate(detection, 1), "before the first sample there was no series"
+
+
+def test_a_detector_is_not_asked_for_less_than_it_can(filled_folder):
+    level = build("online_level")
+    lowered = budget.within(level, SERIES, 1e-9)
+    assert lowered.get_params()["false_alarm_rate"] == level.least_rate > 0.0
+
+
 def test_a_small_budget_widens_the_bands_of_the_fleet(filled_folder, detection):
     snapshot = Lake.open(filled_folder).snapshot()
     (chosen,) = detection.detectors
