@@ -38,7 +38,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.memory.kernels import FARTHEST, compiled
 from detectors.memory.scale import ZERO_CHANGE
 from detectors.online.fields import Means, Shape, Tail
 from detectors.online.rule import LEAST_SHAPE, MOST_SHAPE, Gains
@@ -75,8 +75,6 @@ SPELL = 1.0 / 3.0
 # little more: a part alone would come ever closer to pulses of one height and never pass them.
 LIFT_PART, LIFT_STEP = 0.2, 0.15
 MOST_LIFT = 100.0  # however loud and often: else months of forgetting are owed
-# No score is told apart beyond a million thresholds.
-FARTHEST = 1e6
 
 
 @compiled
