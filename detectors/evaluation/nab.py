@@ -35,7 +35,7 @@ class LabelledScore:
     """One file: scores of its rows and the windows of its labels.
 
     Attributes:
-        score: `[n_rows]`, higher = more abnormal, no NaN.
+        score: `[n_rows]`, higher = more abnormal, finite.
         windows: (first row, last row) of each, in order, apart from each other.
         probation: first rows, which count for nothing.
     """
@@ -57,7 +57,8 @@ def nab_score(files: Sequence[LabelledScore]) -> NabScore:
     """Return the standard score of a corpus, at the threshold that serves it best.
 
     Raises:
-        InvalidParameterError: without any window, or if a score is NaN.
+        InvalidParameterError: without any window, if one does not lie in its file, or if a score
+            is no finite number.
 
     >>> alarm = np.zeros(100)
     >>> alarm[[40, 41, 42]] = 1.0
@@ -74,8 +75,12 @@ def nab_score(files: Sequence[LabelledScore]) -> NabScore:
     before = 0
     for file in files:
         score = np.asarray(file.score, dtype=np.float64)
-        if np.isnan(score).any():
-            raise InvalidParameterError("score", "NaN", "must be a number: where unsure, 0")
+        if not np.isfinite(score).all():
+            raise InvalidParameterError("score", "NaN or inf", "must be a number: where unsure, 0")
+        for first, last in file.windows:
+            if not 0 <= first <= last < score.size:
+                rule = f"must lie in rows 0 to {score.size - 1}"
+                raise InvalidParameterError("windows", (first, last), rule)
         gain, owner = _gains(score.size, file.windows)
         owner[owner >= 0] += before
         before += len(file.windows)
@@ -88,6 +93,8 @@ def nab_score(files: Sequence[LabelledScore]) -> NabScore:
 
 def _sweep(level: Float64, gain: Float64, owner: Int64, n_windows: int) -> NabScore:
     """Lower the threshold row by row and keep the best sum."""
+    if not level.size:
+        return NabScore(0.0, float("inf"))
     order = np.argsort(-level, kind="stable")
     level, gain, owner = level[order], gain[order], owner[order]
     best_of = np.full(n_windows, -1.0)

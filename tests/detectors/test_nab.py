@@ -67,6 +67,11 @@ def test_silence_scores_nothing_and_noise_no_less():
     assert (found.score, found.threshold) == (0.0, math.inf)
 
 
+def test_nothing_but_probation():
+    found = nab_score([LabelledScore([1.0, 1.0], [(0, 1)], 2)])
+    assert (found.score, found.threshold) == (0.0, math.inf)
+
+
 def test_a_level_that_lasts_pays_for_every_row():
     alarm, level = np.zeros(400), np.zeros(400)
     alarm[100] = alarm[220] = level[100] = 1.0
@@ -79,7 +84,14 @@ def test_a_level_that_lasts_pays_for_every_row():
 
 @pytest.mark.parametrize(
     "files",
-    [[LabelledScore([0.0], [], 0)], [], [LabelledScore([0.0, float("nan")], [(0, 1)], 0)]],
+    [
+        [],
+        [LabelledScore([0.0], [], 0)],
+        [LabelledScore([0.0, float("nan")], [(0, 1)], 0)],
+        [LabelledScore([0.0, float("inf")], [(0, 1)], 0)],
+        [LabelledScore([0.0, 1.0], [(1, 2)], 0)],
+        [LabelledScore([0.0, 1.0], [(1, 0)], 0)],
+    ],
 )
 def test_refuses(files):
     with pytest.raises(InvalidParameterError):
