@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from detectors.base import Scores
 from detectors.errors import InvalidParameterError
-from detectors.memory.kernels import FARTHEST, over_rows
+from detectors.memory.kernels import FARTHEST, compiled, over_rows
 from detectors.memory.scale import fit_scale
 from detectors.novelty.loudness import MOST_BINS, loudness
 from detectors.novelty.onsets import BURN_IN, follow, keep_beginnings, keep_going
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 # Window lengths of the loudness: a pair, and three that grow fourfold. A length counts where a
@@ -76,48 +77,88 @@ def score_online(values: Float32, training: Bool) -> Scores:
         raise InvalidParameterError("training", training.shape, f"must be of shape {values.shape}")
     values = np.where(np.isfinite(values), values, np.float32(np.nan))
     scale = fit_scale(np.where(training, values, np.float32(np.nan)), LEAST_CHANGE)
-    score, p_value, expected, lower, upper = (
-        np.full(values.shape, np.nan, dtype=np.float32) for _ in range(5)
-    )
     known = np.count_nonzero(training & ~np.isnan(values), axis=1)
+    same = np.where(scale.scale <= scale.floor, STILL, SAME)
+    out = np.full((5, *values.shape), np.nan, dtype=np.float32)
 
     def work(rows: slice) -> None:
-        for row in range(rows.start, rows.stop):
-            if known[row]:
-                z = (values[row].astype(np.float64) - scale.centre[row]) / scale.scale[row]
-                same = STILL if scale.scale[row] <= scale.floor[row] else SAME
-                found = _one(np.clip(z, -FARTHEST, FARTHEST), int(known[row]), same)
-                score[row], p_value[row], *band = found
-                for array, own in zip((expected, lower, upper), band, strict=True):
-                    array[row] = scale.centre[row] + own * scale.scale[row]
+        _score_rows(
+            values[rows],
+            scale.centre[rows],
+            scale.scale[rows],
+            known[rows],
+            same[rows],
+            out[:, rows],
+        )
 
     over_rows(work, values.shape[0], BLOCK)
+    score, p_value, expected, lower, upper = out
     return Scores(score, p_value, expected, lower, upper)
 
 
-def _one(z: Float64, train: int, same: float) -> tuple[Float64, Float64, Float64, Float64, Float64]:
-    """Return score, p-value, and standardised expected, lower and upper of one series."""
-    mean_rows = max(2, min(MEAN_ROWS, train // 10))
-    rare, begins, band = np.empty(z.size), np.empty(z.size), np.empty((3, z.size))
-    follow(COMPRESS * np.arcsinh(z / COMPRESS), mean_rows, LEAST_RARITY, same, rare, band)
-    keep_beginnings(rare, max(LEAST_QUIET, int(QUIET_PART * train)), begins)
-    loud = _loudness(z.astype(np.float32), train)
-    going = np.empty(z.size, dtype=np.bool_)
-    keep_going(begins, loud, LEAST_RARITY, going)
-    score = loud / (1.0 + loud) + going
-    score = np.where(begins >= LEAST_RARITY, begins, score)
-    unsure = np.isnan(z) | (np.cumsum(~np.isnan(z)) <= BURN_IN)
-    score[unsure] = np.nan
-    p_value = np.where(unsure, np.nan, 10.0**-rare)
-    expected, lower, upper = COMPRESS * np.sinh(band / COMPRESS)
-    return score, p_value, expected, lower, upper
+@compiled
+def _score_rows(
+    values: Float32, centre: Float64, scale: Float64, known: Int64, same: Float64, out: Float32
+) -> None:
+    """Write score, p-value, expected, lower and upper of each series with training data.
+
+    Args:
+        values: float32 `[n_series, n_times]`.
+        centre: `[n_series]`, as `scale`, of the training rows.
+        scale: in the series' unit.
+        known: training rows with data.
+        same: see `onsets.follow`.
+        out: `[5, n_series, n_times]`, NaN where nothing is written.
+    """
+    n_times = values.shape[1]
+    z, rare, begins, loud = (
+        np.empty(n_times),
+        np.empty(n_times),
+        np.empty(n_times),
+        np.empty(n_times),
+    )
+    band = np.empty((3, n_times))
+    going = np.empty(n_times, dtype=np.bool_)
+    for row in range(values.shape[0]):
+        train = known[row]
+        if train == 0:
+            continue
+        for t in range(n_times):
+            # A NaN passes both comparisons by.
+            z[t] = (values[row, t] - centre[row]) / scale[row]
+            if z[t] > FARTHEST:
+                z[t] = FARTHEST
+            if z[t] < -FARTHEST:
+                z[t] = -FARTHEST
+        mean_rows = max(2, min(MEAN_ROWS, train // 10))
+        follow(COMPRESS * np.arcsinh(z / COMPRESS), mean_rows, LEAST_RARITY, same[row], rare, band)
+        keep_beginnings(rare, max(LEAST_QUIET, int(QUIET_PART * train)), begins)
+        _loudness_of_all(z.astype(np.float32), train, loud)
+        keep_going(begins, loud, LEAST_RARITY, going)
+        met = 0
+        for t in range(n_times):
+            if np.isnan(z[t]):
+                continue
+            met += 1
+            if met <= BURN_IN:
+                continue
+            level = loud[t] / (1.0 + loud[t]) + (1.0 if going[t] else 0.0)
+            out[0, row, t] = begins[t] if begins[t] >= LEAST_RARITY else level
+            out[1, row, t] = 10.0 ** -rare[t]
+            for end in range(3):
+                plain = COMPRESS * np.sinh(band[end, t] / COMPRESS)
+                out[2 + end, row, t] = centre[row] + plain * scale[row]
 
 
-def _loudness(z: Float32, train: int) -> Float64:
-    lengths = [n for n in LENGTHS if n <= max(LENGTHS[0], train // MOST_BINS)]
-    total = np.zeros(z.size)
+@compiled
+def _loudness_of_all(z: Float32, train: int, loud: Float64) -> None:
+    """Write the mean loudness over the lengths of which training holds four windows."""
     own = np.empty_like(z)
-    for length in lengths:
-        loudness(z, length, own)
-        total += own
-    return total / len(lengths)
+    loud[:] = 0.0
+    count = 0
+    for length in LENGTHS:
+        if length <= max(LENGTHS[0], train // MOST_BINS):
+            loudness(z, length, own)
+            loud += own
+            count += 1
+    loud /= count
