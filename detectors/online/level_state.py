@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from detectors.errors import InvalidPanelError, InvalidStateError
+from detectors.errors import InvalidPanelError, InvalidParameterError, InvalidStateError
 from detectors.memory.kernels import over_rows
 from detectors.online import recurrence
 from detectors.online.fields import N_FIELDS
@@ -124,8 +124,15 @@ class LevelState:
         return self._replay(values, expected, reach), expected, reach
 
     def take(self, positions: npt.ArrayLike) -> LevelState:
-        """Return a new state of the series at these positions; -1 = one that is new."""
+        """Return a new state of the series at these positions; -1 = one that is new.
+
+        Raises:
+            InvalidParameterError: if a position is neither -1 nor one of these series'.
+        """
         picked = np.asarray(positions, dtype=np.int64)
+        if picked.size and not -1 <= picked.min() <= picked.max() < self.n_series:
+            rule = f"must lie in -1 to {self.n_series - 1}"
+            raise InvalidParameterError("positions", (picked.min(), picked.max()), rule)
         out = LevelState(picked.size, self.rule)
         known = picked >= 0
         out.fields[:, known] = self.fields[:, picked[known]]
@@ -158,15 +165,17 @@ class LevelState:
         """
         try:
             version = int(arrays["level_version"])
-            rule = json.loads(str(arrays["level_rule"]))
+            rule = Rule(**json.loads(str(arrays["level_rule"])))
             fields = arrays["level_fields"]
         except KeyError as error:
             raise InvalidStateError(f"state without the array {error}") from error
+        except (ValueError, TypeError) as error:
+            raise InvalidStateError(f"state with a rule that is none: {error}") from error
         if version != LEVEL_VERSION:
             raise InvalidStateError(f"state of version {version}, this is {LEVEL_VERSION}")
         if fields.ndim != 2 or fields.shape[0] != N_FIELDS:
             raise InvalidStateError(f"state of shape {fields.shape}, {N_FIELDS} fields are needed")
-        state = cls(0, Rule(**rule))
+        state = cls(0, rule)
         # A copy of its own: it will be moved in place.
         state.fields = np.array(fields, dtype=np.float32, order="C")
         return state

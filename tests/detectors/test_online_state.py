@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detectors.errors import InvalidPanelError, InvalidStateError
+from detectors.errors import InvalidPanelError, InvalidParameterError, InvalidStateError
 from detectors.online import LevelState, Rule
 from detectors.online.fields import FIELDS
 
@@ -119,3 +119,16 @@ def test_no_series():
     state = LevelState(0)
     assert state.tick(np.empty(0, np.float32)).shape == (0,)
     assert state.replay(np.empty((0, 7), np.float32)).shape == (0, 7)
+
+
+@pytest.mark.parametrize("rule", ["{", "[]", '{"shoe": 1}', '{"short": 0}', '{"short": "x"}'])
+def test_a_rule_that_is_none_is_refused(rule):
+    arrays = LevelState(3).to_arrays()
+    with pytest.raises(InvalidStateError, match="rule"):
+        LevelState.from_arrays(arrays | {"level_rule": np.array(rule)})
+
+
+@pytest.mark.parametrize("positions", [[0, 3], [-2]])
+def test_takes_only_what_is_there(positions):
+    with pytest.raises(InvalidParameterError, match="positions"):
+        LevelState(3).take(positions)
