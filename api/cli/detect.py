@@ -26,7 +26,9 @@ def detect(
     train_where: Annotated[
         str | None,
         typer.Option(
-            metavar="SQL", help="Selects clean history. [default: first 15 % of a series]"
+            metavar="SQL",
+            help="Selects clean history. [default: first 15 % of a series; at most 750 rows for "
+            "novelty]",
         ),
     ] = None,
     detector: Annotated[

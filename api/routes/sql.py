@@ -18,8 +18,8 @@ from lake.results import Format
 from orchestration.service import Service
 
 MAX_QUERY_BYTES = 1 << 18
-"""Ten thousand series by number fit into one. It is judged in this process, in some 7 µs a byte, and
-whoever asks for anything else waits for a part of that."""
+"""Ten thousand series by number fit into one. It is judged in this process, in some 7 µs a byte,
+and whoever asks for anything else waits for a part of that."""
 
 AS_OF = "what was known then: an RFC 3339 time, or the `snapshot_id` of an earlier answer"
 

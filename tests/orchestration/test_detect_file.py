@@ -176,6 +176,14 @@ def test_train_where_is_any_predicate_and_null_is_no(run, text):
     assert out["score"][SPIKE.start] > 1.0
 
 
+def test_what_goes_on_learning_takes_750_rows_as_clean_at_most(run):
+    """NAB's rule; a model that learns once takes all 15 %."""
+    frame = series(5, rows=6000)
+    scored = {name: run(frame, detector=name)["score"].to_numpy() for name in (None, "pyod.ECOD")}
+    assert np.flatnonzero(scored[None])[0] == 750
+    assert np.flatnonzero(scored["pyod.ECOD"])[0] >= 900
+
+
 def test_a_text_column_that_is_ignored_is_no_label(run):
     note = pl.Series("note", [str(i) for i in range(ROWS)])
     out = run(series().with_columns(note), ignore=["note"])
