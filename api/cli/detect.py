@@ -9,7 +9,8 @@ import typer
 from api.cli.terminal import err, progress
 from api.errors import ApiError
 from lake.errors import FileFormatError
-from orchestration.steps.detect_file import Job, detect_file
+from orchestration.steps.detect_file import detect_file
+from orchestration.steps.file_columns import Job
 
 
 def detect(

@@ -5,19 +5,25 @@ depend on nothing that stands after it. With `by`, the axis is the distinct time
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from detectors import Detector, DetectorsError, Panel, Scores, build
 from detectors.novelty import score_online
 from lake.external import read_samples
 from orchestration.adapters import holdable
 from orchestration.errors import DetectFileError
+from orchestration.steps.file_columns import (
+    BANDS,
+    OUTCOMES,
+    SELECTED,
+    Job,
+    labels_of,
+    splitting,
+    trained_later,
+)
 
 Progress = Callable[[float], None]
 Warn = Callable[[str], None]
@@ -36,38 +42,12 @@ BLOCK_CELLS = 20_000_000
 # Our own columns beside the file's: a leading double underscore keeps clear of its names.
 ROW, SERIES, ENTITY = "__row", "__series", "__entity"
 
-SELECTED = "selected"
-"""What `read_samples` calls the column of the predicate."""
-
-BANDS = ("expected", "lower", "upper")
-OUTCOMES = ("score", *BANDS)
-
 STEP_US = 60_000_000
 """Columns are ordinal; a panel still wants a step."""
 
 NOVELTY = "novelty"
 """Names what scores a series that nobody has said more about: it learns as it goes, so that the
 beginning need not stand for all of it. Where clean history is selected, a model of that is used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to score and how.
-
-    Attributes:
-        path: Parquet or CSV.
-        by: score all series of one value of this label together.
-        ignore: text columns that are no labels.
-        train_where: SQL predicate that selects clean history.
-        detector: a name of `detectors.build`, or "novelty"; None = the one for the scope, and
-            for series without `train_where` "novelty".
-    """
-
-    path: Path
-    by: str | None = None
-    ignore: Sequence[str] = ()
-    train_where: str | None = None
-    detector: str | None = None
 
 
 def detect_file(
@@ -90,11 +70,14 @@ def detect_file(
         DetectorsError: an unknown detector.
     """
     rows = read_samples(job.path, predicate=job.train_where)
-    labels = _labels(rows, job)
+    labels = labels_of(rows, job)
     frame = pl.DataFrame(rows)
     if frame["timestamp"].null_count():
         raise DetectFileError(f"{job.path}: {frame['timestamp'].null_count()} rows have no time")
-    late = _trained_later(frame, [job.by] if job.by else labels) if job.train_where else 0
+    for name in splitting(frame, labels, job):
+        warn(f"column {name!r} parts every series into training and the rest: it is no label")
+        labels.remove(name)
+    late = trained_later(frame, [job.by] if job.by else labels) if job.train_where else 0
     if late:
         warn(
             f"{late} {job.by or 'series'} learn from rows after ones that are scored: "
@@ -104,45 +87,6 @@ def detect_file(
     if job.by is None:
         return _per_series(frame, labels, job, progress)
     return _per_entity(frame, labels, job.by, job, progress)
-
-
-def _trained_later(frame: pl.DataFrame, keys: Sequence[str]) -> int:
-    """How many series or entities have a training row after a row that is scored."""
-    time, selected = pl.col("timestamp"), pl.col(SELECTED)
-    spans = [
-        time.filter(selected).max().alias("last"),
-        time.filter(~selected).min().alias("first"),
-    ]
-    grouped = frame.group_by(keys).agg(spans) if keys else frame.select(spans)
-    return grouped.filter(pl.col("first") < pl.col("last")).height
-
-
-def _labels(rows: pa.Table, job: Job) -> list[str]:
-    columns: list[str] = rows.column_names
-    for name in (*job.ignore, *([job.by] if job.by else [])):
-        if name not in columns:
-            raise DetectFileError(f"{job.path} has no column {name!r}, only {', '.join(columns)}")
-    if job.by in ("timestamp", "value"):
-        raise DetectFileError(f"column {job.by!r} names no entity: it cannot be scored by")
-    if job.by in job.ignore:
-        raise DetectFileError(f"column {job.by!r} cannot be both ignored and scored by")
-    if columns.count(SELECTED) > 1:
-        raise DetectFileError(
-            f"{job.path} has a column {SELECTED!r} of its own: rename it to train by a predicate"
-        )
-    text = [name for name, kind in pl.DataFrame(rows[:0]).schema.items() if kind in TEXT]
-    labels = [name for name in text if name not in job.ignore]
-    shown, outcomes = (labels, OUTCOMES) if job.by is None else ([job.by], OUTCOMES[:1])
-    ours = next((name for name in shown if name in outcomes), None)
-    if ours:
-        raise DetectFileError(
-            f"{job.path} has a label {ours!r}, which is also the name of an outcome: ignore it, "
-            "or rename it"
-        )
-    return labels
-
-
-TEXT = (pl.String, pl.Categorical)
 
 
 def _number(frame: pl.DataFrame, labels: Sequence[str], name: str) -> pl.DataFrame:

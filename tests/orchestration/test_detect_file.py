@@ -10,7 +10,8 @@ import pytest
 from detectors import DetectorsError
 from lake.errors import FileFormatError, QueryError
 from orchestration.errors import DetectFileError
-from orchestration.steps.detect_file import Job, detect_file
+from orchestration.steps.detect_file import detect_file
+from orchestration.steps.file_columns import Job
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 ROWS = 400
@@ -174,6 +175,28 @@ def test_train_where_is_any_predicate_and_null_is_no(run, text):
     out = run(series(4).with_columns(part=part), ignore=["part"], train_where=text)
     assert (out["score"][:180] == 0.0).all()
     assert out["score"][SPIKE.start] > 1.0
+
+
+@pytest.mark.parametrize("by", [None, "host"])
+def test_a_column_that_only_tells_training_from_the_rest_is_no_label(tmp_path, by):
+    part = pl.when(pl.int_range(pl.len()) < 200).then(pl.lit("train")).otherwise(pl.lit("test"))
+    frame = pl.concat([series(4, host="a", metric=name).with_columns(part=part) for name in "xy"])
+    path, told = tmp_path / "in.parquet", []
+    frame.write_parquet(path)
+    plain = Job(path, by=by, train_where="part = 'train'")
+    out = detect_file(plain, warn=told.append)
+    assert told == ["column 'part' parts every series into training and the rest: it is no label"]
+    assert out.equals(detect_file(Job(path, by, ("part",), "part = 'train'")))
+    assert out["score"].max() > 1.0
+
+
+def test_what_stands_side_by_side_in_time_stays_a_label(tmp_path):
+    """To learn from one host alone is odd, but no two hosts are one series for that."""
+    path, told = tmp_path / "in.parquet", []
+    two().write_parquet(path)
+    out = detect_file(Job(path, train_where="host = 'a'"), warn=told.append)
+    assert "host" in out.columns
+    assert not told
 
 
 def test_what_goes_on_learning_takes_750_rows_as_clean_at_most(run):
