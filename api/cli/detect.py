@@ -49,7 +49,10 @@ def detect(
     flagged = scores.filter(pl.col("score") >= 1.0).height
     err.print(f"{scores.height:,} rows, {flagged:,} at or over the threshold, written to {out}")
     if not scores.filter(pl.col("score") > 0.0).height:
-        err.print("[yellow]nothing was scored: there was too little to learn from[/yellow]")
+        err.print(
+            "[yellow]every score is 0: nothing ever moved, or there was too little to learn "
+            "from[/yellow]"
+        )
 
 
 def _write(scores: pl.DataFrame, out: Path) -> None:

@@ -9,7 +9,7 @@ from detectors.base import Scores
 from detectors.errors import InvalidParameterError
 from detectors.memory.kernels import FARTHEST, compiled, over_rows
 from detectors.memory.scale import fit_scale
-from detectors.novelty.loudness import MOST_BINS, loudness
+from detectors.novelty.loudness import loudness
 from detectors.novelty.onsets import BURN_IN, follow, keep_beginnings, keep_going
 
 Float32 = npt.NDArray[np.float32]
@@ -20,6 +20,7 @@ Bool = npt.NDArray[np.bool_]
 # Window lengths of the loudness: a pair, and three that grow fourfold. A length counts where a
 # series' training range holds four of its windows.
 LENGTHS = (2, 8, 32, 96)
+WINDOWS_IN_TRAINING = 4
 # Rows of the long mean, at most a tenth of the training range.
 MEAN_ROWS = 30
 # Within so many spreads a value counts as it is, beyond by its logarithm: that a value was a
@@ -56,9 +57,8 @@ def score_online(values: Float32, training: Bool) -> Scores:
 
     Returns:
         Scores; NaN for a series without training data, in its first 50 rows with data, and where
-        there is no value. `expected` is
-        the known value nearest to the row's; `lower` and `upper` are where, on either side of it,
-        a value alone would begin something.
+        there is no value. `expected` is the known value nearest to the row's; `lower` and `upper`
+        are where, on either side of it, a value alone would begin something.
 
     Raises:
         InvalidParameterError: if the shapes differ.
@@ -111,12 +111,10 @@ def _score_rows(
         out: `[5, n_series, n_times]`, NaN where nothing is written.
     """
     n_times = values.shape[1]
-    z, rare, begins, loud = (
-        np.empty(n_times),
-        np.empty(n_times),
-        np.empty(n_times),
-        np.empty(n_times),
-    )
+    z = np.empty(n_times)
+    rare = np.empty(n_times)
+    begins = np.empty(n_times)
+    loud = np.empty(n_times)
     band = np.empty((3, n_times))
     going = np.empty(n_times, dtype=np.bool_)
     for row in range(values.shape[0]):
@@ -157,7 +155,7 @@ def _loudness_of_all(z: Float32, train: int, loud: Float64) -> None:
     loud[:] = 0.0
     count = 0
     for length in LENGTHS:
-        if length <= max(LENGTHS[0], train // MOST_BINS):
+        if length <= max(LENGTHS[0], train // WINDOWS_IN_TRAINING):
             loudness(z, length, own)
             loud += own
             count += 1
