@@ -25,7 +25,7 @@ sys.path[0] = str(Path(__file__).parents[1])
 from benchmarks.reporting import Case, emit  # noqa: E402
 from detectors import Panel, find_intervals  # noqa: E402
 from ingest.simulation import Simulation, simulate  # noqa: E402
-from orchestration.settings import DetectionSettings  # noqa: E402
+from orchestration.detection_settings import DetectionSettings  # noqa: E402
 from orchestration.steps import budget  # noqa: E402
 from orchestration.steps.models import unfitted  # noqa: E402
 

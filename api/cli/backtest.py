@@ -14,7 +14,8 @@ from api.cli.lake_report import AsJson, Directory, draw, existing_lake
 from api.cli.terminal import ConfigFile, err, progress
 from api.errors import ApiError
 from lake import TimeRange
-from orchestration.settings import DetectorSettings, load_from_environment
+from orchestration.detection_settings import DetectorSettings
+from orchestration.settings import load_from_environment
 from orchestration.steps.anomaly_rows import label
 from orchestration.steps.backtest import Replayed, replay
 from orchestration.steps.overlap import overlap

@@ -15,7 +15,7 @@ from detectors import Intervals, Panel, Scores
 from lake import TimeRange
 from lake.schema import ANOMALIES, ENTITY_COLUMNS
 from lake.timerange import from_micros, to_micros
-from orchestration.settings import DetectorSettings
+from orchestration.detection_settings import DetectorSettings
 from orchestration.steps.panels import SeriesInfo
 
 Row = dict[str, Any]

@@ -21,8 +21,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lake import Lake, TimeRange
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import BacktestError
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.steps import budget
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL, Row, label, table
 from orchestration.steps.models import unfitted
 from orchestration.steps.panels import align
@@ -97,7 +98,7 @@ def replay(
     for chosen in detectors:
         unfitted(chosen)
     whole = TimeRange(_warm(lake, settings, start, end), end)
-    share = settings.false_alerts_a_day / len(settings.detectors)
+    share = budget.share(settings)
     found = []
     for done, chosen in enumerate(detectors):
 
@@ -107,7 +108,7 @@ def replay(
         with TemporaryDirectory(prefix="fleetlake-backtest-") as folder:
             scratch = _beside(lake, Path(folder) / "lake")
             alone = settings.model_copy(
-                update={"detectors": (chosen,), "false_alerts_a_day": share}
+                update={"detectors": (chosen,), "also": (), "false_alerts_a_day": share}
             )
             _copy_flagged(lake, scratch, alone, whole.start)
             found.append(_replay_one(scratch, alone, whole, told))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from detectors import Detector
 from lake.snapshot import Snapshot
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.steps.groups import groups
 from orchestration.steps.panels import SeriesInfo, choose_series, count_series
 
@@ -43,8 +43,12 @@ def rate(settings: DetectionSettings, things: int) -> float:
     10.0
     """
     columns = timedelta(days=1) / settings.step
-    share = settings.false_alerts_a_day / len(settings.detectors)
-    return share / (_rounded_up(max(things, 1)) * columns)
+    return share(settings) / (_rounded_up(max(things, 1)) * columns)
+
+
+def share(settings: DetectionSettings) -> float:
+    """False alerts a day that each detector and each finder may raise."""
+    return settings.false_alerts_a_day / (len(settings.detectors) + len(settings.also))
 
 
 def rate_of_series(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> float:

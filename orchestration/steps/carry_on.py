@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL, Row, Thing, thing
 
 

@@ -15,7 +15,7 @@ from ingest.remote_write.send import Sender
 from ingest.simulation import Fault, Simulation
 from lake import Lake, TimeRange
 from lake.schema import ENTITY_COLUMNS
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import browse
 from orchestration.steps.browse import Row
 from orchestration.steps.detect import Progress, detect_range

@@ -9,9 +9,10 @@ from datetime import date, datetime
 
 from lake import Lake, TimeRange
 from lake.views import quote
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows, budget, carry_on
 from orchestration.steps.anomaly_rows import Row
+from orchestration.steps.finders import Look, finders
 from orchestration.steps.groups import blocks, groups
 from orchestration.steps.models import Detected, fit, score, warming_up
 from orchestration.steps.panels import align, choose_series
@@ -89,14 +90,17 @@ def detect_range(
             found = score(snapshot, fitted, scored, settings)
             rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
             progress((index + (done + 1) / len(parts)) / len(settings.detectors))
+    look = Look(snapshot, scored, settings, now - gap, clusters)
+    also = finders(settings)
+    for finder in also:
+        rows += finder.find(look)
     rows = [row for row in rows if row["start"] < between.end]
     rows, earlier = carry_on.across(snapshot, rows, between, scored.end, gap, now - gap)
     lake.anomalies.append(anomaly_rows.table(earlier))
-    for chosen in settings.detectors:
-        own = [row for row in rows if row["detector"] == anomaly_rows.label(chosen)]
-        lake.anomalies.replace(
-            anomaly_rows.table(own), _predicate(between, anomaly_rows.label(chosen), clusters)
-        )
+    detectors = [anomaly_rows.label(chosen) for chosen in settings.detectors]
+    for detector in detectors + [finder.detector for finder in also]:
+        own = [row for row in rows if row["detector"] == detector]
+        lake.anomalies.replace(anomaly_rows.table(own), _predicate(between, detector, clusters))
     return Detected(between, len(series), len(rows) + len(earlier))
 
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from detectors import DetectorsError
 from lake import Lake, TimeRange
 from lake.timerange import from_micros
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, budget, models
 from orchestration.steps.anomaly_rows import label
 from orchestration.steps.browse import Row

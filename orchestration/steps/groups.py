@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestration.settings import DetectorSettings
+from orchestration.detection_settings import DetectorSettings
 from orchestration.steps.anomaly_rows import Subject
 from orchestration.steps.panels import SeriesInfo
 

@@ -12,8 +12,8 @@ from detectors.catalogue import PYOD_PREFIX
 from detectors.errors import NoTrainingDataError
 from lake import TimeRange
 from lake.snapshot import Snapshot
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows, budget
 from orchestration.steps.groups import Group
 from orchestration.steps.panels import SeriesInfo, read_panel

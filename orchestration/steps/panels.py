@@ -17,7 +17,7 @@ from lake.schema import ENTITY_COLUMNS
 from lake.snapshot import Snapshot
 from lake.timerange import EPOCH, MICROSECOND, to_micros
 from orchestration.adapters import to_panel
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 
 LONGEST_GAP = timedelta(minutes=5)
 """Prometheus' look-back: what is silent for longer has ended."""

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from lake import CommitKey, Lake, TimeRange
 from lake.snapshot import Snapshot
 from lake.timerange import EPOCH
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows, budget
 from orchestration.steps.anomaly_rows import Row, Subject
 from orchestration.steps.carry_on import carry_on
+from orchestration.steps.finders import Look, finders
 from orchestration.steps.groups import blocks, groups
 from orchestration.steps.models import Detected, Fitted, fit, score, unfitted, warming_up
 from orchestration.steps.panels import LONGEST_GAP, align, choose_series
@@ -56,6 +57,7 @@ class Ticker:
         self.lake = lake
         self.settings = settings
         self._but_not = tuple(but_not)
+        self._finders = finders(settings)
         self._models: list[Models] = []
         self._fitted_at: datetime | None = None
         self._looked_for_new_at: datetime | None = None
@@ -115,6 +117,9 @@ class Ticker:
         for chosen, block in self._models:
             found = score(snapshot, block, between, settings)
             rows += anomaly_rows.rows(found, chosen, lake_version, final_before)
+        look = Look(snapshot, between, settings, final_before, but_not=self._but_not)
+        for finder in self._finders:
+            rows += finder.find(look)
         carried = carry_on(snapshot, rows, between, lake_version, settings, self._open_since)
         self._write(carried.rows, end)
         self._scored_to = end

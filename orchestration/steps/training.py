@@ -16,7 +16,7 @@ from lake.query import run
 from lake.schema import ENTITY_COLUMNS
 from lake.snapshot import Snapshot
 from lake.timerange import MICROSECOND, to_micros
-from orchestration.settings import DetectorSettings
+from orchestration.detection_settings import DetectorSettings
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL, Thing, label, thing
 from orchestration.steps.panels import LONGEST_GAP
 

@@ -16,7 +16,7 @@ from ingest.catalogue import Catalogue
 from ingest.series import identify
 from ingest.simulation import Simulation, simulate
 from lake import CommitKey, Lake
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 
 _positions = itertools.count(1)
 

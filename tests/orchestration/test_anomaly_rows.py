@@ -9,7 +9,7 @@ import pytest
 from detectors import Panel, Scores, find_intervals
 from lake import TimeRange
 from lake.timerange import to_micros
-from orchestration.settings import DetectorSettings
+from orchestration.detection_settings import DetectorSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Subject
 from orchestration.steps.panels import SeriesInfo

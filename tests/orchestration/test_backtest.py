@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake import Lake, TimeRange
+from orchestration.detection_settings import DetectorSettings
 from orchestration.errors import BacktestError, SettingsError
-from orchestration.settings import DetectorSettings
 from orchestration.steps.backtest import closings, replay
 from orchestration.steps.tick import Ticker
 

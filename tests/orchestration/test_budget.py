@@ -5,7 +5,7 @@ import pytest
 from detectors import build
 from lake import Lake
 from lake.timerange import TimeRange
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.steps import budget, models
 from orchestration.steps.groups import Group
 from orchestration.steps.panels import choose_series

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake import TimeRange
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.carry_on import across, carry_on
 

@@ -7,8 +7,8 @@ import pytest
 
 from detectors import DetectorsError
 from lake import Lake, TimeRange
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.settings import DetectionSettings, DetectorSettings
 from orchestration.steps import browse, demo, detect, models
 from orchestration.steps.detect import detect_day, detect_range
 from orchestration.steps.groups import Group, blocks, groups

@@ -7,7 +7,7 @@ import pytest
 
 from lake import TimeRange
 from lake.timerange import to_micros
-from orchestration.settings import DetectionSettings
+from orchestration.detection_settings import DetectionSettings
 from orchestration.steps.panels import align, choose_series, read_panel
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)

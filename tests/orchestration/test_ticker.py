@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lake import CommitKey, Lake, TimeRange
-from orchestration.settings import DetectorSettings
+from orchestration.detection_settings import DetectorSettings
 from orchestration.steps.detect import detect_range
 from orchestration.steps.tick import Ticker
 

@@ -8,7 +8,7 @@ import pytest
 from detectors import Panel
 from lake import TimeRange
 from lake.timerange import to_micros
-from orchestration.settings import DetectionSettings, DetectorSettings
+from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Subject, thing_of_subject
 from orchestration.steps.detect import detect_day, detect_range
