@@ -55,7 +55,7 @@ class Shape(NamedTuple):
     reach: float
 
 
-# Rows of a state, float32 [N_FIELDS, n_series]: the means, the jump's tail, its shape, the
+# Columns of a state, float32 [n_series, N_FIELDS]: the means, the jump's tail, its shape, the
 # shift's tail. A series that has seen nothing is all 0.
 FIELDS = (
     *Means._fields,

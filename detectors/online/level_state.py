@@ -20,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Version of the arrays that `to_arrays` writes; raise it when the fields or their meaning change.
-LEVEL_VERSION = 1
+LEVEL_VERSION = 2
 # Series dealt to a thread at once: a tick of a million in sixteen parts, and whole cache lines.
 TICK_BLOCK = 65_536
 REPLAY_BLOCK = 256
@@ -46,8 +46,9 @@ class LevelState:
 
     Attributes:
         rule: what is taken for normal.
-        fields: float32 `[N_FIELDS, n_series]`, one array a field, as named by
-            `detectors.online.fields.FIELDS`; a series that has seen nothing is all 0.
+        fields: float32 `[n_series, N_FIELDS]`, columns as named by
+            `detectors.online.fields.FIELDS`: a row is one line of the processor's cache, and a
+            series that has seen nothing is all 0.
 
     >>> state = LevelState(2, Rule(warm_up=60))
     >>> noise = np.random.default_rng(0).normal(100.0, 5.0, (2, 500)).astype("f4")
@@ -63,12 +64,12 @@ class LevelState:
 
     def __init__(self, n_series: int, rule: Rule | None = None) -> None:
         self.rule = rule or Rule()
-        self.fields = np.zeros((N_FIELDS, n_series), dtype=np.float32)
+        self.fields = np.zeros((n_series, N_FIELDS), dtype=np.float32)
 
     @property
     def n_series(self) -> int:
         """Number of series."""
-        return int(self.fields.shape[1])
+        return int(self.fields.shape[0])
 
     def tick(self, values: Float32) -> Float32:
         """Move every series by one value; return scores, 1.0 = the threshold.
@@ -135,13 +136,13 @@ class LevelState:
             raise InvalidParameterError("positions", (picked.min(), picked.max()), rule)
         out = LevelState(picked.size, self.rule)
         known = picked >= 0
-        out.fields[:, known] = self.fields[:, picked[known]]
+        out.fields[known] = self.fields[picked[known]]
         return out
 
     def extend(self, n_new: int) -> LevelState:
         """Return a new state with so many series that are new after those there are."""
         out = LevelState(self.n_series + n_new, self.rule)
-        out.fields[:, : self.n_series] = self.fields
+        out.fields[: self.n_series] = self.fields
         return out
 
     def copy(self) -> LevelState:
@@ -173,7 +174,7 @@ class LevelState:
             raise InvalidStateError(f"state with a rule that is none: {error}") from error
         if version != LEVEL_VERSION:
             raise InvalidStateError(f"state of version {version}, this is {LEVEL_VERSION}")
-        if fields.ndim != 2 or fields.shape[0] != N_FIELDS:
+        if fields.ndim != 2 or fields.shape[1] != N_FIELDS:
             raise InvalidStateError(f"state of shape {fields.shape}, {N_FIELDS} fields are needed")
         state = cls(0, rule)
         # A copy of its own: it will be moved in place.

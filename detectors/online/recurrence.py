@@ -236,7 +236,7 @@ def step(
 @compiled
 def load(state: Float32, i: int) -> tuple[Means, Tail, Shape, Tail]:
     """Return a series' fields."""
-    s = state[:, i]
+    s = state[i]
     return (
         Means(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]),
         Tail(s[8], s[9], s[10]),
@@ -248,7 +248,7 @@ def load(state: Float32, i: int) -> tuple[Means, Tail, Shape, Tail]:
 @compiled
 def store(state: Float32, i: int, means: Means, jump: Tail, shape: Shape, shift: Tail) -> None:
     """Write a series' fields."""
-    s = state[:, i]
+    s = state[i]
     s[0], s[1], s[2], s[3] = means.seen, means.fast, means.level, means.noise
     s[4], s[5] = means.magnitude, means.recent
     s[6], s[7] = means.recent_noise, means.run
