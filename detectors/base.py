@@ -11,7 +11,12 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from detectors.errors import InvalidStateError, NotFittedError, PanelMismatchError
+from detectors.errors import (
+    InvalidParameterError,
+    InvalidStateError,
+    NotFittedError,
+    PanelMismatchError,
+)
 from detectors.panel import Panel
 from detectors.thresholds import Calibration
 
@@ -21,7 +26,7 @@ Int64 = npt.NDArray[np.int64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Version of the arrays that `to_arrays` writes; raise it when their meaning changes.
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +64,18 @@ class Decision:
     reach: Float32 | None = None
     band: tuple[Float32, Float32] | None = None
     driver: Int32 | None = None
+
+    def from_column(self, first: int) -> Decision:
+        """Return the columns from `first` on."""
+        if first == 0:
+            return self
+        return Decision(
+            self.decision[:, first:],
+            None if self.expected is None else self.expected[:, first:],
+            None if self.reach is None else self.reach[:, first:],
+            None if self.band is None else (self.band[0][:, first:], self.band[1][:, first:]),
+            None if self.driver is None else self.driver[:, first:],
+        )
 
 
 class Detector(ABC):
@@ -139,15 +156,31 @@ class Detector(ABC):
         """
         return self._decide(panel, self._rows_of(panel)).decision
 
-    def score(self, panel: Panel) -> Scores:
+    def _decide_newest(self, panel: Panel, rows: Int64, first: int) -> Decision:
+        """Score the columns from `first` on alone; the result has only these.
+
+        Override where that saves work.
+        """
+        return self._decide(panel, rows).from_column(first)
+
+    def score(self, panel: Panel, newest: int | None = None) -> Scores:
         """Return scores in units of the threshold with p-values and, if known, a normal band.
 
+        Args:
+            panel: with `context` columns before those of interest.
+            newest: score so many last columns; the result has only these. None = all.
+
         Raises:
+            InvalidParameterError: if the panel has fewer columns than `newest`.
             NotFittedError: before `fit`.
             PanelMismatchError: if the panel's step is not the fitted one.
         """
         rows = self._rows_of(panel)
-        found = self._decide(panel, rows)
+        if newest is None:
+            newest = panel.n_times
+        if not 0 <= newest <= panel.n_times:
+            raise InvalidParameterError("newest", newest, f"must lie in 0 to {panel.n_times}")
+        found = self._decide_newest(panel, rows, panel.n_times - newest)
         if self.scope == "entity":
             rows = np.zeros(1, dtype=np.int64)
         fit = self.calibration_.take(rows)

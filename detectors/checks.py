@@ -39,6 +39,7 @@ def laws(clock: Callable[[], float] | None = None) -> Iterator[tuple[str, Law]]:
     yield "higher_is_more_abnormal", higher_is_more_abnormal
     yield "scoring_keeps_state", scoring_keeps_state
     yield "causal", causal
+    yield "newest_alone", newest_alone
     yield "no_batch_neighbours", no_batch_neighbours
     yield "same_bytes", same_bytes
     yield "gaps_tolerated", gaps_tolerated
@@ -94,6 +95,19 @@ def causal(make: Factory) -> None:
     cut = detector.decision_function(panel.window(0, FAULT.start * MINUTE))
     _same("causal", whole, changed, "later values")
     _same("causal", whole, cut, "the panel's end")
+
+
+def newest_alone(make: Factory) -> None:
+    """Asking for the newest columns alone gives what asking for all gives of them."""
+    panel, detector = _fitted(make)
+    whole = detector.score(panel)
+    for newest in (1, 7):
+        some = detector.score(panel, newest)
+        for name in ("score", "p_value", "expected", "lower", "upper"):
+            wanted, found = getattr(whole, name), getattr(some, name)
+            _require("newest_alone", (wanted is None) == (found is None), f"{name} is missing")
+            if wanted is not None:
+                _same("newest_alone", wanted[:, -newest:], found, "how many columns are asked for")
 
 
 def no_batch_neighbours(make: Factory) -> None:

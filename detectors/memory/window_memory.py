@@ -9,19 +9,22 @@ import numpy.typing as npt
 
 from detectors.base import Arrays, Decision, Detector
 from detectors.errors import InvalidParameterError
-from detectors.memory import kernels
+from detectors.memory import window_kernels as kernels
+from detectors.memory.kernels import BLOCK, over_rows
+from detectors.memory.packed import PackedWindows
 from detectors.memory.scale import Scale, fit_scale
 from detectors.panel import Panel
 from detectors.thresholds import Calibration, calibrate
 
 Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 # A window is compared through at most so many means: more resolve noise, not shape.
 MOST_BINS = 16
 # Held-out distances are put in units of this quantile, so that window lengths compare.
 UNIT_QUANTILE = 0.99
+# Cells of a panel scored at once: of short panels many rows, or dealing them costs most.
+CELLS = 1 << 16
 
 
 class WindowMemory(Detector):
@@ -100,8 +103,7 @@ class WindowMemory(Detector):
     def _learn(self, panel: Panel) -> Calibration:
         shape = (panel.n_series, panel.n_times)
         self._scale = fit_scale(panel.values, self.least_change)
-        self._memories: list[Float32] = []
-        self._ends: list[Int32] = []
+        self._memories: list[PackedWindows] = []
         self._units = np.full((panel.n_series, len(self.lengths)), np.nan, dtype=np.float32)
         combined = np.full(shape, np.nan, dtype=np.float32)
         for position, length in enumerate(self.lengths):
@@ -115,67 +117,77 @@ class WindowMemory(Detector):
     def _remember(self, panel: Panel, length: int) -> Float32:
         """Fill one length's memory; return the training windows' held-out distances."""
         n_bins, width = _bins(length)
-        memory = np.empty((panel.n_series, n_bins, self.memory), dtype=np.float32)
-        ends = np.empty((panel.n_series, self.memory), dtype=np.int32)
+        packed = PackedWindows.empty(panel.n_series, n_bins, self.memory)
         held_out = np.empty(panel.values.shape, dtype=np.float32)
 
         def work(rows: slice) -> None:
-            z = self._scale.standardise(panel.values[rows], np.arange(rows.start, rows.stop))
-            kernels.remember(z, width, memory[rows], ends[rows])
+            numbers = np.arange(rows.start, rows.stop)
+            z = self._scale.standardise(panel.values[rows], numbers)
+            windows = np.empty((len(z), n_bins, self.memory), dtype=np.float32)
+            ends = np.empty((len(z), self.memory), dtype=np.int32)
+            kernels.remember(z, width, windows, ends)
+            packed.put(rows, windows)
             unused = np.empty_like(z)
-            kernels.nearest(z, width, memory[rows], ends[rows], length, held_out[rows], unused)
+            distance = held_out[rows]
+            kernels.nearest(z, width, numbers, *packed.fields, ends, length, 0, distance, unused)
 
-        kernels.over_rows(work, panel.n_series)
-        self._memories.append(memory)
-        self._ends.append(ends)
+        over_rows(work, panel.n_series)
+        self._memories.append(packed)
         return held_out
 
     def _decide(self, panel: Panel, rows: Int64) -> Decision:
-        decision, expected, reach = (
-            np.full(panel.values.shape, np.nan, dtype=np.float32) for _ in range(3)
-        )
+        return self._decide_newest(panel, rows, 0)
+
+    def _decide_newest(self, panel: Panel, rows: Int64, first: int) -> Decision:
+        shape = (panel.n_series, panel.n_times - first)
+        decision, expected, reach = (np.full(shape, np.nan, dtype=np.float32) for _ in range(3))
 
         def work(block: slice) -> None:
             here = np.flatnonzero(rows[block] >= 0) + block.start
             if here.size:
-                found = self._decide_block(panel.values[here], rows[here])
+                found = self._decide_block(panel.values[here], rows[here], first)
                 decision[here], expected[here], reach[here] = found
 
-        kernels.over_rows(work, panel.n_series)
+        over_rows(work, panel.n_series, max(BLOCK, CELLS // max(panel.n_times, 1)))
         return Decision(decision, expected, reach)
 
-    def _decide_block(self, values: Float32, rows: Int64) -> tuple[Float32, Float32, Float32]:
+    def _decide_block(
+        self, values: Float32, rows: Int64, first: int
+    ) -> tuple[Float32, Float32, Float32]:
         z = self._scale.standardise(values, rows)
-        decision, normal, reach = (np.full(z.shape, np.nan, dtype=np.float32) for _ in range(3))
+        shape = (len(z), z.shape[1] - first)
+        decision, normal, reach = (np.full(shape, np.nan, dtype=np.float32) for _ in range(3))
         threshold = self.calibration_.threshold[rows, None]
-        distance, nearest = np.empty_like(z), np.empty_like(z)
+        distance, nearest = np.empty((2, *shape), dtype=np.float32)
+        anywhere = np.empty((len(z), 0), dtype=np.int32)
         for position, length in enumerate(self.lengths):
             unit = self._units[rows, position, None]
-            memory, ends = self._memories[position][rows], self._ends[position][rows]
-            kernels.nearest(z, _bins(length)[1], memory, ends, 0, distance, nearest)
+            kept = self._memories[position].fields
+            width = _bins(length)[1]
+            kernels.nearest(z, width, rows, *kept, anywhere, 0, first, distance, nearest)
             loudness = distance / unit
             # The band is that of the shortest length, the steadiest to look at, unless a
             # longer one raises the alarm: then it must show what that one expected.
             speaks = (loudness > decision) & (loudness > threshold) | np.isnan(decision)
             np.copyto(normal, nearest, where=speaks)
-            np.copyto(reach, np.broadcast_to(unit, z.shape), where=speaks)
+            np.copyto(reach, np.broadcast_to(unit, shape), where=speaks)
             np.fmax(decision, loudness, out=decision)
         expected, reach = self._scale.restore(normal, reach, rows)
         return decision, expected, reach
 
     def _state(self) -> Arrays:
         arrays: Arrays = {"units": self._units} | self._scale.to_arrays()
-        for length, memory, ends in zip(self.lengths, self._memories, self._ends, strict=True):
-            arrays[f"memory_{length}"] = memory
-            arrays[f"ends_{length}"] = ends
+        for length, packed in zip(self.lengths, self._memories, strict=True):
+            arrays |= packed.to_arrays(f"memory_{length}")
         return arrays
 
     def _restore(self, arrays: Arrays) -> None:
         self.lengths = tuple(self.lengths)
         self._units = arrays["units"]
         self._scale = Scale.from_arrays(arrays)
-        self._memories = [arrays[f"memory_{length}"] for length in self.lengths]
-        self._ends = [arrays[f"ends_{length}"] for length in self.lengths]
+        self._memories = [
+            PackedWindows.from_arrays(arrays, f"memory_{length}") for length in self.lengths
+        ]
 
 
 def _bins(length: int) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import LEAST_COVER, compiled, sum_squares, trailing_means
+from detectors.memory.kernels import LEAST_COVER, compiled
+from detectors.memory.window_kernels import sum_squares, trailing_means
 
 Float32 = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ def loudness(z: Float32, length: int, out: Float32) -> None:
     n_bins = min(length, MOST_BINS)
     width = length // n_bins
     means = np.empty(z.size, dtype=np.float32)
-    trailing_means(z, width, means)
+    trailing_means(z, width, 0, 1, means)
     memory = np.empty((n_bins, MEMORY), dtype=np.float32)
     square = np.empty(MEMORY, dtype=np.float32)
     distance = np.zeros(z.size, dtype=np.float32)

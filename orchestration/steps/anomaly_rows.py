@@ -1,6 +1,5 @@
 """Intervals become rows of `anomalies`: identity and evidence."""
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -55,16 +54,6 @@ class Found:
     lower: float | None
     upper: float | None
     model_version: str
-
-
-def from_column(scores: Scores, first: int) -> Scores:
-    """The scores without their first columns, which were context."""
-    cut = {
-        field.name: None if array is None else array[:, first:]
-        for field in dataclasses.fields(scores)
-        for array in [getattr(scores, field.name)]
-    }
-    return Scores(**cut)  # type: ignore[arg-type]
 
 
 def found(

@@ -145,7 +145,7 @@ def score(
         panel = _from_column(_of(whole, group), columns - model.detector.context)
         if panel.n_series == 0:
             continue
-        scores = anomaly_rows.from_column(model.detector.score(panel), model.detector.context)
+        scores = model.detector.score(panel, panel.n_times - model.detector.context)
         panel = _from_column(panel, model.detector.context)
         intervals = find_intervals(scores, settings.min_length, settings.merge_gap)
         by_id = {one.series_id: one for one in group.series}

@@ -4,7 +4,6 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pytest
 
 from detectors import Panel, Scores, find_intervals
 from lake import TimeRange
@@ -111,12 +110,3 @@ def test_a_model_version_names_all_that_determines_it():
     versions = [anomaly_rows.model_version(**(plain | changed)) for changed in VERSIONS]
     assert len(set(versions)) == len(VERSIONS)
     assert anomaly_rows.model_version(**plain) == versions[0]
-
-
-def test_columns_of_context_are_cut_off():
-    _, scores = scored([[1.0, 2.0, 3.0]], [[0.1, 0.2, 0.3]])
-    cut = anomaly_rows.from_column(scores, 1)
-    assert cut.score[0].tolist() == pytest.approx([0.2, 0.3])
-    assert cut.lower.shape == (1, 2)
-    bare = anomaly_rows.from_column(Scores(scores.score, scores.p_value), 2)
-    assert (bare.score.shape, bare.expected) == ((1, 1), None)
