@@ -218,6 +218,9 @@ class Detector(ABC):
             "body": self.calibration_.body,
             "spread": self.calibration_.spread,
             "threshold": self.calibration_.threshold,
+            "floor": self.calibration_.floor,
+            "rate": np.array(self.calibration_.rate),
+            "margin": np.array(self.calibration_.margin),
         }
         return head | self._state()
 
@@ -239,7 +242,12 @@ class Detector(ABC):
             detector.step_ = int(arrays["step"])
             detector.series_id_ = arrays["series_id"]
             detector.calibration_ = Calibration(
-                arrays["body"], arrays["spread"], arrays["threshold"]
+                arrays["body"],
+                arrays["spread"],
+                arrays["threshold"],
+                arrays["floor"],
+                float(arrays["rate"]),
+                float(arrays["margin"]),
             )
             detector._restore(arrays)
         except KeyError as error:

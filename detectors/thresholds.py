@@ -15,7 +15,7 @@ Source: Siffer et al., "Anomaly detection in streams with extreme value theory",
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,23 +48,47 @@ class Calibration:
         body: float64 `[n_rows, BODY_POINTS]`, quantiles 0 … 1 - TAIL_FRACTION; NaN rows where
             there were too few scores.
         spread: float64 `[n_rows]`, scale of the tail law beyond the last body quantile.
-        threshold: float32 `[n_rows]`, the score passed with the probability asked for.
+        threshold: float32 `[n_rows]`, the score passed with the probability `rate`.
+        floor: float32 `[n_rows]`, least threshold at any rate.
+        rate: the false-alarm rate asked for.
+        margin: factor on the fitted law, for what one training range cannot show.
     """
 
     body: Float64
     spread: Float64
     threshold: Float32
+    floor: Float32
+    rate: float
+    margin: float = 1.0
 
     def take(self, rows: npt.NDArray[np.int64]) -> Calibration:
         """Return the fits of the given rows; a NaN row for -1."""
         known = rows >= 0
         body = np.full((rows.size, BODY_POINTS), np.nan)
         spread = np.full(rows.size, np.nan)
-        threshold = np.full(rows.size, np.nan, dtype=np.float32)
+        threshold, floor = np.full((2, rows.size), np.nan, dtype=np.float32)
         body[known] = self.body[rows[known]]
         spread[known] = self.spread[rows[known]]
         threshold[known] = self.threshold[rows[known]]
-        return Calibration(body, spread, threshold)
+        floor[known] = self.floor[rows[known]]
+        return Calibration(body, spread, threshold, floor, self.rate, self.margin)
+
+    def limits(self, times: npt.NDArray[np.float64]) -> Float32:
+        """Thresholds at other rates: float32 `[n_rows, n_times]` for so many times `rate` each.
+
+        >>> fit = calibrate(np.random.default_rng(0).exponential(size=(1, 5000)).astype("f4"), 1e-4)
+        >>> bool(fit.limits(np.array([1.0]))[0, 0] == fit.threshold[0])
+        True
+        >>> fit.p_values(fit.limits(np.array([10.0]))).round(6)
+        array([[0.001]], dtype=float32)
+        """
+        limits = self._limits(np.minimum(self.rate * times, TAIL_FRACTION))
+        return np.maximum(limits, self.floor[:, None]).astype(np.float32)
+
+    def _limits(self, rates: Float64) -> Float64:
+        # Excess over u, in units of the spread, that is passed with these rates.
+        reach = ((TAIL_FRACTION / rates) ** TAIL_SHAPE - 1.0) / TAIL_SHAPE
+        return self.margin * (self.body[:, -1:] + self.spread[:, None] * reach)
 
     def p_values(self, scores: Float32) -> Float32:
         """Probability that a normal column scores at least this much.
@@ -79,7 +103,7 @@ class Calibration:
         block = max(1, CELLS // max(1, scores.shape[1]))
         for begin in range(0, scores.shape[0], block):
             rows = slice(begin, begin + block)
-            out[rows] = self._p_values(scores[rows].astype(np.float64), rows)
+            out[rows] = self._p_values(scores[rows] / np.float64(self.margin), rows)
         return out
 
     def _p_values(self, values: Float64, rows: slice) -> Float64:
@@ -161,12 +185,10 @@ def calibrate(
     for begin in range(0, n_rows, BLOCK):
         rows = slice(begin, begin + BLOCK)
         body[rows], spread[rows] = _fit_rows(scores[rows])
-    # Excess over u, in units of the spread, that is passed with the rate asked for.
-    reach = ((TAIL_FRACTION / false_alarm_rate) ** TAIL_SHAPE - 1.0) / TAIL_SHAPE
-    limits = margin * (body[:, -1] + spread * reach)
+    least = np.broadcast_to(np.asarray(floor, np.float32), n_rows)
+    fit = Calibration(body, spread, least, least, false_alarm_rate, margin)
     # np.maximum keeps NaN: a row without a fit has no threshold.
-    threshold = np.maximum(limits, floor).astype(np.float32)
-    return Calibration(body, spread, threshold)
+    return replace(fit, threshold=fit.limits(np.ones(1))[:, 0])
 
 
 def _fit_rows(scores: Float32) -> tuple[Float64, Float64]:

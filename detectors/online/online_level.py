@@ -88,7 +88,8 @@ class OnlineLevel(Detector):
         self._fit_end = panel.end
         seen = calibrate(self._level.replay(panel.values), self.false_alarm_rate)
         threshold = np.where(np.isnan(seen.threshold), np.float32(np.nan), np.float32(1.0))
-        return Calibration(seen.body, seen.spread, threshold)
+        # Its limits move with the series: no other rate can be had afterwards.
+        return Calibration(seen.body, seen.spread, threshold, threshold, self.false_alarm_rate)
 
     def _decide(self, panel: Panel, rows: Int64) -> Decision:
         decision, expected, reach = (

@@ -102,5 +102,25 @@ def test_p_values_of_many_rows_are_those_of_each_alone():
 
 
 def test_p_values_of_no_rows():
-    none = Calibration(np.empty((0, BODY_POINTS)), np.empty(0), np.empty(0, "f4"))
+    nothing = np.empty(0, "f4")
+    none = Calibration(np.empty((0, BODY_POINTS)), np.empty(0), nothing, nothing, 1e-4)
     assert none.p_values(np.empty((0, 5), "f4")).shape == (0, 5)
+
+
+def test_a_margin_counts_in_p_values_too():
+    scores = np.random.default_rng(5).exponential(size=(3, 2000)).astype("f4")
+    plain, wide = calibrate(scores, 1e-4), calibrate(scores, 1e-4, margin=2.0)
+    np.testing.assert_allclose(wide.threshold, 2.0 * plain.threshold, rtol=1e-6)
+    np.testing.assert_allclose(wide.p_values(wide.threshold[:, None]), 1e-4, rtol=1e-4)
+
+
+def test_limits_at_other_rates():
+    scores = np.random.default_rng(6).exponential(size=(3, 2000)).astype("f4")
+    scores[2] = 0.0
+    fit = calibrate(scores, 1e-5, floor=1.0, margin=1.5)
+    limits = fit.limits(np.array([1.0, 10.0, 1000.0, 1e9]))
+    assert limits[:, 0].tobytes() == fit.threshold.tobytes()
+    assert (np.diff(limits[:2], axis=1) < 0).all()
+    np.testing.assert_allclose(fit.p_values(limits)[:2, :3], [[1e-5, 1e-4, 1e-2]] * 2, rtol=1e-3)
+    assert (limits[2] == 1.0).all(), "no rate lets the least move that may count pass"
+    assert (limits >= 1.0).all()
