@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 from api.maintenance_metrics import maintained
 from ingest.receiver import Receiver
 from orchestration.service import Service
+from orchestration.steps.models import Detected
 
 PREFIX = "fleetlake_"
 
@@ -34,6 +35,18 @@ class ServiceCollector(Collector):
         yield _counter("ticks", "Detection ticks.", health.ticks)
         yield _counter("tick_failures", "Detection ticks that failed.", health.tick_failures)
         yield _gauge("tick_seconds", "Duration of the last tick.", health.tick_seconds)
+        yield _unscored(health.last_detected)
+
+
+def _unscored(detected: Detected | None) -> Metric:
+    family = GaugeMetricFamily(
+        PREFIX + "detector_failures",
+        "Series and entities that a detector could not learn or score at the last tick.",
+        labels=("detector",),
+    )
+    for detector, count in sorted((detected.failed if detected else {}).items()):
+        family.add_metric([detector], count)
+    return family
 
 
 def _received(receiver: Receiver) -> Iterator[Metric]:

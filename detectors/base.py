@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -36,11 +37,15 @@ class Scores:
     Attributes:
         score: decision over threshold, so 1.0 = the threshold; NaN = cannot tell.
         p_value: probability that a normal column scores at least this; NaN as in `score`.
-        expected: value the detector takes as normal here, in the unit of the series.
-        lower: least value that would pass as normal, finite wherever `score` is.
-        upper: greatest such value. The last three are None where the detector knows no value.
+        expected: value the detector takes as normal here, in the unit of the series; None where
+            it knows none.
+        lower: least value that would pass as normal, finite wherever `score` is; None where the
+            detector cannot tell.
+        upper: greatest such value, None as `lower`.
         driver: int32, of an entity the row of the panel that is furthest off, -1 = none; then
             the three before it are of that series. None where each row is a series.
+        failures: why a row has no score although it was learned, by series id (of an entity that
+            of its panel's first row): its model raised.
     """
 
     score: Float32
@@ -49,6 +54,16 @@ class Scores:
     lower: Float32 | None = None
     upper: Float32 | None = None
     driver: Int32 | None = None
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+    def from_column(self, first: int) -> Scores:
+        """Return the columns from `first` on."""
+        cut = {
+            name: array[:, first:]
+            for name in ("score", "p_value", "expected", "lower", "upper", "driver")
+            if (array := getattr(self, name)) is not None
+        }
+        return replace(self, **cut)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +79,7 @@ class Decision:
     reach: Float32 | None = None
     band: tuple[Float32, Float32] | None = None
     driver: Int32 | None = None
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     def from_column(self, first: int) -> Decision:
         """Return the columns from `first` on."""
@@ -75,6 +91,7 @@ class Decision:
             None if self.reach is None else self.reach[:, first:],
             None if self.band is None else (self.band[0][:, first:], self.band[1][:, first:]),
             None if self.driver is None else self.driver[:, first:],
+            self.failures,
         )
 
 
@@ -181,21 +198,29 @@ class Detector(ABC):
         if not 0 <= newest <= panel.n_times:
             raise InvalidParameterError("newest", newest, f"must lie in 0 to {panel.n_times}")
         found = self._decide_newest(panel, rows, panel.n_times - newest)
-        if self.scope == "entity":
-            rows = np.zeros(1, dtype=np.int64)
-        fit = self.calibration_.take(rows)
+        fit = self.calibration_of(panel)
         score = found.decision / fit.threshold[:, None]
         p_value = fit.p_values(found.decision)
         if found.expected is None:
-            return Scores(score, p_value)
+            return Scores(score, p_value, failures=found.failures)
         if found.band is not None:
             lower, upper = found.band
         elif found.reach is not None:
             half = found.reach * fit.threshold[:, None]
             lower, upper = found.expected - half, found.expected + half
         else:
-            return Scores(score, p_value)
-        return Scores(score, p_value, found.expected, lower, upper, found.driver)
+            return Scores(score, p_value, found.expected, failures=found.failures)
+        return Scores(score, p_value, found.expected, lower, upper, found.driver, found.failures)
+
+    def calibration_of(self, panel: Panel) -> Calibration:
+        """Return the fit of each row of the panel's outcome, NaN of rows that are unknown.
+
+        Raises:
+            NotFittedError, PanelMismatchError: as of `score`.
+        """
+        rows = self._rows_of(panel)
+        one = np.zeros(1, dtype=np.int64)
+        return self.calibration_.take(one if self.scope == "entity" else rows)
 
     def get_params(self) -> dict[str, Any]:
         """Return the constructor's arguments; `type(d)(**d.get_params())` is an unfitted clone."""

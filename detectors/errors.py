@@ -5,6 +5,8 @@ DetectorsError
 ├── InvalidPanelError       a panel that breaks its own rules
 ├── InvalidParameterError   a detector or function parameter outside its range
 ├── UnknownDetectorError    a name the catalogue does not know; `.matches` holds close ones
+├── OwnDetectorError        a class of the user's own that cannot be imported or is no detector
+├── ModelFailedError        a borrowed model raises, or answers with no score
 ├── NotFittedError          scoring or saving before `fit`
 ├── PanelMismatchError      the panel to score is not made like the one fitted on
 ├── NoTrainingDataError     an entity none of whose columns can be learned from
@@ -51,6 +53,30 @@ class UnknownDetectorError(DetectorsError, LookupError):
         self.matches = matches
 
 
+class OwnDetectorError(DetectorsError, ImportError):
+    """A class of the user's own, `module:Class`, that cannot be imported or is no detector.
+
+    Attributes:
+        path: what was asked for.
+    """
+
+    def __init__(self, path: str, rule: str) -> None:
+        super().__init__(f"detector {path!r}: {rule}")
+        self.path = path
+
+
+class ModelFailedError(DetectorsError, RuntimeError):
+    """A model of PyOD or of the user raised, or answered with no score a point.
+
+    Attributes:
+        model: its name.
+    """
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"{model}: {reason}")
+        self.model = model
+
+
 class NotFittedError(DetectorsError, RuntimeError):
     """`fit` has not been called."""
 
@@ -76,8 +102,10 @@ class LawBrokenError(DetectorsError, AssertionError):
 
     Attributes:
         law: name of the law, as in `detectors.checks`.
+        reason: how it is broken.
     """
 
     def __init__(self, law: str, reason: str) -> None:
         super().__init__(f"law {law!r} broken: {reason}")
         self.law = law
+        self.reason = reason

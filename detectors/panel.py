@@ -88,6 +88,11 @@ class Panel:
             self.series_id,
         )
 
+    def from_column(self, first: int) -> Panel:
+        """Return the columns from `first` on, 0 or more; empty where there are fewer."""
+        start = self.start + first * self.step
+        return Panel(self.values[:, first:], start, self.step, self.series_id)
+
     def with_values(self, values: npt.ArrayLike) -> Panel:
         """Return the same grid and series with other values.
 

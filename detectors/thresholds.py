@@ -73,22 +73,28 @@ class Calibration:
         floor[known] = self.floor[rows[known]]
         return Calibration(body, spread, threshold, floor, self.rate, self.margin)
 
-    def limits(self, times: npt.NDArray[np.float64]) -> Float32:
-        """Thresholds at other rates: float32 `[n_rows, n_times]` for so many times `rate` each.
+    def limits(self, rows: npt.NDArray[np.int64], times: Float64) -> Float32:
+        """Thresholds of rows at other rates.
+
+        Args:
+            rows: int64 `[n]`.
+            times: float64 `[n]`, how many times `rate`; what comes to more than 5 % counts as that.
+
+        Returns:
+            float32 `[n]`.
 
         >>> fit = calibrate(np.random.default_rng(0).exponential(size=(1, 5000)).astype("f4"), 1e-4)
-        >>> bool(fit.limits(np.array([1.0]))[0, 0] == fit.threshold[0])
-        True
-        >>> fit.p_values(fit.limits(np.array([10.0]))).round(6)
-        array([[0.001]], dtype=float32)
+        >>> limits = fit.limits(np.array([0, 0]), np.array([1.0, 10.0]))
+        >>> fit.p_values(limits[None]).round(6)
+        array([[0.0001, 0.001 ]], dtype=float32)
         """
-        limits = self._limits(np.minimum(self.rate * times, TAIL_FRACTION))
-        return np.maximum(limits, self.floor[:, None]).astype(np.float32)
-
-    def _limits(self, rates: Float64) -> Float64:
+        rates = np.minimum(self.rate * times, TAIL_FRACTION)
         # Excess over u, in units of the spread, that is passed with these rates.
         reach = ((TAIL_FRACTION / rates) ** TAIL_SHAPE - 1.0) / TAIL_SHAPE
-        return self.margin * (self.body[:, -1:] + self.spread[:, None] * reach)
+        limits = self.margin * (self.body[rows, -1] + self.spread[rows] * reach)
+        # np.maximum keeps NaN: a row without a fit has no threshold.
+        above: Float32 = np.maximum(limits, self.floor[rows]).astype(np.float32)
+        return above
 
     def p_values(self, scores: Float32) -> Float32:
         """Probability that a normal column scores at least this much.
@@ -105,6 +111,10 @@ class Calibration:
             rows = slice(begin, begin + block)
             out[rows] = self._p_values(scores[rows] / np.float64(self.margin), rows)
         return out
+
+    def p_values_at(self, score: float) -> Float32:
+        """P-value of a score in units of the threshold, float32 `[n_rows]`."""
+        return self.p_values(np.float32(score) * self.threshold[:, None])[:, 0]
 
     def _p_values(self, values: Float64, rows: slice) -> Float64:
         body, spread = self.body[rows], self.spread[rows]
@@ -187,8 +197,7 @@ def calibrate(
         body[rows], spread[rows] = _fit_rows(scores[rows])
     least = np.broadcast_to(np.asarray(floor, np.float32), n_rows)
     fit = Calibration(body, spread, least, least, false_alarm_rate, margin)
-    # np.maximum keeps NaN: a row without a fit has no threshold.
-    return replace(fit, threshold=fit.limits(np.ones(1))[:, 0])
+    return replace(fit, threshold=fit.limits(np.arange(n_rows), np.ones(n_rows)))
 
 
 def _fit_rows(scores: Float32) -> tuple[Float64, Float64]:

@@ -1,5 +1,7 @@
 """Tables in files that are not part of a lake: Parquet and CSV, read by DuckDB."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,16 +21,57 @@ READERS = {
 TIME_NAMES = ("timestamp", "time")
 
 
-def read_samples(path: Path, *, predicate: str | None = None) -> pa.Table:
+ROW = "__row"
+"""The row's number in the file. A leading double underscore keeps clear of the file's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A share of a file's rows: all those with the same values in some columns, or none of them.
+
+    Attributes:
+        which: of the parts, from 0.
+        of: how many parts there are.
+        keys: columns whose values decide.
+    """
+
+    which: int
+    of: int
+    keys: Sequence[str]
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file has.
+
+    Raises:
+        FileFormatError: it is no such file.
+    """
+    try:
+        counted = duckdb.connect().sql(f"SELECT count(*) FROM {_source(path)}").fetchall()
+    except duckdb.Error as error:
+        raise FileFormatError(str(path), f"cannot be read: {error}") from error
+    return int(counted[0][0])
+
+
+def read_samples(
+    path: Path,
+    *,
+    predicate: str | None = None,
+    part: Part | None = None,
+    first: int | None = None,
+) -> pa.Table:
     """Read a file of samples in its own order.
 
     Args:
         path: Parquet or CSV, by its name's ending.
         predicate: a SQL predicate on the file's columns.
+        part: read only this, and number the rows.
+        first: read only so many.
 
     Returns:
         The file's columns, with its column of time as `timestamp` (µs, UTC; times without a zone
-        are UTC), `value` as float64, and, if there is a predicate, the boolean `selected`.
+        are UTC), `value` as float64, and, if there is a predicate, the boolean `selected`, if
+        there is a part, the int64 `__row`.
 
     Raises:
         FileFormatError: it is no such file, or has no column of time or no `value`.
@@ -36,7 +79,7 @@ def read_samples(path: Path, *, predicate: str | None = None) -> pa.Table:
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    source = f"{_reader(path)}({quote(str(path))})"
+    source = _source(path)
     try:
         columns = connection.sql(f"SELECT * FROM {source} LIMIT 0").columns
     except duckdb.Error as error:
@@ -52,13 +95,23 @@ def read_samples(path: Path, *, predicate: str | None = None) -> pa.Table:
     picked += [identifier(name) for name in columns if name not in {time, "value"}]
     if predicate is not None:
         picked.append(f"coalesce(({predicate}), false) AS selected")
+    if part is not None:
+        picked.append(ROW)
+        keys = ", ".join(identifier(name) for name in part.keys)
+        source = f"""(SELECT *, row_number() OVER () AS {ROW} FROM {source})
+            WHERE hash({keys}) % {part.of:d} = {part.which:d}"""
     try:
-        relation = connection.sql(f"SELECT {', '.join(picked)} FROM {source}")
+        limit = "" if first is None else f" LIMIT {first:d}"
+        relation = connection.sql(f"SELECT {', '.join(picked)} FROM {source}{limit}")
         return relation.to_arrow_table()
     except duckdb.Error as error:
         if predicate is not None:
             raise QueryError(f"predicate {predicate!r} on {path}: {error}") from error
         raise FileFormatError(str(path), f"cannot be read: {error}") from error
+
+
+def _source(path: Path) -> str:
+    return f"{_reader(path)}({quote(str(path))})"
 
 
 def _reader(path: Path) -> str:

@@ -38,9 +38,10 @@ ANOMALIES_VIEW = """
 SELECT * FROM stored.anomalies
 QUALIFY row_number() OVER (
     PARTITION BY date, cluster, anomaly_id
-    ORDER BY lake_version DESC, "end" DESC, state = 'final' DESC) = 1
+    ORDER BY lake_version DESC, "end" DESC, state = 'final' DESC, score DESC) = 1
 """
-"""An open interval is written again as it grows, and when it is final: the newest row counts."""
+"""An open interval is written again as it grows, as its peak does (by a newer model, at the same
+end), and when it is final: the newest row counts."""
 
 METRICS_VIEW = f"""
 SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,

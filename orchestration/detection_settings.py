@@ -1,12 +1,33 @@
 """Settings of detection: what scores what, how often, and how many alerts it may raise."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Literal, Self
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestration.absence_settings import AbsenceSettings
+from orchestration.event_settings import EventSettings
+from orchestration.family_settings import FamilySettings
+from orchestration.patterns import compiles
+
+
+class Candidates(BaseModel):
+    """What a costly detector looks at: where a cheaper one finds something suspicious."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str = Field(description="name of the detector in the list that finds them")
+    share: float = Field(
+        0.001,
+        gt=0.0,
+        le=0.05,
+        description="share of normal columns that it may find suspicious: its p-value, at most",
+    )
+    hold: int = Field(
+        30, ge=0, description="columns after a suspicious one in which a series stays a candidate"
+    )
 
 
 class DetectorSettings(BaseModel):
@@ -14,12 +35,19 @@ class DetectorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field("window_memory", description="`window_memory`, `pyod.ECOD`, …")
+    name: str = Field(
+        "window_memory",
+        description="`window_memory`, `pyod.ECOD`, `pooled.IForest`, or a class of your own, "
+        "`package.module:Class`",
+    )
     by: Literal["namespace", "workload", "pod", "node", "service", "instance"] | None = Field(
         None, description="score all series of one such entity together; unset = each alone"
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the detector"
+    )
+    candidates: Candidates | None = Field(
+        None, description="score only what a cheaper detector finds suspicious; unset = everything"
     )
 
 
@@ -52,8 +80,13 @@ class DetectionSettings(BaseModel):
         description="each scores every chosen series",
     )
     also: tuple[FinderName, ...] = Field(
-        (), description="what else looks for anomalies, beside the detectors; empty = nothing"
+        ("absence", "event_rate"),
+        description="what else looks for anomalies, beside the detectors; empty = nothing",
     )
+    absence: AbsenceSettings = Field(
+        AbsenceSettings(), description="what stops reporting, and is missed"
+    )
+    events: EventSettings = Field(EventSettings(), description="what events are judged")
     step: timedelta = Field(timedelta(minutes=1), description="width of a panel column")
     history: timedelta = Field(timedelta(hours=24), description="training data before a model")
     least_history: timedelta = Field(
@@ -63,6 +96,11 @@ class DetectionSettings(BaseModel):
     )
     refit_every: timedelta = Field(
         timedelta(hours=6), gt=timedelta(0), description="age at which a model is refitted"
+    )
+    season: timedelta = Field(
+        timedelta(days=28),
+        ge=timedelta(0),
+        description="history of what each hour of the week usually holds; zero = not learned",
     )
     delay: timedelta = Field(
         timedelta(seconds=15),
@@ -79,17 +117,16 @@ class DetectionSettings(BaseModel):
     merge_gap: int = Field(30, ge=0, description="columns between intervals that still are one")
     include: str = Field(".*", description="regular expression of metrics to score, whole name")
     exclude: str = Field(DEFAULT_EXCLUDE, description="of those, metrics not to score")
+    families: tuple[FamilySettings, ...] = Field(
+        (),
+        description="what is known of metrics, before the presets: the first that matches counts",
+    )
     block_series: int = Field(5_000, gt=0, description="series in memory at once")
 
     @field_validator("include", "exclude")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        # Arrow's expressions are RE2's, as are DuckDB's, which will run it: no look-around.
-        try:
-            pc.match_substring_regex(pa.array([""]), pattern)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-        return pattern
+        return compiles(pattern)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -99,10 +136,29 @@ class DetectionSettings(BaseModel):
             raise ValueError(
                 f"least_history {self.least_history} is longer than history {self.history}"
             )
-        # Their anomalies are told apart by these two alone.
-        (name, by), times = Counter((one.name, one.by) for one in self.detectors).most_common(1)[0]
+        # Their anomalies are told apart by these alone.
+        (name, by, after), times = Counter(
+            (one.name, one.by, one.candidates and one.candidates.of) for one in self.detectors
+        ).most_common(1)[0]
         if times > 1:
-            raise ValueError(f"two detectors are {name!r} by {by}: their anomalies would mix")
+            told = f"{name!r} by {by}" + (f" after {after!r}" if after else "")
+            raise ValueError(f"two detectors are {told}: their anomalies would mix")
+        for one in self.detectors:
+            _check_candidates(one, self.detectors)
         if len(set(self.also)) < len(self.also):
             raise ValueError(f"also names one twice: {', '.join(self.also)}")
         return self
+
+
+def _check_candidates(one: DetectorSettings, detectors: Sequence[DetectorSettings]) -> None:
+    if one.candidates is None:
+        return
+    if one.by is not None or one.name.startswith("pooled."):
+        what = "entities" if one.by else "a whole family of series at once"
+        raise ValueError(f"{one.name!r} scores {what}: candidates are single series")
+    screens = [each.name for each in detectors if each.by is None and each.candidates is None]
+    if one.candidates.of not in screens:
+        raise ValueError(
+            f"candidates of {one.candidates.of!r}: must be one of the detectors that score every "
+            f"series alone, which are {', '.join(map(repr, screens)) or 'none'}"
+        )

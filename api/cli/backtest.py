@@ -32,8 +32,9 @@ def backtest(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="window_memory, 'entity_memory by pod', pyod.ECOD, …; may be given more than "
-            "once. [default: those of the settings]",
+            help="window_memory, 'entity_memory by pod', pyod.ECOD, 'pyod.KNN after "
+            "online_level', your own package.module:Class, …; may be given more than once. "
+            "[default: those of the settings]",
         ),
     ] = None,
     until: Annotated[
@@ -82,10 +83,18 @@ def parsed(name: str) -> DetectorSettings:
 
     >>> parsed("entity_memory by pod").by
     'pod'
+    >>> parsed("pyod.KNN after online_level").candidates.of
+    'online_level'
     """
     detector, by, entity = name.partition(" by ")
+    detector, after, screen = detector.partition(" after ")
+    given: dict[str, Any] = {"name": detector}
+    if by:
+        given["by"] = entity
+    if after:
+        given["candidates"] = {"of": screen}
     try:
-        return DetectorSettings.model_validate({"name": detector} | ({"by": entity} if by else {}))
+        return DetectorSettings.model_validate(given)
     except ValidationError as error:
         raise ApiError(f"{name!r}: {entity!r} is no entity: {error.errors()[0]['msg']}") from None
 

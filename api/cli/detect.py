@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
 from api.cli.terminal import err, progress
 from api.errors import ApiError
 from lake.errors import FileFormatError
-from orchestration.steps.detect_file import detect_file
+from orchestration.steps.detect_file import detect_file_to
 from orchestration.steps.file_columns import Job
 
 
@@ -34,7 +33,11 @@ def detect(
     ] = None,
     detector: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="novelty, window_memory, entity_memory, pyod.ECOD, …"),
+        typer.Option(
+            metavar="NAME",
+            help="novelty, window_memory, entity_memory, pyod.ECOD, pooled.KNN, your own "
+            "package.module:Class, …",
+        ),
     ] = None,
 ) -> None:
     """Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold."""
@@ -44,22 +47,10 @@ def detect(
         raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
     job = Job(file, by, tuple(ignore or ()), train_where, detector)
     with progress(f"Scoring {file.name}") as told:
-        scores = detect_file(job, told, lambda text: err.print(f"[yellow]{text}[/yellow]"))
-    _write(scores, out)
-    flagged = scores.filter(pl.col("score") >= 1.0).height
-    err.print(f"{scores.height:,} rows, {flagged:,} at or over the threshold, written to {out}")
-    if not scores.filter(pl.col("score") > 0.0).height:
+        done = detect_file_to(job, out, told, lambda text: err.print(f"[yellow]{text}[/yellow]"))
+    err.print(f"{done.rows:,} rows, {done.flagged:,} at or over the threshold, written to {out}")
+    if done.silent:
         err.print(
             "[yellow]every score is 0: nothing ever moved, or there was too little to learn "
             "from[/yellow]"
         )
-
-
-def _write(scores: pl.DataFrame, out: Path) -> None:
-    """Write beside the target first: a reader never meets half a file."""
-    part = out.with_name(f".{out.name}.part")
-    if out.suffix == ".csv":
-        scores.write_csv(part)
-    else:
-        scores.write_parquet(part)
-    part.replace(out)

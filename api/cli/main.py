@@ -40,6 +40,14 @@ COMMANDS = {
         "api.cli.backtest:backtest",
         "Replay history as live detection would have seen it: alerts, overlap, delay and cost.",
     ),
+    "check-detector": (
+        "api.cli.check_detector:check_detector",
+        "Try a detector by the laws that every detector must obey.",
+    ),
+    "families": (
+        "api.cli.families:families",
+        "Show what applies to a metric: reading, direction, least deviation, entity.",
+    ),
     "lake": ("api.cli.lake:app", "What the lake consists of, and its maintenance."),
 }
 """Name of each command to where it is, and the first line of its help. A server takes seconds to

@@ -51,9 +51,14 @@ def scale_for(metric: str | None, values: Iterable[float | None]) -> Scale:
     '12 /s'
     >>> scale_for("node_filesystem_used_ratio", [.5]).text(.934)
     '93.4 %'
+    >>> scale_for("denials:shop/authz/allow_total", [.5]).text(.5)
+    '50 %'
     >>> scale_for(None, []).text(None)
     '–'
     """
+    if metric is not None and metric.startswith(("events:", "denials:")):
+        # Counts per column, and shares; what follows is a reason or a path, and no metric's name.
+        return Scale(1, "") if metric.startswith("events:") else Scale(0.01, "%")
     name = metric or ""
     suffix = next((end for end in _COUNTER_SUFFIXES if name.endswith(end)), "")
     stem = name.removesuffix(suffix) if suffix in {"_total", "_sum"} else name

@@ -8,7 +8,7 @@ import numpy as np
 
 from api.pages import format as fmt
 from api.pages.chart_style import FONT, QUIET, TEXT, TOOLTIP, Options
-from api.pages.rows import event_row
+from api.pages.rows import event_row, scale_of
 from lake.timerange import EPOCH
 from orchestration.steps.browse import Row
 from orchestration.steps.explain import Chart, Values
@@ -25,7 +25,7 @@ def line_chart(chart: Chart, anomaly: Row, events: Sequence[Row]) -> Options:
     """
     chart = _until_data_ends(chart, anomaly["end"])
     known = chart.actual[np.isfinite(chart.actual)]
-    scale = fmt.scale_for(anomaly["metric"], map(float, known))
+    scale = scale_of(anomaly, map(float, known))
     times = [_millis(at) for at in chart.times]
     series = [
         *_band(chart, times, scale),

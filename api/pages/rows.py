@@ -1,5 +1,6 @@
 """Rows of the lake as rows of the page's tables: a value to sort by, and a text to read."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ Cells = dict[str, Any]
 """What a table's row holds: `name` sorts, `name_text` is shown."""
 
 ARROWS = {"above": "↑ above", "below": "↓ below"}
+ABSENCE = "absence"
+"""The detector whose rows count what reports."""
+
 STATES = {"interim": "open", "final": "closed"}
 
 
@@ -39,7 +43,7 @@ def cluster_row(row: Row) -> Cells:
 
 def anomaly_row(row: Row) -> Cells:
     """A row of `browse.anomalies`; actual and expected in one unit, so that they compare."""
-    scale = fmt.scale_for(row["metric"], (row["actual"], row["expected"]))
+    scale = scale_of(row, (row["actual"], row["expected"]))
     return {
         "id": row["anomaly_id"],
         "start": row["start"].isoformat(),
@@ -62,6 +66,11 @@ def anomaly_row(row: Row) -> Cells:
     }
 
 
+def scale_of(row: Row, values: Iterable[float | None]) -> fmt.Scale:
+    """The unit of an anomaly's values: its metric's; of an absence they are numbers of series."""
+    return fmt.scale_for(None if row["detector"] == ABSENCE else row["metric"], values)
+
+
 def where(row: Row) -> str:
     """The most telling entity of an anomaly.
 
@@ -82,8 +91,11 @@ def where(row: Row) -> str:
 def sentence(row: Row) -> str:
     """What was seen against what was expected, in words."""
     band = (row["lower"], row["upper"])
-    scale = fmt.scale_for(row["metric"], (row["actual"], row["expected"]))
+    scale = scale_of(row, (row["actual"], row["expected"]))
     at = f"At {fmt.day_and_time(row['peak_time'])} UTC"
+    if row["detector"] == ABSENCE:
+        counted = "pods" if row["workload"] and row["node"] else "series"
+        return f"{at} {row['actual']:,.0f} of {row['expected']:,.0f} {counted} reported."
     if row["actual"] is None:
         return f"{at} its metrics together were furthest from anything in its history."
     text = f"{at} it was {scale.text(row['actual'])}"

@@ -76,7 +76,7 @@ SHAPES: dict[str, Shape] = {
         _newest(
             "anomalies",
             ("cluster", "anomaly_id"),
-            "lake_version DESC, \"end\" DESC, state = 'final' DESC",
+            "lake_version DESC, \"end\" DESC, state = 'final' DESC, score DESC",
         ),
     ),
     "objects": Shape(("cluster", "kind")),

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from detectors import Intervals, Panel, Scores
+from detectors import Intervals, Panel
+from detectors.candidates import Candidates
 from lake import TimeRange
 from lake.schema import ANOMALIES, ENTITY_COLUMNS
 from lake.timerange import from_micros, to_micros
@@ -37,6 +39,24 @@ class Subject:
     namespace: str | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Which series and columns a panel had: what is left of it once it was scored."""
+
+    start: int
+    step: int
+    series_id: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, panel: Panel) -> Self:
+        """A panel's."""
+        return cls(panel.start, panel.step, panel.series_id)
+
+    def time(self, column: int) -> datetime:
+        """When a column begins."""
+        return from_micros(self.start + column * self.step)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One interval and what it is about; times are half-open."""
@@ -57,9 +77,10 @@ class Found:
 
 
 def found(
-    panel: Panel,
-    scores: Scores,
+    cells: Candidates,
+    peaks: npt.NDArray[np.int64],
     intervals: Intervals,
+    grid: Grid,
     series: Mapping[int, SeriesInfo],
     subject: Subject | None,
     model_version: str,
@@ -67,60 +88,37 @@ def found(
     """The intervals with their times and the values at their peaks.
 
     Args:
-        panel: what was scored; for a subject, all its series.
-        scores: of the same columns.
-        intervals: of those scores.
+        cells: what was scored, and is told.
+        peaks: the cell of each interval's peak.
+        intervals: of these cells.
+        grid: of the panel that was scored; for a subject, of all its series.
         series: what is known of each series of the panel.
         subject: the entity, where it was scored as one.
         model_version: of the model that scored.
     """
-    for index in range(len(intervals.row)):
-        row, peak = int(intervals.row[index]), int(intervals.peak[index])
-        one = series[int(panel.series_id[row])]
-        about: SeriesInfo | None = one
-        of = row
-        if subject:
-            of = _driver(panel, scores, peak)
-            about = None if of < 0 else series[int(panel.series_id[of])]
+    for index, cell in enumerate(peaks.tolist()):
+        of = int(cells.series[cell])
+        about = None if of < 0 else series[int(grid.series_id[of])]
+        cluster = subject.cluster if subject else series[int(grid.series_id[of])].cluster
         yield Found(
-            cluster=one.cluster,
+            cluster=cluster,
             series=about,
             subject=subject,
-            start=from_micros(panel.start + int(intervals.start[index]) * panel.step),
-            end=from_micros(panel.start + int(intervals.end[index]) * panel.step),
-            peak_time=from_micros(panel.start + peak * panel.step),
+            start=grid.time(int(intervals.start[index])),
+            end=grid.time(int(intervals.end[index])),
+            peak_time=grid.time(int(intervals.peak[index])),
             score=float(intervals.score[index]),
             p_value=float(intervals.p_value[index]),
-            actual=None if of < 0 else _cell(panel.values, of, peak),
-            expected=_cell(scores.expected, row, peak),
-            lower=_cell(scores.lower, row, peak),
-            upper=_cell(scores.upper, row, peak),
+            actual=_finite(cells.actual[cell]),
+            expected=_finite(cells.expected[cell]),
+            lower=_finite(cells.lower[cell]),
+            upper=_finite(cells.upper[cell]),
             model_version=model_version,
         )
 
 
-def _driver(panel: Panel, scores: Scores, column: int) -> int:
-    """The row of an entity's panel that drove its score, -1 = none.
-
-    A detector that does not tell (PyOD's) leaves it to how far each metric is from its own middle,
-    in its own spread.
-    """
-    if scores.driver is not None:
-        return int(scores.driver[0, column])
-    values = panel.values.astype(np.float64)
-    known = np.flatnonzero(np.isfinite(values[:, column]))
-    if not known.size:
-        return -1
-    middle = np.nanmedian(values[known], axis=1)
-    spread = np.nanmedian(np.abs(values[known] - middle[:, None]), axis=1)
-    moved = np.abs(values[known, column] - middle) / (spread + 0.01 * np.abs(middle) + 1e-9)
-    return int(known[int(np.argmax(moved))])
-
-
-def _cell(array: np.ndarray[Any, Any] | None, row: int, column: int) -> float | None:
-    if array is None or not np.isfinite(array[row, column]):
-        return None
-    return float(array[row, column])
+def _finite(value: np.float32) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def rows(
@@ -186,6 +184,8 @@ def label(chosen: DetectorSettings) -> str:
     >>> label(DetectorSettings(name="pyod.KNN", by="pod"))
     'pyod.KNN by pod'
     """
+    if chosen.candidates is not None:
+        return f"{chosen.name} after {chosen.candidates.of}"
     return chosen.name if chosen.by is None else f"{chosen.name} by {chosen.by}"
 
 
@@ -216,6 +216,7 @@ def model_version(
             chosen.name,
             chosen.by,
             chosen.parameters,
+            *([chosen.candidates.model_dump()] if chosen.candidates else []),
             trained.start.isoformat(),
             trained.end.isoformat(),
             lake_version,

@@ -25,7 +25,7 @@ from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import BacktestError
 from orchestration.steps import budget
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL, Row, label, table
-from orchestration.steps.models import unfitted
+from orchestration.steps.lawful import require_lawful
 from orchestration.steps.panels import align
 from orchestration.steps.tick import LONGEST_STEP, Ticker
 
@@ -33,11 +33,15 @@ Progress = Callable[[float], None]
 
 BEFORE = """
 SELECT * EXCLUDE (date) FROM anomalies
-WHERE detector = $detector AND "end" <= $start AND "end" > $reach
+WHERE list_contains($detectors, detector) AND "end" <= $start AND "end" > $reach
 ORDER BY start, anomaly_id
 """
 
-FOUND = 'SELECT * EXCLUDE (date) FROM anomalies WHERE "end" > $since ORDER BY start, anomaly_id'
+FOUND = """
+SELECT * EXCLUDE (date) FROM anomalies
+WHERE "end" > $since AND detector = $detector
+ORDER BY start, anomaly_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ def replay(
     if end <= start:
         raise BacktestError(f"there is no column of {settings.step} from {start} to {end}")
     for chosen in detectors:
-        unfitted(chosen)
+        for one in _with_screen(chosen, settings):
+            require_lawful(one)
     whole = TimeRange(_warm(lake, settings, start, end), end)
     share = budget.share(settings)
     found = []
@@ -107,12 +112,25 @@ def replay(
 
         with TemporaryDirectory(prefix="fleetlake-backtest-") as folder:
             scratch = _beside(lake, Path(folder) / "lake")
+            own = _with_screen(chosen, settings)
+            granted = share * len(own)
             alone = settings.model_copy(
-                update={"detectors": (chosen,), "also": (), "false_alerts_a_day": share}
+                update={"detectors": own, "also": (), "false_alerts_a_day": granted}
             )
             _copy_flagged(lake, scratch, alone, whole.start)
             found.append(_replay_one(scratch, alone, whole, told))
     return found
+
+
+def _with_screen(
+    chosen: DetectorSettings, settings: DetectionSettings
+) -> tuple[DetectorSettings, ...]:
+    """A detector, and the one that finds its candidates."""
+    if chosen.candidates is None:
+        return (chosen,)
+    of = chosen.candidates.of
+    screen = next((one for one in settings.detectors if label(one) == of), None)
+    return (chosen, screen or DetectorSettings(name=of))
 
 
 def _beside(lake: Lake, folder: Path) -> Lake:
@@ -141,7 +159,7 @@ def _warm(lake: Lake, settings: DetectionSettings, start: datetime, end: datetim
 def _copy_flagged(lake: Lake, scratch: Lake, settings: DetectionSettings, start: datetime) -> None:
     """What live detection has flagged and closed before the range: no model learns it."""
     params = {
-        "detector": label(settings.detectors[0]),
+        "detectors": [label(one) for one in settings.detectors],
         "start": start,
         "reach": start - settings.history - LONGEST_INTERVAL,
     }
@@ -162,9 +180,9 @@ def _replay_one(
         series, reason = max(series, done.series), done.reason
         progress(number / len(moments))
     spent = time.process_time() - began
-    rows = lake.sql(FOUND, {"since": between.start}).to_pylist()
-    chosen = settings.detectors[0]
-    return Replayed(label(chosen), rows, series, between, spent, None if series else reason)
+    name = label(settings.detectors[0])
+    rows = lake.sql(FOUND, {"since": between.start, "detector": name}).to_pylist()
+    return Replayed(name, rows, series, between, spent, None if series else reason)
 
 
 def closings(between: TimeRange, settings: DetectionSettings) -> list[datetime]:

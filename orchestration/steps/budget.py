@@ -39,7 +39,7 @@ def rates(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> l
 def rate(settings: DetectionSettings, things: int) -> float:
     """The rate of a detector that scores so many series or entities.
 
-    >>> rate(DetectionSettings(false_alerts_a_day=10.0), 649) * 650 * 1440
+    >>> rate(DetectionSettings(false_alerts_a_day=10.0, also=()), 649) * 650 * 1440
     10.0
     """
     columns = timedelta(days=1) / settings.step

@@ -127,7 +127,8 @@ def across(
             row = _as_far_as(row, near, scored_to, final_before)
         first = next((one for one in near if one["start"] < between.start), None)
         if first is None:
-            own.append(row)
+            # What began before, as a finder can tell, and was not scored then, begins here.
+            own.append({**row, "start": max(row["start"], between.start)})
             continue
         key = first["anomaly_id"]
         earlier[key] = merge(earlier.get(key, first), row)
@@ -168,8 +169,11 @@ def touches(before: Row, row: Row, gap: timedelta) -> bool:
 
 
 def merge(before: Row, row: Row) -> Row:
-    """One of two: the first's id and start, the later end and its state, the higher peak."""
-    peak = row if row["score"] >= before["score"] else before
+    """One of two: the first's id and start, the later end and its state, the higher peak.
+
+    Of equal peaks the first, as in one pass over both: scores of ranks and forests end at a bound.
+    """
+    peak = row if _height(row) >= _height(before) else before
     last = row if row["end"] >= before["end"] else before
     return {
         **peak,
@@ -179,6 +183,10 @@ def merge(before: Row, row: Row) -> Row:
         "state": last["state"],
         "lake_version": row["lake_version"],
     }
+
+
+def _height(row: Row) -> tuple[float, float]:
+    return row["score"], -row["peak_time"].timestamp()
 
 
 def _differs(row: Row, before: Row) -> bool:

@@ -12,10 +12,17 @@ from lake.views import quote
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows, budget, carry_on
 from orchestration.steps.anomaly_rows import Row
-from orchestration.steps.finders import Look, finders
+from orchestration.steps.discoveries import Looked, tested, told
+from orchestration.steps.finders import finders
 from orchestration.steps.groups import blocks, groups
-from orchestration.steps.models import Detected, fit, score, warming_up
+from orchestration.steps.isolation import Failures
+from orchestration.steps.lawful import require_lawful
+from orchestration.steps.look import Look
+from orchestration.steps.models import Detected, fit, warming_up
 from orchestration.steps.panels import align, choose_series
+from orchestration.steps.pools import Pools
+from orchestration.steps.scoring import look
+from orchestration.steps.second_look import second_looks
 from orchestration.steps.training import flagged
 
 Progress = Callable[[float], None]
@@ -69,6 +76,8 @@ def detect_range(
     next range finds the rest and moves the row's end; so days are to be scored in order, and where
     the day before was not scored, its interval begins at midnight.
     """
+    for chosen in settings.detectors:
+        require_lawful(chosen)
     snapshot = lake.snapshot()
     reason = warming_up(snapshot, settings, between)
     if reason is not None:
@@ -82,26 +91,46 @@ def detect_range(
     trained = TimeRange(between.start - settings.history, between.start)
     rates = budget.rates(snapshot, settings, between.start)
     rows: list[Row] = []
+    failed = Failures()
+    seconds = second_looks(settings)
+    screens = [second.screen() for second in seconds]
     for index, (chosen, rate) in enumerate(zip(settings.detectors, rates, strict=True)):
+        if chosen.candidates is not None:
+            continue
+        name = anomaly_rows.label(chosen)
+        watching = [screen for screen in screens if screen.of == name]
+        pools = Pools()
         known = flagged(snapshot, chosen, trained)
         parts = list(blocks(groups(series, chosen, settings.block_series), settings.block_series))
+        count = tested(group for block in parts for group in block)
+        looked: list[Looked] = []
         for done, block in enumerate(parts):
-            fitted = fit(snapshot, block, chosen, settings, between.start, known, rate)
-            found = score(snapshot, fitted, scored, settings)
-            rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
+            # What is scored for a day by one model must be known better than by its first hour.
+            least = settings.least_history
+            fitted = fit(
+                snapshot, block, chosen, settings, between.start, known, rate, failed, pools, least
+            )
+            looked += look(snapshot, fitted, scored, settings, name, count, failed, watching)
             progress((index + (done + 1) / len(parts)) / len(settings.detectors))
-    look = Look(snapshot, scored, settings, now - gap, clusters)
+        found = told(looked, count, settings)
+        rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
+    for second, screen in zip(seconds, screens, strict=True):
+        found = second.find(snapshot, screen, scored, failed)
+        rows += anomaly_rows.rows(found, second.chosen, lake_version, now - gap)
+    failed.log()
+    view = Look(snapshot, scored, settings, now - gap, clusters)
     also = finders(settings)
     for finder in also:
-        rows += finder.find(look)
+        rows += finder.find(view)
     rows = [row for row in rows if row["start"] < between.end]
     rows, earlier = carry_on.across(snapshot, rows, between, scored.end, gap, now - gap)
     lake.anomalies.append(anomaly_rows.table(earlier))
     detectors = [anomaly_rows.label(chosen) for chosen in settings.detectors]
-    for detector in detectors + [finder.detector for finder in also]:
+    for detector in detectors + [name for finder in also for name in finder.detectors]:
         own = [row for row in rows if row["detector"] == detector]
         lake.anomalies.replace(anomaly_rows.table(own), _predicate(between, detector, clusters))
-    return Detected(between, len(series), len(rows) + len(earlier))
+    many = len(rows) + len(earlier)
+    return Detected(between, len(series), many, None, failed.counts, failed.first)
 
 
 def _predicate(between: TimeRange, detector: str, clusters: Sequence[str]) -> str:

@@ -69,6 +69,11 @@ def labels_of(rows: pa.Table, job: Job) -> list[str]:
     return labels
 
 
+def naming(job: Job, name: str) -> bool:
+    """Whether the predicate may depend on a column of this name."""
+    return job.train_where is not None and name in job.train_where
+
+
 def splitting(frame: pl.DataFrame, labels: Sequence[str], job: Job) -> list[str]:
     """Labels that say which rows are clean, and nothing of what the series is.
 
@@ -78,7 +83,7 @@ def splitting(frame: pl.DataFrame, labels: Sequence[str], job: Job) -> list[str]
     found = []
     for name in labels if job.train_where else ():
         others = [label for label in labels if label != name]
-        if name == job.by or name not in str(job.train_where) or _mixed(frame, labels):
+        if name == job.by or not naming(job, name) or _mixed(frame, labels):
             continue
         times = (frame.select(*names, "timestamp").n_unique() for names in (labels, others))
         if _mixed(frame, others) and len(set(times)) == 1:

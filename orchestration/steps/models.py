@@ -1,65 +1,74 @@
-"""Models of the fleet: which series go together, fitting, scoring; from panels to intervals."""
+"""Models of the fleet: from history to fitted detectors."""
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
-import numpy as np
-
-from detectors import Detector, Panel, build, find_intervals
-from detectors.catalogue import PYOD_PREFIX
-from detectors.errors import NoTrainingDataError
+from detectors import Detector, Panel
+from detectors.borrowed import PooledDetector
+from detectors.catalogue import build_for
+from detectors.families import Limits
 from lake import TimeRange
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.steps import anomaly_rows, budget
-from orchestration.steps.groups import Group
-from orchestration.steps.panels import SeriesInfo, read_panel
+from orchestration.steps import anomaly_rows, budget, season
+from orchestration.steps.groups import Group, series_of
+from orchestration.steps.isolation import Failure, Failures, fitted_parts, rows_of
+from orchestration.steps.model import Fitted, Model
+from orchestration.steps.panels import read_panel
+from orchestration.steps.pools import Pools
 from orchestration.steps.training import Flagged, learnable
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What a detection run did. `reason` says why nothing was scored, where nothing was."""
+    """What a detection run did.
+
+    Attributes:
+        scored: the range.
+        series: how many.
+        anomalies: rows that were found.
+        reason: why nothing was scored, where nothing was.
+        failed: how many series or entities each detector could not learn or score.
+        failures: the first few of them.
+    """
 
     scored: TimeRange | None
     series: int
     anomalies: int
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A fitted detector and what it was fitted on."""
-
-    detector: Detector
-    version: str
-    fitted_at: datetime
-
-
-Fitted = tuple[Group, Model]
+    failed: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
 
 
 def unfitted(chosen: DetectorSettings) -> Detector:
     """The detector of the settings.
 
     Raises:
-        UnknownDetectorError, InvalidParameterError: see `detectors.build`.
+        UnknownDetectorError, OwnDetectorError, InvalidParameterError: see `detectors.build`.
         SettingsError: it scores single series and is to score entities, or the other way round.
     """
-    scope = "series" if chosen.by is None else "entity"
-    given = {"scope": scope} if chosen.name.startswith(PYOD_PREFIX) else {}
-    detector = build(chosen.name, **(given | chosen.parameters))
+    scope: Literal["series", "entity"] = "series" if chosen.by is None else "entity"
+    detector = build_for(scope, chosen.name, **chosen.parameters)
     if detector.scope != scope:
         hint = "leave `by` out" if chosen.by else "say `by: pod` or the like"
         raise SettingsError(
             f"detector {chosen.name!r} does not score one {scope} at a time: {hint}"
         )
     return detector
+
+
+def least_history(chosen: DetectorSettings, settings: DetectionSettings) -> timedelta:
+    """How long a series must have been there for a detector to score it.
+
+    A pooled model knows what its family is like, so that it needs little of a new series.
+    """
+    detector = unfitted(chosen)
+    if isinstance(detector, PooledDetector):
+        return min(detector.young * settings.step, settings.least_history)
+    return settings.least_history
 
 
 def fit(
@@ -70,10 +79,13 @@ def fit(
     until: datetime,
     known: Flagged,
     rate: float,
+    failures: Failures | None = None,
+    pools: Pools | None = None,
+    least: timedelta | None = None,
 ) -> list[Fitted]:
     """Fit a detector for each group of a block on the history before `until`, by one query.
 
-    Groups with too little history are left out.
+    Groups with too little history are left out, and so is what the detector raises on.
 
     Args:
         snapshot: where the history is.
@@ -83,78 +95,80 @@ def fit(
         until: the end of the history.
         known: what no model should learn.
         rate: of false alarms, the most that the fleet's budget grants (`steps.budget`).
+        failures: told what could not be fitted.
+        pools: models of families that are there already; those that are fitted are added.
+        least: history that a series needs; None = as little as the detector can do with.
 
     Raises:
         DetectorsError, SettingsError: see `unfitted`.
     """
+    failures = Failures() if failures is None else failures
+    pools = Pools() if pools is None else pools
     between = TimeRange(until - settings.history, until)
-    whole = read_panel(snapshot, _series(block), between, settings.step)
+    whole = read_panel(snapshot, series_of(block), between, settings.step)
     lake_version = snapshot.versions["samples"]
     given = budget.within(unfitted(chosen), chosen, rate).get_params()
     determined = chosen.model_copy(update={"parameters": given})
-    version = anomaly_rows.model_version(determined, between, lake_version, known.digest)
+    of_series = _things(block, chosen)
+    weeks = season.fit_block(snapshot, series_of(block), of_series, chosen, settings, until, rate)
+    left_out = known.digest + (weeks.digest if weeks else "")
+    version = anomaly_rows.model_version(determined, between, lake_version, left_out)
+    least = least_history(chosen, settings) if least is None else least
+    name = anomaly_rows.label(chosen)
+
+    def make() -> Detector:
+        return budget.within(unfitted(chosen), chosen, rate)
+
+    def taught(group: Group, panel: Panel) -> Panel:
+        things = _things([group], chosen)
+        own = [things[one] for one in panel.series_id.tolist()]
+        return learnable(panel, own, known, least)
+
     fitted = []
     for group in block:
-        detector = budget.within(unfitted(chosen), chosen, rate)
-        panel = _of(whole, group)
+        panel = rows_of(whole, group.ids)
         if panel.n_series == 0:
             continue
-        things = _things(panel, group, anomaly_rows.label(chosen))
-        try:
-            detector.fit(learnable(panel, things, known, settings.least_history))
-        except NoTrainingDataError as error:
-            logger.info("not fitted", extra={"subject": str(group.subject), "why": str(error)})
-            continue
-        fitted.append((group, Model(detector, version, until)))
+        learn = taught(group, panel)
+        if group.family is not None:
+            sample = Group(None, group.family.sample)
+
+            def read(sample: Group = sample) -> Panel:
+                found = read_panel(snapshot, sample.series, between, settings.step)
+                return taught(sample, found)
+
+            parts = pools.fitted(group, make, learn, read, failures, name)
+        else:
+            parts = fitted_parts(make, learn, failures, name, group.subject)
+        limits = Limits.of([one.family for one in group.series], group.ids)
+        for detector, part in parts:
+            own = weeks.season if weeks else None
+            model = Model(detector, version, until, limits, settings.min_length, own)
+            fitted.append((_part(group, part), model))
     return fitted
 
 
-def _series(block: Iterable[Group]) -> list[SeriesInfo]:
-    return list({one.series_id: one for group in block for one in group.series}.values())
-
-
-def _of(panel: Panel, group: Group) -> Panel:
-    """The group's rows of a block's panel."""
-    wanted = np.array([one.series_id for one in group.series], np.int64)
-    rows = np.flatnonzero(np.isin(panel.series_id, wanted))
-    if len(rows) == panel.n_series:
-        return panel
-    return Panel(panel.values[rows], panel.start, panel.step, panel.series_id[rows])
-
-
-def _things(panel: Panel, group: Group, label: str) -> list[anomaly_rows.Thing]:
-    """What the anomalies of each row are filed under."""
+def _part(group: Group, panel: Panel) -> Group:
+    """The group, or what of it is in the panel where that is a part of it."""
     if group.subject is not None:
-        return [anomaly_rows.thing_of_subject(group.subject, label)] * panel.n_series
-    clusters = {one.series_id: one.cluster for one in group.series}
-    ids = panel.series_id.tolist()
-    return [
-        anomaly_rows.thing({"cluster": clusters[one], "detector": label, "series_id": one})
-        for one in ids
-    ]
+        return group
+    ids = set(panel.series_id.tolist())
+    own = [one for one in group.series if one.series_id in ids]
+    return Group(None, own, group.family)
 
 
-def score(
-    snapshot: Snapshot, block: Sequence[Fitted], between: TimeRange, settings: DetectionSettings
-) -> Iterator[anomaly_rows.Found]:
-    """The intervals of a block's groups that lie in the range, by fitted models and one query."""
-    columns = max((model.detector.context for _, model in block), default=0)
-    reach = TimeRange(between.start - columns * settings.step, between.end)
-    whole = read_panel(snapshot, _series(group for group, _ in block), reach, settings.step)
-    for group, model in block:
-        panel = _from_column(_of(whole, group), columns - model.detector.context)
-        if panel.n_series == 0:
-            continue
-        scores = model.detector.score(panel, panel.n_times - model.detector.context)
-        panel = _from_column(panel, model.detector.context)
-        intervals = find_intervals(scores, settings.min_length, settings.merge_gap)
-        by_id = {one.series_id: one for one in group.series}
-        yield from anomaly_rows.found(panel, scores, intervals, by_id, group.subject, model.version)
-
-
-def _from_column(panel: Panel, first: int) -> Panel:
-    start = panel.start + first * panel.step
-    return Panel(panel.values[:, first:], start, panel.step, panel.series_id)
+def _things(block: Sequence[Group], chosen: DetectorSettings) -> dict[int, anomaly_rows.Thing]:
+    """What the anomalies of each series are filed under, by its id; each is of one group."""
+    label = anomaly_rows.label(chosen)
+    return {
+        one.series_id: anomaly_rows.thing(
+            {"cluster": one.cluster, "detector": label, "series_id": one.series_id}
+        )
+        if group.subject is None
+        else anomaly_rows.thing_of_subject(group.subject, label)
+        for group in block
+        for one in group.series
+    }
 
 
 def warming_up(snapshot: Snapshot, settings: DetectionSettings, between: TimeRange) -> str | None:

@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 from lake import CommitKey, Lake, TimeRange
 from lake.snapshot import Snapshot
 from lake.timerange import EPOCH
-from orchestration.detection_settings import DetectionSettings, DetectorSettings
-from orchestration.steps import anomaly_rows, budget
-from orchestration.steps.anomaly_rows import Row, Subject
+from orchestration.detection_settings import DetectionSettings
+from orchestration.steps import anomaly_rows
+from orchestration.steps.anomaly_rows import Row
 from orchestration.steps.carry_on import carry_on
-from orchestration.steps.finders import Look, finders
-from orchestration.steps.groups import blocks, groups
-from orchestration.steps.models import Detected, Fitted, fit, score, unfitted, warming_up
-from orchestration.steps.panels import LONGEST_GAP, align, choose_series
-from orchestration.steps.training import flagged
+from orchestration.steps.finders import finders
+from orchestration.steps.isolation import Failures
+from orchestration.steps.lawful import require_lawful
+from orchestration.steps.look import Listening, Look
+from orchestration.steps.models import Detected, warming_up
+from orchestration.steps.panels import align
+from orchestration.steps.roster import Roster
 
 STREAM = "ticker"
 SECOND = timedelta(seconds=1)
@@ -33,9 +35,6 @@ LONGEST_STEP = timedelta(hours=1)
 NEW_EVERY = timedelta(minutes=15)
 """Between two looks for series that have come of age since the last fit."""
 
-Models = tuple[DetectorSettings, list[Fitted]]
-"""A block of models of one detector, that score by one query."""
-
 
 class Ticker:
     """Scores what is fresh, minute by minute; models live as long as the process.
@@ -46,25 +45,27 @@ class Ticker:
         but_not: clusters that are pulled, and so scored by the schedule.
 
     Raises:
-        DetectorsError, SettingsError: a detector of the settings cannot be used; see `unfitted`.
+        DetectorsError, SettingsError: a detector of the settings cannot be used, or breaks a law;
+            see `require_lawful`.
     """
 
     def __init__(
         self, lake: Lake, settings: DetectionSettings, but_not: Sequence[str] = ()
     ) -> None:
         for chosen in settings.detectors:
-            unfitted(chosen)
+            require_lawful(chosen)
         self.lake = lake
         self.settings = settings
         self._but_not = tuple(but_not)
         self._finders = finders(settings)
-        self._models: list[Models] = []
+        self._roster = Roster(settings, self._but_not)
+        self._failed = Failures()
         self._fitted_at: datetime | None = None
         self._looked_for_new_at: datetime | None = None
-        self._grown: set[int] = set()
         self._scored_to = self._remembered()
         self._looked_to: datetime | None = None
         self._open_since: datetime | None = None
+        self._listening: Listening | None = None
 
     def due(self, now: datetime) -> bool:
         """Whether a column has closed that no tick has looked at."""
@@ -86,6 +87,8 @@ class Ticker:
         if not self.due(now):
             return Detected(None, 0, 0, "no column has closed since the last tick")
         end = closed = self._closed(now)
+        if self._listening is None:
+            self._listening = Listening(closed, self._scored_to)
         if self._scored_to is not None:
             # A clock that was ahead once may have left a time to come.
             since = min(max(self._scored_to, closed - self.settings.history), closed)
@@ -106,28 +109,34 @@ class Ticker:
         if reason is not None:
             return Detected(None, 0, 0, reason)
         if self._fitted_at is None or end - self._fitted_at >= settings.refit_every:
-            self._models, self._grown, self._fitted_at = [], set(), None
+            self._roster, self._fitted_at = Roster(settings, self._but_not), None
             self._fit_new(snapshot, start, end)
             self._fitted_at = end
         elif self._looked_for_new_at is None or end - self._looked_for_new_at >= NEW_EVERY:
             self._fit_new(snapshot, start, end)
-        rows: list[Row] = []
         lake_version = snapshot.versions["samples"]
         final_before = end - settings.merge_gap * settings.step
-        for chosen, block in self._models:
-            found = score(snapshot, block, between, settings)
-            rows += anomaly_rows.rows(found, chosen, lake_version, final_before)
-        look = Look(snapshot, between, settings, final_before, but_not=self._but_not)
+        failed = Failures()
+        rows = self._roster.score(snapshot, between, final_before, failed)
+        look = Look(
+            snapshot,
+            between,
+            settings,
+            final_before,
+            but_not=self._but_not,
+            listening=self._listening,
+        )
         for finder in self._finders:
             rows += finder.find(look)
         carried = carry_on(snapshot, rows, between, lake_version, settings, self._open_since)
         self._write(carried.rows, end)
         self._scored_to = end
         self._open_since = carried.open_since or start
-        scored = {
-            one.series_id for _, block in self._models for group, _ in block for one in group.series
-        }
-        return Detected(between, len(scored), len(rows))
+        failed.merge(self._roster.unfitted)
+        failed.log(but_not=self._failed)
+        self._failed = failed
+        scored = len(self._roster.series)
+        return Detected(between, scored, len(rows), None, failed.counts, failed.first)
 
     def _write(self, rows: list[Row], end: datetime) -> None:
         committed = self.lake.anomalies.committed_position(STREAM)
@@ -142,36 +151,5 @@ class Ticker:
         self.lake.anomalies.append(anomaly_rows.table(rows), key)
 
     def _fit_new(self, snapshot: Snapshot, until: datetime, now: datetime) -> None:
-        """Fit what has come of age since the last fit, and the entities that it belongs to."""
-        settings = self.settings
-        series = choose_series(snapshot, settings, until, but_not=self._but_not)
-        born_before = until - settings.least_history + 2 * LONGEST_GAP
-        grown = {
-            one.series_id for one in series if one.first_seen and one.first_seen <= born_before
-        }
-        new = grown - self._grown
-        models = self._models
-        rates = budget.rates(snapshot, settings, until) if new else []
-        for chosen, rate in zip(settings.detectors, rates, strict=bool(new)):
-            known = flagged(snapshot, chosen, TimeRange(until - settings.history, until))
-            own = [one for one in series if chosen.by or one.series_id in new]
-            parts = [
-                group
-                for group in groups(own, chosen, settings.block_series)
-                if any(one.series_id in new for one in group.series)
-            ]
-            models = _without({group.subject for group in parts} - {None}, chosen, models)
-            for block in blocks(parts, settings.block_series):
-                models.append((chosen, fit(snapshot, block, chosen, settings, until, known, rate)))
-        self._models = [(chosen, block) for chosen, block in models if block]
-        self._grown |= new
+        self._roster.fit_new(snapshot, until)
         self._looked_for_new_at = now
-
-
-def _without(
-    subjects: set[Subject | None], chosen: DetectorSettings, models: list[Models]
-) -> list[Models]:
-    return [
-        (of, [one for one in block if of != chosen or one[0].subject not in subjects])
-        for of, block in models
-    ]

@@ -86,7 +86,7 @@ def learnable(panel: Panel, things: Sequence[Thing], known: Flagged, least: time
         has.any(axis=1), panel.n_times - has[:, ::-1].argmax(axis=1) - has.argmax(axis=1), 0
     )
     needed = (least - 2 * LONGEST_GAP) / (panel.step * MICROSECOND)
-    out = _flagged_cells(panel, things, known) & has
+    out = flagged_cells(panel, things, known) & has
     too_much = out.sum(axis=1) > MOST_LEFT_OUT * has.sum(axis=1)
     out[too_much] = False
     out |= (spans < needed)[:, None]
@@ -96,7 +96,14 @@ def learnable(panel: Panel, things: Sequence[Thing], known: Flagged, least: time
     return Panel(values, panel.start, panel.step, panel.series_id)
 
 
-def _flagged_cells(panel: Panel, things: Sequence[Thing], known: Flagged) -> npt.NDArray[np.bool_]:
+def flagged_cells(panel: Panel, things: Sequence[Thing], known: Flagged) -> npt.NDArray[np.bool_]:
+    """Which cells of a panel lie in flagged stretches, `[n_series, n_times]`.
+
+    Args:
+        panel: whose.
+        things: of each row, what its anomalies are filed under.
+        known: the stretches.
+    """
     spans = [
         (row, low, high)
         for row, own in enumerate(things)

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.app import create_app
 from api.server import bind, serving
 from orchestration import worker as worker_module
+from orchestration.steps.models import Detected
 from tests.patience import wait_until
 
 
@@ -70,3 +71,11 @@ def test_a_failing_flush_is_not_ready_and_then_is_again(start, samples, monkeypa
             shutil.move(aside, folder)
             wait_until(lambda: running.http.get("/readyz").status_code == 200)
             assert running.lake.sql("SELECT count(*) AS n FROM samples")["n"][0].as_py() == 1
+
+
+def test_what_a_detector_fails_on_is_a_gauge(running):
+    worker = running.service.worker
+    worker.health.last_detected = Detected(None, 0, 0, None, {"pyod.KNN": 3, "a.b:C by pod": 1})
+    found = metrics(running)
+    assert found[("fleetlake_detector_failures", "pyod.KNN")] == 3
+    assert found[("fleetlake_detector_failures", "a.b:C by pod")] == 1

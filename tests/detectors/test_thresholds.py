@@ -118,7 +118,8 @@ def test_limits_at_other_rates():
     scores = np.random.default_rng(6).exponential(size=(3, 2000)).astype("f4")
     scores[2] = 0.0
     fit = calibrate(scores, 1e-5, floor=1.0, margin=1.5)
-    limits = fit.limits(np.array([1.0, 10.0, 1000.0, 1e9]))
+    times = np.array([1.0, 10.0, 1000.0, 1e9])
+    limits = np.stack([fit.limits(np.full(4, row), times) for row in range(3)])
     assert limits[:, 0].tobytes() == fit.threshold.tobytes()
     assert (np.diff(limits[:2], axis=1) < 0).all()
     np.testing.assert_allclose(fit.p_values(limits)[:2, :3], [[1e-5, 1e-4, 1e-2]] * 2, rtol=1e-3)

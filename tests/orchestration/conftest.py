@@ -93,6 +93,7 @@ def detection():
     # The detector as it is: what the default settings add to it is calibrated elsewhere.
     return DetectionSettings(
         detectors=(DetectorSettings(name="window_memory"),),
+        also=(),  # finders have tests of their own
         delay=timedelta(seconds=30),
         history=timedelta(hours=5),
         least_history=timedelta(hours=4),

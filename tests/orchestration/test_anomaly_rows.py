@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from detectors import Panel, Scores, find_intervals
+from detectors import Panel, Scores
+from detectors.candidates import candidates
+from detectors.thresholds import Calibration
 from lake import TimeRange
 from lake.timerange import to_micros
 from orchestration.detection_settings import DetectorSettings
 from orchestration.steps import anomaly_rows
-from orchestration.steps.anomaly_rows import Subject
+from orchestration.steps.anomaly_rows import Grid, Subject
 from orchestration.steps.panels import SeriesInfo
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -34,11 +36,21 @@ def scored(values, score):
     return panel, Scores(score, 1 / (1 + score), *bands)
 
 
+def found(panel, scores, known, subject, version="m", length=1, gap=0):
+    rows = len(scores.score)
+    one = np.ones(rows, np.float32)
+    fit = Calibration(np.zeros((rows, 20)), np.zeros(rows), one, one, 1e-5)
+    cells = candidates(scores, scores, scores, panel, fit)
+    intervals, peaks = cells.intervals(length, gap)
+    return list(
+        anomaly_rows.found(cells, peaks, intervals, Grid.of(panel), known, subject, version)
+    )
+
+
 def test_found_gives_times_and_the_values_at_the_peak():
     panel, scores = scored([[2.0, 5.0, 9.0, 2.0, 2.0]], [[0.1, 1.5, 3.0, 0.2, 0.1]])
-    intervals = find_intervals(scores, min_length=2, merge_gap=1)
     known = {1: series(1, pod="p")}
-    (one,) = anomaly_rows.found(panel, scores, intervals, known, None, "m")
+    (one,) = found(panel, scores, known, None, length=2, gap=1)
     assert (one.start, one.end, one.peak_time) == (minute(1), minute(3), minute(2))
     assert (one.actual, one.expected, one.lower, one.upper) == (9.0, 2.0, 1.0, 3.0)
     assert one.score == 3.0
@@ -54,10 +66,9 @@ def test_an_entity_names_the_metric_that_moved_most():
     gone = [1.0, 1.0, 1.0, 1.0, np.nan]
     panel, _ = scored([quiet, moved, gone], [[0.0] * 5] * 3)
     scores = Scores(*(np.array([[0, 0, 0, 0, 2]], np.float32) for _ in range(2)))
-    intervals = find_intervals(scores, min_length=1, merge_gap=0)
     known = {i: series(i, node="n1") for i in (1, 2, 3)}
     subject = Subject("c1", "node", "n1", None)
-    (one,) = anomaly_rows.found(panel, scores, intervals, known, subject, "m")
+    (one,) = found(panel, scores, known, subject)
     assert one.series.metric == "m2"
     (made,) = anomaly_rows.rows([one], DetectorSettings(by="node"), 4, START)
     assert (made["series_id"], made["node"], made["metric"]) == (None, "n1", "m2")
@@ -67,30 +78,28 @@ def test_an_entity_names_the_metric_that_moved_most():
 def test_an_entity_names_the_metric_that_its_detector_names():
     panel, scores = scored([[5.0, 5.0, 5.0], [1.0, 1.0, 9.0]], [[0.0, 0.0, 2.0]])
     scores = dataclasses.replace(scores, driver=np.array([[-1, -1, 0]], np.int32))
-    intervals = find_intervals(scores, min_length=1, merge_gap=0)
     known = {i: series(i, node="n1") for i in (1, 2)}
     subject = Subject("c1", "node", "n1", None)
-    (one,) = anomaly_rows.found(panel, scores, intervals, known, subject, "m")
+    (one,) = found(panel, scores, known, subject)
     (made,) = anomaly_rows.rows([one], DetectorSettings(by="node"), 4, START)
     assert (made["metric"], made["actual"], made["expected"]) == ("m1", 5.0, 2.0)
     assert (made["lower"], made["upper"], made["direction"]) == (1.0, 3.0, "above")
     nobody = dataclasses.replace(scores, driver=np.full((1, 3), -1, np.int32))
-    (one,) = anomaly_rows.found(panel, nobody, intervals, known, subject, "m")
+    (one,) = found(panel, nobody, known, subject)
     assert (one.series, one.actual) == (None, None)
 
 
 def test_an_id_names_thing_detector_and_start():
     panel, scores = scored([[2.0, 9.0], [2.0, 9.0]], [[0.0, 2.0], [0.0, 2.0]])
-    intervals = find_intervals(scores, min_length=1, merge_gap=0)
     known = {1: series(1), 2: series(2)}
-    one, other = anomaly_rows.found(panel, scores, intervals, known, None, "m")
+    one, other = found(panel, scores, known, None)
     ids = {
         anomaly_rows.anomaly_id(one, "window_memory"),
         anomaly_rows.anomaly_id(other, "window_memory"),
         anomaly_rows.anomaly_id(one, "pyod.ECOD"),
     }
     assert len(ids) == 3
-    (again, _) = anomaly_rows.found(panel, scores, intervals, known, None, "another model")
+    (again, _) = found(panel, scores, known, None, "another model")
     assert anomaly_rows.anomaly_id(again, "window_memory") in ids
 
 

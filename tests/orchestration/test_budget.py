@@ -16,7 +16,7 @@ SERIES, NODES = DetectorSettings(), DetectorSettings(name="entity_memory", by="n
 
 
 def test_the_rates_of_a_day_add_up_to_the_budget():
-    settings = DetectionSettings(false_alerts_a_day=6.0, detectors=(SERIES, NODES))
+    settings = DetectionSettings(false_alerts_a_day=6.0, detectors=(SERIES, NODES), also=())
     a_day = timedelta(days=1) / settings.step
     spent = budget.rate(settings, 5000) * 5000 * a_day + budget.rate(settings, 20) * 20 * a_day
     assert spent == pytest.approx(6.0)

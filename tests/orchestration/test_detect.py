@@ -9,7 +9,7 @@ from detectors import DetectorsError
 from lake import Lake, TimeRange
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.steps import browse, demo, detect, models
+from orchestration.steps import browse, demo, detect, models, scoring
 from orchestration.steps.detect import detect_day, detect_range
 from orchestration.steps.groups import Group, blocks, groups
 from orchestration.steps.panels import SeriesInfo, choose_series
@@ -309,6 +309,7 @@ def test_a_run_reads_one_version_and_each_block_twice(
         return [one for one in series if one.entity["node"] in nodes]
 
     monkeypatch.setattr(models, "read_panel", read_panel)
+    monkeypatch.setattr(scoring, "read_panel", read_panel)
     monkeypatch.setattr(detect, "choose_series", choose)
     settings = narrowed(detection, include="node_load1", **changes)
     between = TimeRange(history.simulation.end - 10 * MINUTE, history.simulation.end)

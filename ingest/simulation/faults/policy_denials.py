@@ -63,7 +63,12 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> PolicyDe
         kind="policy_denials",
         cluster=_CLUSTER,
         namespace="platform",
-        entities=({"job": "opa"}, {"job": "gatekeeper"}),
+        entities=(
+            {"job": "opa"},
+            {"job": "gatekeeper"},
+            # Whose jobs are refused.
+            {"namespace": "shop", "workload": "price-import"},
+        ),
         metrics=("gatekeeper_validation_request_count", "opa_decisions_total"),
         start=start,
         end=end,

@@ -29,8 +29,8 @@ def make_model(name: str, seed: int, params: dict[str, Any]) -> Any:
 
     Args:
         name: class name, as in `pyod_names`.
-        seed: given as `random_state` where the class takes one and `params` has none.
-        params: the class's own parameters.
+        seed: see `make`.
+        params: see `make`.
 
     Raises:
         UnknownDetectorError: if PyOD has no such detector, or an extra it needs is not installed.
@@ -44,14 +44,29 @@ def make_model(name: str, seed: int, params: dict[str, Any]) -> Any:
         with quiet():
             found = getattr(importlib.import_module(module), class_name)
     except ImportError as error:
-        raise UnknownDetectorError(f"pyod.{name} (needs {error.name})", ()) from error
+        raise UnknownDetectorError(f"pyod.{name} (needs {error.name or error})", ()) from error
+    return make(found, f"pyod.{name}", seed, params)
+
+
+def make(found: type, title: str, seed: int, params: dict[str, Any]) -> Any:
+    """Return an unfitted model of a class.
+
+    Args:
+        found: the class.
+        title: for messages.
+        seed: given as `random_state` where the class takes one and `params` has none.
+        params: the class's own parameters.
+
+    Raises:
+        InvalidParameterError: if the class refuses the parameters.
+    """
     given = dict(params)
-    if "random_state" in inspect.signature(found).parameters:
-        given.setdefault("random_state", seed)
     try:
+        if "random_state" in inspect.signature(found).parameters:
+            given.setdefault("random_state", seed)
         return found(**given)
-    except (TypeError, ValueError) as error:
-        raise InvalidParameterError("params", params, f"refused by pyod.{name}: {error}") from error
+    except Exception as error:
+        raise InvalidParameterError("parameters", params, f"refused by {title}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""What events tell: too many, too many denials, none any more, and what was never there before."""
