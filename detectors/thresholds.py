@@ -63,6 +63,9 @@ class Calibration:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Calibration:
         """Return the fits of the given rows; a NaN row for -1."""
+        if rows.size == self.spread.size and np.array_equal(rows, np.arange(rows.size)):
+            # A million rows' are 200 MB.
+            return self
         known = rows >= 0
         body = np.full((rows.size, BODY_POINTS), np.nan)
         spread = np.full(rows.size, np.nan)
