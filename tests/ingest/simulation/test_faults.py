@@ -47,11 +47,17 @@ def test_faults_of_one_cluster_meet_neither_in_place_nor_unseen(history):
         assert len(matching) < 2 or matching[0].end <= matching[1].start, labels
 
 
-def test_every_entity_and_every_metric_is_that_of_some_series(history):
+def test_every_entity_is_of_some_series_or_event_and_every_metric_of_some_series(history):
     for fault in history.sim.faults:
         here = [s for s in history.sim.series if s["cluster"] == fault.cluster]
+        objects = [
+            event["involvedObject"]
+            for _, cluster, event in history.sim.events
+            if cluster == fault.cluster and "involvedObject" in event
+        ]
+        told = [{"namespace": one.get("namespace"), "workload": one["name"]} for one in objects]
         for entity in fault.entities:
-            assert any(entity.items() <= s.items() for s in here), entity
+            assert any(entity.items() <= one.items() for one in here + told), entity
         for metric in fault.metrics:
             assert any(s["__name__"] == metric and fault.matches(s) for s in here), metric
 
