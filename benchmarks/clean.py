@@ -25,7 +25,7 @@ sys.path[0] = str(Path(__file__).parents[1])
 
 from benchmarks.reporting import Case, emit  # noqa: E402
 from detectors import Panel  # noqa: E402
-from detectors.candidates import at_most, candidates  # noqa: E402
+from detectors.abnormal_cells import abnormal_cells, at_most  # noqa: E402
 from detectors.families import Limits  # noqa: E402
 from ingest.simulation import Simulation, simulate  # noqa: E402
 from orchestration.detection_settings import DetectionSettings  # noqa: E402
@@ -37,7 +37,7 @@ from orchestration.steps.groups import Group  # noqa: E402
 from orchestration.steps.model import Model  # noqa: E402
 from orchestration.steps.models import unfitted  # noqa: E402
 from orchestration.steps.panels import SeriesInfo  # noqa: E402
-from orchestration.steps.scoring import judge  # noqa: E402
+from orchestration.steps.scoring import Judge  # noqa: E402
 
 CLEAN_SHARE = 0.6
 """Of a simulated history: its faults lie in the rest."""
@@ -102,12 +102,12 @@ def cases(panel: Panel, group: Group, days: int, false_alerts_a_day: float) -> l
         model = Model(detector, "", END, limits, settings.min_length)
         begin = (day * DAY - model.context) * MINUTE_US
         part = panel.window(begin, (day + 1) * DAY * MINUTE_US)
-        raw, fit = detector.score(part, part.n_times - model.before), detector.calibration_of(part)
-        seen, scores = judge(model, part, raw)
-        _, loudest = judge(model, part, at_most(raw, fit, most(clusters, count)))
+        raw = detector.score(part, part.n_times - model.before)
+        judge = Judge(model, part)
+        loudest = judge.of(at_most(raw, judge.fit, most(clusters, count)))
         own = raw.from_column(raw.score.shape[1] - DAY)
-        cells = candidates(own, scores, loudest, seen, fit)
-        looked = Looked(group, "", Grid.of(seen), clusters, cells)
+        cells = abnormal_cells(own, judge.of(raw), loudest, judge.seen, judge.fit)
+        looked = Looked(group, "", Grid.of(judge.seen), clusters, cells)
         false += sum(1 for _ in told([looked], count, settings))
     what = f"{panel.n_series} series, {days} clean days, {false_alerts_a_day:g} a day allowed"
     bound = float(poisson.ppf(0.975, false_alerts_a_day * days))

@@ -65,7 +65,7 @@ DEFAULT_EXCLUDE = (
 MINUTE_COLUMNS: dict[str, Any] = {"lengths": [2, 32], "margin": 2.5}
 
 
-FinderName = Literal["absence", "event_rate", "siblings"]
+FinderName = Literal["absence", "event_rate"]
 """What finds anomalies without a model of each series: see `orchestration.steps.finders`."""
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import xxhash
 
 from detectors import Intervals, Panel
-from detectors.candidates import Candidates
+from detectors.abnormal_cells import AbnormalCells
 from lake import TimeRange
 from lake.schema import ANOMALIES, ENTITY_COLUMNS
 from lake.timerange import from_micros, to_micros
@@ -77,7 +77,7 @@ class Found:
 
 
 def found(
-    cells: Candidates,
+    cells: AbnormalCells,
     peaks: npt.NDArray[np.int64],
     intervals: Intervals,
     grid: Grid,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detectors.candidates import Candidates
+from detectors.abnormal_cells import AbnormalCells
 from detectors.discovery import most_relief, relief
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows
@@ -37,7 +37,7 @@ class Looked:
     model_version: str
     grid: Grid
     clusters: Sequence[str]
-    cells: Candidates
+    cells: AbnormalCells
 
 
 def tested(groups: Iterable[Group]) -> Tested:

@@ -1,8 +1,8 @@
 """What finds anomalies beside the detectors, which score a panel of samples each.
 
-A finder asks the lake itself: for events, for what has fallen silent, for clusters that depart from
-their siblings. Its rows are rows of `anomalies` like any other, so intervals grow, merge and become
-final as those of detectors do (`orchestration.steps.carry_on`).
+A finder asks the lake itself: for events, for what has fallen silent. Its rows are rows of
+`anomalies` like any other, so intervals grow, merge and become final as those of detectors do
+(`orchestration.steps.carry_on`).
 """
 
 from collections.abc import Callable, Mapping

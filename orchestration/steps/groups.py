@@ -17,7 +17,7 @@ OUTSIDE_NAMESPACES = frozenset({"node", "instance"})
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Pooled:
     """All series of one metric, of whatever cluster; a pooled model learns from `sample` of them.
 
     The sample is no more than fits into memory at once.
@@ -33,7 +33,7 @@ class Group:
 
     subject: Subject | None
     series: Sequence[SeriesInfo]
-    family: Family | None = None
+    pooled: Pooled | None = None
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
@@ -71,9 +71,9 @@ def _families(series: Sequence[SeriesInfo], block: int) -> Iterator[Group]:
         members[one.metric].append(one)
     for metric, own in members.items():
         kept = min(len(own), block)
-        family = Family(metric, [own[place * len(own) // kept] for place in range(kept)])
+        pooled = Pooled(metric, [own[place * len(own) // kept] for place in range(kept)])
         for start in range(0, len(own), block):
-            yield Group(None, own[start : start + block], family)
+            yield Group(None, own[start : start + block], pooled)
 
 
 def blocks(parts: Iterable[Group], size: int) -> Iterator[list[Group]]:

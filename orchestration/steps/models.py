@@ -130,8 +130,8 @@ def fit(
         if panel.n_series == 0:
             continue
         learn = taught(group, panel)
-        if group.family is not None:
-            sample = Group(None, group.family.sample)
+        if group.pooled is not None:
+            sample = Group(None, group.pooled.sample)
 
             def read(sample: Group = sample) -> Panel:
                 found = read_panel(snapshot, sample.series, between, settings.step)
@@ -154,7 +154,7 @@ def _part(group: Group, panel: Panel) -> Group:
         return group
     ids = set(panel.series_id.tolist())
     own = [one for one in group.series if one.series_id in ids]
-    return Group(None, own, group.family)
+    return Group(None, own, group.pooled)
 
 
 def _things(block: Sequence[Group], chosen: DetectorSettings) -> dict[int, anomaly_rows.Thing]:

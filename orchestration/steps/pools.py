@@ -36,10 +36,10 @@ class Pools:
         Yields:
             The detector with these rows, and the panel; nothing where there is no model.
         """
-        assert group.family is not None  # noqa: S101 - groups of others are not asked for
-        metric = group.family.metric
+        assert group.pooled is not None  # noqa: S101 - groups of others are not asked for
+        metric = group.pooled.metric
         if metric not in self._by_metric:
-            alone = len(group.family.sample) == len(group.series)
+            alone = len(group.pooled.sample) == len(group.series)
             sample = panel if alone else read_sample()
             for found, _ in fitted_parts(make, sample, failures, name, metric):
                 # Too little to learn from today may be enough when more series have come.

@@ -175,4 +175,4 @@ def _others(group: Group, ids: set[int]) -> Group:
     if group.subject is not None:
         return group
     left = [one for one in group.series if one.series_id not in ids]
-    return group if len(left) == len(group.series) else Group(None, left, group.family)
+    return group if len(left) == len(group.series) else Group(None, left, group.pooled)

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from detectors import Panel, Scores
-from detectors.candidates import at_most, candidates
+from detectors.abnormal_cells import abnormal_cells, at_most
 from detectors.families import HARMLESS_SCORE, gate, judged
 from detectors.season import Season, Usual, damp, raised
 from lake import TimeRange
@@ -19,8 +16,6 @@ from orchestration.steps.groups import series_of
 from orchestration.steps.isolation import Failures, rows_of, scored_parts
 from orchestration.steps.model import Fitted, Model
 from orchestration.steps.panels import read_panel
-
-Float32 = npt.NDArray[np.float32]
 
 
 def look(
@@ -61,54 +56,67 @@ def look(
         by_id = {one.series_id: one for one in group.series}
         newest = panel.n_times - model.before
         for part, raw in scored_parts(model.detector, panel, newest, failures, name, group.subject):
-            fit = model.detector.calibration_of(part)
+            judge = Judge(model, part)
             clusters = clusters_of(group, part.series_id)
-            seen, scores = judge(model, part, raw)
-            _, loudest = judge(model, part, at_most(raw, fit, most(clusters, count)))
+            scores = judge.of(raw)
+            loudest = judge.of(at_most(raw, judge.fit, most(clusters, count)))
             for screen in screens:
-                screen.note(seen, scores, by_id, model)
-            seen = seen.from_column(before)
+                screen.note(judge.seen, scores, by_id, model)
+            seen = judge.seen.from_column(before)
             scores, loudest = scores.from_column(before), loudest.from_column(before)
             if only is not None:
                 scores = only.within(seen, scores)
             own = raw.from_column(raw.score.shape[1] - seen.n_times)
-            cells = candidates(own, scores, loudest, seen, fit)
+            cells = abnormal_cells(own, scores, loudest, seen, judge.fit)
             yield Looked(group, model.version, Grid.of(seen), clusters, cells)
 
 
-def scores_of(model: Model, panel: Panel) -> tuple[Panel, Scores]:
-    """The scores of a panel, of which those reach the threshold that are unusual and do harm.
+class Judge:
+    """Says which of a panel's scores reach the threshold: those that are unusual and do harm.
+
+    What it knows of the panel is found once, whatever scores it is asked about.
 
     Args:
         model: fitted.
         panel: with `model.context` columns before those of interest.
-
-    Returns:
-        The columns of interest and their scores.
     """
-    return judge(model, panel, model.detector.score(panel, panel.n_times - model.before))
 
-
-def judge(model: Model, panel: Panel, scores: Scores) -> tuple[Panel, Scores]:
-    """As `scores_of`, of a panel whose columns after the first `model.before` are scored."""
-    first = model.context - model.before
-    own = panel.from_column(model.before)
-    if scores.expected is not None:
-        p_harmless = model.detector.calibration_of(panel).p_values_at(HARMLESS_SCORE)
+    def __init__(self, model: Model, panel: Panel) -> None:
+        self.fit = model.detector.calibration_of(panel)
+        self._model = model
+        self._panel = panel
+        # What is scored, and of that what is of interest.
+        self._scored = panel.from_column(model.before)
+        self.seen = panel.from_column(model.context)
+        self._p_harmless = self.fit.p_values_at(HARMLESS_SCORE)
+        self._usual = None
         if model.season is not None:
-            scores = _by_season(model, model.season, panel, scores, p_harmless)
-        scores = gate(scores, own, model.limits, p_harmless, model.hold)
-    return own.from_column(first), scores.from_column(first)
+            self._usual = Usual.of(panel, model.season).newest(self._scored.n_times)
+
+    def of(self, scores: Scores) -> Scores:
+        """The scores of `seen`.
+
+        Args:
+            scores: of the panel's columns after the first `model.before`.
+        """
+        if scores.expected is not None:
+            model = self._model
+            if model.season is not None and self._usual is not None:
+                scores = self._by_season(scores, model.season, self._usual)
+            scores = gate(scores, self._scored, model.limits, self._p_harmless, model.hold)
+        return scores.from_column(self._scored.n_times - self.seen.n_times)
+
+    def _by_season(self, scores: Scores, season: Season, usual: Usual) -> Scores:
+        """The scores without what is usual, and with what never is."""
+        model = self._model
+        actual, _ = judged(scores, self._scored, model.limits)
+        of = usual if scores.driver is None else usual.take(scores.driver[0])
+        scores = damp(scores, actual, of, model.look_back, HARMLESS_SCORE, self._p_harmless)
+        return scores if scores.driver is not None else raised(scores, self._panel, season, usual)
 
 
-def _by_season(
-    model: Model, season: Season, panel: Panel, scores: Scores, p_harmless: Float32
-) -> Scores:
-    """The scores of a panel's newest columns, without what is usual, with what never is."""
-    usual = Usual.of(panel, season)
-    usual = usual.newest(scores.score.shape[1])
-    own = panel.from_column(model.before)
-    actual, _ = judged(scores, own, model.limits)
-    of = usual if scores.driver is None else usual.take(scores.driver[0])
-    scores = damp(scores, actual, of, model.look_back, HARMLESS_SCORE, p_harmless)
-    return scores if scores.driver is not None else raised(scores, panel, season, usual)
+def scores_of(model: Model, panel: Panel) -> tuple[Panel, Scores]:
+    """The columns of interest of a panel, and their scores; see `Judge`."""
+    judge = Judge(model, panel)
+    scores = model.detector.score(panel, panel.n_times - model.before)
+    return judge.seen, judge.of(scores)

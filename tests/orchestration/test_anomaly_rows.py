@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from detectors import Panel, Scores
-from detectors.candidates import candidates
+from detectors.abnormal_cells import abnormal_cells
 from detectors.thresholds import Calibration
 from lake import TimeRange
 from lake.timerange import to_micros
@@ -40,7 +40,7 @@ def found(panel, scores, known, subject, version="m", length=1, gap=0):
     rows = len(scores.score)
     one = np.ones(rows, np.float32)
     fit = Calibration(np.zeros((rows, 20)), np.zeros(rows), one, one, 1e-5)
-    cells = candidates(scores, scores, scores, panel, fit)
+    cells = abnormal_cells(scores, scores, scores, panel, fit)
     intervals, peaks = cells.intervals(length, gap)
     return list(
         anomaly_rows.found(cells, peaks, intervals, Grid.of(panel), known, subject, version)

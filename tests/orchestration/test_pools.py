@@ -105,10 +105,10 @@ def test_families_are_metrics_over_all_clusters(family, fill, settings):
     snapshot = family.snapshot()
     series = choose_series(snapshot, settings, START - timedelta(days=30_000))
     found = list(groups(series, POOLED, 12))
-    assert [(group.family.metric, len(group.series)) for group in found] == [
+    assert [(group.pooled.metric, len(group.series)) for group in found] == [
         ("m", 12),
         ("m", 12),
         ("m", 6),
         ("other", 1),
     ]
-    assert {len(group.family.sample) for group in found[:3]} == {12}
+    assert {len(group.pooled.sample) for group in found[:3]} == {12}

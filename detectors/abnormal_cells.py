@@ -24,7 +24,7 @@ Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
+class AbnormalCells:
     """The cells of some rows of scores; arrays are `[n_cells]`, by row, then column.
 
     Attributes:
@@ -60,7 +60,7 @@ class Candidates:
         """P-values over the rate of the threshold, as `discovery.relief` takes them."""
         return self.p_value.astype(np.float64) / self.fit.rate
 
-    def raised(self, times: Float64) -> Candidates:
+    def raised(self, times: Float64) -> AbnormalCells:
         """The cells with thresholds at `times` their rate, float64 `[n_cells]`.
 
         Scores grow, and the band comes as much nearer to what is expected.
@@ -78,8 +78,8 @@ class Candidates:
     def intervals(self, min_length: int, merge_gap: int) -> tuple[Intervals, Int64]:
         """The intervals of these cells, and the place of each one's peak among them.
 
-        As `detectors.find_intervals` of the scores that they are from; that they may be lengthened
-        (`open`) as well.
+        They are those that `detectors.find_intervals` gives of the scores that the cells are from,
+        but for `row`, which counts the rows with a cell at or over the threshold.
         """
         begun = np.unique(self.row[self.score >= 1.0])
         kept = np.flatnonzero(np.isin(self.row, begun))
@@ -105,9 +105,9 @@ def at_most(scores: Scores, fit: Calibration, most: Float64) -> Scores:
     return replace(scores, score=scores.score * (fit.threshold / limit)[:, None])
 
 
-def candidates(
+def abnormal_cells(
     raw: Scores, judged: Scores, loudest: Scores, panel: Panel, fit: Calibration
-) -> Candidates:
+) -> AbnormalCells:
     """The cells that may be told.
 
     Args:
@@ -124,7 +124,7 @@ def candidates(
     cells = (row, column)
     series = _series(judged, panel, row, column)
     actual = panel.values[np.maximum(series, 0), column]
-    return Candidates(
+    return AbnormalCells(
         n_times=panel.n_times,
         fit=fit,
         row=row,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import Panel, build, find_intervals
-from detectors.candidates import at_most, candidates
+from detectors.abnormal_cells import abnormal_cells, at_most
 from detectors.discovery import most_relief
 
 MINUTE = 60_000_000
@@ -28,7 +28,7 @@ def scored():
 
 def cells_of(scored):
     panel, scores, fit = scored
-    return candidates(
+    return abnormal_cells(
         scores, scores, at_most(scores, fit, np.full(40, most_relief(TESTED))), panel, fit
     )
 
@@ -88,7 +88,7 @@ def test_an_entity_without_a_driver_is_told_by_its_farthest_series():
     panel = Panel(values, 0, MINUTE, np.arange(6))
     model = build("pyod.KNN", scope="entity").fit(panel.window(0, 600 * MINUTE))
     scores, fit = model.score(panel), model.calibration_of(panel)
-    cells = candidates(
+    cells = abnormal_cells(
         scores, scores, at_most(scores, fit, np.full(1, most_relief(10))), panel, fit
     )
     loud = cells.column[cells.score >= 1.0]
@@ -103,6 +103,8 @@ def test_nothing_abnormal_is_nothing():
     model = build("window_memory").fit(panel.window(0, 500 * MINUTE))
     quiet = panel.with_values(np.full(panel.values.shape, 100.0))
     scores, fit = model.score(quiet), model.calibration_of(quiet)
-    cells = candidates(scores, scores, at_most(scores, fit, np.full(3, most_relief(3))), quiet, fit)
+    cells = abnormal_cells(
+        scores, scores, at_most(scores, fit, np.full(3, most_relief(3))), quiet, fit
+    )
     found, peaks = cells.intervals(5, 30)
     assert (len(found), len(peaks)) == (0, 0)
