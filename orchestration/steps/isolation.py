@@ -15,6 +15,8 @@ import numpy as np
 
 from detectors import Detector, DetectorsError, Panel, Scores
 from detectors.errors import NoTrainingDataError
+from orchestration.steps.anomaly_rows import Row
+from orchestration.steps.look import Finder, Look
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +142,17 @@ def scored_parts(
         for one, why in scores.failures.items():
             failures.add(detector, [subject if subject is not None else one], why)
         yield part, scores
+
+
+def found_by(finder: Finder, look: Look, failures: Failures) -> list[Row]:
+    """What a finder finds; nothing where it raises, for one odd line must not end detection."""
+    try:
+        return finder.find(look)
+    except Exception as error:  # noqa: BLE001 - told, and tried again at the next tick
+        why = f"{type(error).__name__}: {error}"
+        for detector in finder.detectors:
+            failures.add(detector, ["whatever it looks at"], why)
+        return []
 
 
 def _halving(

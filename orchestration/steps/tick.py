@@ -15,7 +15,7 @@ from orchestration.steps import anomaly_rows
 from orchestration.steps.anomaly_rows import Row
 from orchestration.steps.carry_on import carry_on
 from orchestration.steps.finders import finders
-from orchestration.steps.isolation import Failures
+from orchestration.steps.isolation import Failures, found_by
 from orchestration.steps.lawful import require_lawful
 from orchestration.steps.look import Listening, Look
 from orchestration.steps.models import Detected, warming_up
@@ -127,7 +127,7 @@ class Ticker:
             listening=self._listening,
         )
         for finder in self._finders:
-            rows += finder.find(look)
+            rows += found_by(finder, look, failed)
         carried = carry_on(snapshot, rows, between, lake_version, settings, self._open_since)
         self._write(carried.rows, end)
         self._scored_to = end

@@ -175,6 +175,24 @@ def test_ticks_find_what_a_whole_scoring_finds(tmp_path, filled, settings, histo
         assert [one for one in clear if not any(overlap(one, other) for other in others)] == []
 
 
+def test_a_finder_that_raises_costs_its_own_findings_alone(hours_on):
+    class Broken:
+        detectors = ("event_rate", "event_first")
+
+        def find(self, look):
+            raise ValueError("a line that nobody thought of")
+
+    night = hours_on(2)
+    before = seen(night.lake)
+    night.ticker._finders = [Broken()]
+    night.history.put(night.lake, night.now, night.now + BEAT)
+    done = night.tick()
+    assert done.failed == {"event_rate": 1, "event_first": 1}
+    assert "nobody thought of" in done.failures[0].why
+    assert done.reason is None
+    assert seen(night.lake) != before
+
+
 def test_a_restart_loses_and_doubles_nothing(hours_on, settings):
     night = hours_on(2)
     held = seen(night.lake)
