@@ -11,6 +11,7 @@ from orchestration.absence_settings import AbsenceSettings
 from orchestration.event_settings import EventSettings
 from orchestration.family_settings import FamilySettings
 from orchestration.patterns import compiles
+from orchestration.sibling_settings import SiblingsSettings
 
 
 class Candidates(BaseModel):
@@ -65,7 +66,7 @@ DEFAULT_EXCLUDE = (
 MINUTE_COLUMNS: dict[str, Any] = {"lengths": [2, 32], "margin": 2.5}
 
 
-FinderName = Literal["absence", "event_rate"]
+FinderName = Literal["absence", "event_rate", "siblings"]
 """What finds anomalies without a model of each series: see `orchestration.steps.finders`."""
 
 
@@ -80,13 +81,16 @@ class DetectionSettings(BaseModel):
         description="each scores every chosen series",
     )
     also: tuple[FinderName, ...] = Field(
-        ("absence", "event_rate"),
+        ("absence", "event_rate", "siblings"),
         description="what else looks for anomalies, beside the detectors; empty = nothing",
     )
     absence: AbsenceSettings = Field(
         AbsenceSettings(), description="what stops reporting, and is missed"
     )
     events: EventSettings = Field(EventSettings(), description="what events are judged")
+    siblings: SiblingsSettings = Field(
+        SiblingsSettings(), description="what is the same workload in another cluster"
+    )
     step: timedelta = Field(timedelta(minutes=1), description="width of a panel column")
     history: timedelta = Field(timedelta(hours=24), description="training data before a model")
     least_history: timedelta = Field(

@@ -21,6 +21,7 @@ from orchestration.steps.browse import Row
 from orchestration.steps.detect import Progress, detect_range
 from orchestration.steps.models import Detected
 from orchestration.steps.panels import align
+from orchestration.steps.siblings.finder import Siblings
 
 SLACK = timedelta(minutes=30)
 """An interval this close to a fault is put down to it: windows look back that far."""
@@ -114,7 +115,7 @@ def compare(lake: Lake, simulation: Simulation, scored: TimeRange) -> Report:
     """Put every anomaly of the scored range down to a fault, or call it false."""
     rows = list(_all_anomalies(lake, scored))
     labels = _labels(lake, [row["series_id"] for row in rows if row["series_id"]])
-    causes = [_causes(row, labels, simulation.faults) for row in rows]
+    causes = [_causes(row, _known(lake, row, labels), simulation.faults) for row in rows]
     faults = [
         FaultReport(fault, [row for row, found in zip(rows, causes, strict=True) if fault in found])
         for fault in simulation.faults
@@ -147,14 +148,31 @@ def _labels(lake: Lake, ids: list[int]) -> dict[int, dict[str, str]]:
     return {row["series_id"]: dict(row["labels"]) for row in rows}
 
 
-def _causes(
-    row: Row, labels: Mapping[int, Mapping[str, str]], faults: Sequence[Fault]
-) -> list[Fault]:
-    known = labels.get(row["series_id"]) or {
-        "cluster": row["cluster"],
-        **{name: row[name] for name in ENTITY_COLUMNS if row[name]},
-    }
-    return [fault for fault in faults if fault.explains(known, row["start"], row["end"], SLACK)]
+MEMBERS = """
+SELECT DISTINCT labels FROM series
+WHERE cluster = $cluster AND metric = $metric AND workload = $workload
+"""
+
+
+def _known(
+    lake: Lake, row: Row, labels: Mapping[int, Mapping[str, str]]
+) -> Sequence[Mapping[str, str]]:
+    """The labels of what a row is about: of all pods, where it is about a workload's."""
+    if row["detector"] in Siblings.detectors:
+        members = lake.sql(MEMBERS, {name: row[name] for name in ("cluster", "metric", "workload")})
+        return [dict(one["labels"]) for one in members.to_pylist()]
+    if row["series_id"] in labels:
+        return [labels[row["series_id"]]]
+    entity = {name: row[name] for name in ENTITY_COLUMNS if row[name]}
+    return [{"cluster": row["cluster"], **entity}]
+
+
+def _causes(row: Row, known: Sequence[Mapping[str, str]], faults: Sequence[Fault]) -> list[Fault]:
+    return [
+        fault
+        for fault in faults
+        if any(fault.explains(one, row["start"], row["end"], SLACK) for one in known)
+    ]
 
 
 def as_json(report: Report) -> dict[str, Any]:

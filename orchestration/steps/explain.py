@@ -24,6 +24,8 @@ from orchestration.steps.groups import Group
 from orchestration.steps.model import Model
 from orchestration.steps.panels import LONGEST_GAP, SeriesInfo, align, read_panel, series_by_id
 from orchestration.steps.scoring import scores_of
+from orchestration.steps.siblings.chart import sibling_chart
+from orchestration.steps.siblings.finder import Siblings
 from orchestration.steps.training import flagged
 
 MARGIN = timedelta(hours=2)
@@ -56,6 +58,7 @@ def chart(
     that it was judged by, the band here shows where they come from.
 
     Of an absence: how many report. Of events: the counts of their stream, or the shares of denials.
+    Of siblings: what all pods of the workload did, and what the other clusters say of that.
 
     None where the anomaly is not of a single series, or the series is gone.
     """
@@ -65,6 +68,8 @@ def chart(
     end = min(align(anomaly["end"] + margin, settings.step), start + LONGEST)
     if anomaly["detector"] in EventFinder.detectors:
         return _of_events(lake, settings, anomaly, TimeRange(start, end))
+    if anomaly["detector"] in Siblings.detectors:
+        return _of_siblings(lake, settings, anomaly, TimeRange(start, end))
     snapshot = lake.snapshot()
     series = series_by_id(snapshot, settings, anomaly["series_id"])
     if series is None:
@@ -150,6 +155,18 @@ def _of_events(
         return None
     arrays = (found.actual, found.expected, found.lower, found.upper)
     return Chart(found.times, *(array.astype(np.float32) for array in arrays))
+
+
+def _of_siblings(
+    lake: Lake, settings: DetectionSettings, anomaly: Row, between: TimeRange
+) -> Chart | None:
+    found = sibling_chart(lake, settings, anomaly, between)
+    if found is None:
+        return None
+    expected, lower, upper = found.bands or (None, None, None)
+    if expected is None:
+        return Chart(found.times, found.actual, None, None, None)
+    return Chart(found.times, found.actual, expected, *_drawn(found.actual, expected, lower, upper))
 
 
 def events_around(
