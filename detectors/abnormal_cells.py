@@ -60,6 +60,21 @@ class AbnormalCells:
         """P-values over the rate of the threshold, as `discovery.relief` takes them."""
         return self.p_value.astype(np.float64) / self.fit.rate
 
+    def take(self, which: npt.NDArray[np.bool_]) -> AbnormalCells:
+        """Some of the cells.
+
+        Args:
+            which: bool `[n_cells]`.
+        """
+        arrays = {
+            name: getattr(self, name)[which]
+            for name in (
+                "row", "column", "series", "own", "score", "p_value", "actual", "expected", "lower",
+                "upper",
+            )
+        }  # fmt: skip
+        return replace(self, **arrays)
+
     def raised(self, times: Float64) -> AbnormalCells:
         """The cells with thresholds at `times` their rate, float64 `[n_cells]`.
 

@@ -34,7 +34,26 @@ class SiblingsSettings(BaseModel):
         r"they are compared, as `-(prod|eu-1|us-2)$`; empty = nothing",
     )
 
-    @field_validator("places", "cut")
+    quiet: bool = Field(
+        True,
+        description="whether what a series and its siblings in the other clusters show together "
+        "is told once, or not at all if it is more traffic",
+    )
+    load: str = Field(
+        r".*(requests?|connections?|sessions?|queries|messages?|packets|records|rows|decisions"
+        r"|lookups|handled|received|sent|transmitted|processed|served|(receive|transmit)_bytes)"
+        r"(_total|_count|_per_second|_rate)?",
+        description="regular expression of metrics that say how much is asked for, whole name: "
+        "when it rises in all clusters, that is traffic and no anomaly",
+    )
+    failure: str = Field(
+        r".*(error|fail|drop|denied|deny|reject|refus|retr(y|ies)|restart|evict|oom|throttl|timeout|"
+        r"unavailable|unhealthy|lost|abort|panic|pending|backlog|lag|limit).*",
+        description="regular expression of metrics that say that something is wrong, whole name; "
+        "it goes before `load`",
+    )
+
+    @field_validator("places", "cut", "load", "failure")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
         return compiles(pattern)

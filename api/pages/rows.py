@@ -10,7 +10,12 @@ from orchestration.steps.browse import Row
 Cells = dict[str, Any]
 """What a table's row holds: `name` sorts, `name_text` is shown."""
 
-ARROWS = {"above": "↑ above", "below": "↓ below"}
+ARROWS = {
+    "above": "↑ above",
+    "below": "↓ below",
+    "above everywhere": "↑ above everywhere",
+    "below everywhere": "↓ below everywhere",
+}
 ABSENCE = "absence"
 """The detector whose rows count what reports."""
 

@@ -29,6 +29,30 @@ LONGEST_INTERVAL = timedelta(days=30)
 default a model has learned a lasting change after a day, so few get older than that."""
 
 
+EVERYWHERE = " everywhere"
+"""At the end of the direction of what all clusters show at once."""
+
+SHARED = "shared"
+"""Of a fresh row, no column: with whom it is shared, None = it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What an interval is shared with: the same workload's series in the other clusters.
+
+    Attributes:
+        what: the same for all of them.
+        series_id: of them all.
+        above: whether it is more than expected.
+        since: when the interval was long enough to be one.
+    """
+
+    what: object
+    series_id: frozenset[int]
+    above: bool
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """An entity that was scored as one: `by` is the entity column that holds `name`."""
@@ -74,6 +98,7 @@ class Found:
     lower: float | None
     upper: float | None
     model_version: str
+    shared: Shared | None = None
 
 
 def found(
@@ -144,6 +169,8 @@ def _row(one: Found, detector: str, lake_version: int, state: str) -> Row:
     direction = None
     if one.actual is not None and one.expected is not None:
         direction = "above" if one.actual >= one.expected else "below"
+    if one.shared is not None:
+        direction = ("above" if one.shared.above else "below") + EVERYWHERE
     return {
         "cluster": one.cluster,
         "anomaly_id": anomaly_id(one, detector),
@@ -165,6 +192,7 @@ def _row(one: Found, detector: str, lake_version: int, state: str) -> Row:
         "lake_version": lake_version,
         "state": state,
         "incident_id": None,
+        SHARED: one.shared,
     }
 
 
@@ -175,6 +203,8 @@ def anomaly_id(one: Found, detector: str) -> str:
         about += [one.subject.by, one.subject.namespace, one.subject.name]
     elif one.series is not None:
         about.append(one.series.series_id)
+    if one.shared is not None:
+        about.append(EVERYWHERE)
     return xxhash.xxh3_128_hexdigest(json.dumps(about).encode())
 
 
@@ -190,10 +220,17 @@ def label(chosen: DetectorSettings) -> str:
 
 
 def thing(row: Row) -> Thing:
-    """What a row is about: its series, or its entity."""
+    """What a row is about: its series, or its entity; what all clusters show, apart from that."""
+    if everywhere(row):
+        return (row["cluster"], row["detector"], row["series_id"], EVERYWHERE)
     if row.get("series_id") is not None:
         return (row["cluster"], row["detector"], row["series_id"])
     return (row["cluster"], row["detector"], *(row.get(name) for name in ENTITY_COLUMNS))
+
+
+def everywhere(row: Row) -> bool:
+    """Whether a row tells what all clusters show at once."""
+    return (row.get("direction") or "").endswith(EVERYWHERE)
 
 
 def thing_of_subject(subject: Subject, detector: str) -> Thing:

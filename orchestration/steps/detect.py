@@ -12,17 +12,20 @@ from lake.views import quote
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows, budget, carry_on
 from orchestration.steps.anomaly_rows import Row
-from orchestration.steps.discoveries import Looked, tested, told
+from orchestration.steps.discoveries import tested, told
 from orchestration.steps.finders import finders
 from orchestration.steps.groups import blocks, groups
 from orchestration.steps.isolation import Failures
 from orchestration.steps.lawful import require_lawful
 from orchestration.steps.look import Look
+from orchestration.steps.looked import Looked
 from orchestration.steps.models import Detected, fit, warming_up
 from orchestration.steps.panels import align, choose_series
 from orchestration.steps.pools import Pools
 from orchestration.steps.scoring import look
 from orchestration.steps.second_look import second_looks
+from orchestration.steps.siblings.shared import Sharing
+from orchestration.steps.siblings.told_once import told_once
 from orchestration.steps.training import flagged
 
 Progress = Callable[[float], None]
@@ -94,6 +97,7 @@ def detect_range(
     failed = Failures()
     seconds = second_looks(settings)
     screens = [second.screen() for second in seconds]
+    sharing = Sharing(snapshot, scored, settings)
     for index, (chosen, rate) in enumerate(zip(settings.detectors, rates, strict=True)):
         if chosen.candidates is not None:
             continue
@@ -112,11 +116,12 @@ def detect_range(
             )
             looked += look(snapshot, fitted, scored, settings, name, count, failed, watching)
             progress((index + (done + 1) / len(parts)) / len(settings.detectors))
-        found = told(looked, count, settings)
+        found = told(looked, count, settings, sharing)
         rows += anomaly_rows.rows(found, chosen, lake_version, now - gap)
     for second, screen in zip(seconds, screens, strict=True):
-        found = second.find(snapshot, screen, scored, failed)
+        found = second.find(snapshot, screen, scored, failed, sharing)
         rows += anomaly_rows.rows(found, second.chosen, lake_version, now - gap)
+    rows = told_once(snapshot, rows, settings, scored, between.start, now - gap)
     failed.log()
     view = Look(snapshot, scored, settings, now - gap, clusters)
     also = finders(settings)

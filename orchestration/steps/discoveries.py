@@ -8,7 +8,6 @@ Clusters are judged apart: what is told of one does not depend on which others a
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,27 +16,15 @@ from detectors.abnormal_cells import AbnormalCells
 from detectors.discovery import most_relief, relief
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps import anomaly_rows
-from orchestration.steps.anomaly_rows import Found, Grid
+from orchestration.steps.anomaly_rows import Found
 from orchestration.steps.groups import Group
+from orchestration.steps.looked import Looked
+from orchestration.steps.siblings.shared import Sharing
 
 Float64 = npt.NDArray[np.float64]
 
 Tested = Mapping[str, int]
 """How many rows are tested in each column, by cluster."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Looked:
-    """A group that was scored, and which of its cells may be told.
-
-    `clusters` has the cluster of each row of the scores.
-    """
-
-    group: Group
-    model_version: str
-    grid: Grid
-    clusters: Sequence[str]
-    cells: AbnormalCells
 
 
 def tested(groups: Iterable[Group]) -> Tested:
@@ -66,22 +53,42 @@ def most(clusters: Sequence[str], count: Tested) -> Float64:
 
 
 def told(
-    looked: Sequence[Looked], count: Tested | None, settings: DetectionSettings
+    looked: Sequence[Looked],
+    count: Tested | None,
+    settings: DetectionSettings,
+    sharing: Sharing | None = None,
 ) -> Iterator[Found]:
     """The intervals of all that one detector has scored of a range.
+
+    Those of what a series shares with its siblings in other clusters are made apart, and say so.
 
     Args:
         looked: of the same columns.
         count: what was tested; None = thresholds stay where they are.
         settings: what makes an interval.
+        sharing: knows the siblings; None = each cluster is told for itself.
     """
-    for one, times in zip(looked, _times(looked, count), strict=True):
-        cells = one.cells if times is None else one.cells.raised(times)
-        intervals, peaks = cells.intervals(settings.min_length, settings.merge_gap)
-        by_id = {series.series_id: series for series in one.group.series}
-        yield from anomaly_rows.found(
-            cells, peaks, intervals, one.grid, by_id, one.group.subject, one.model_version
-        )
+    cells = [
+        one.cells if times is None else one.cells.raised(times)
+        for one, times in zip(looked, _times(looked, count), strict=True)
+    ]
+    shares = sharing.of(looked, cells) if sharing else {}
+    for place, (one, own) in enumerate(zip(looked, cells, strict=True)):
+        if place not in shares:
+            yield from _found(one, own, settings)
+            continue
+        yield from _found(one, own.take(shares[place].alone), settings)
+        shared = own.take(shares[place].told)
+        for found in _found(one, shared, settings):
+            yield shares[place].say(found, shared, settings.min_length)
+
+
+def _found(one: Looked, cells: AbnormalCells, settings: DetectionSettings) -> Iterator[Found]:
+    intervals, peaks = cells.intervals(settings.min_length, settings.merge_gap)
+    by_id = {series.series_id: series for series in one.group.series}
+    yield from anomaly_rows.found(
+        cells, peaks, intervals, one.grid, by_id, one.group.subject, one.model_version
+    )
 
 
 def _times(looked: Sequence[Looked], count: Tested | None) -> Iterable[Float64 | None]:

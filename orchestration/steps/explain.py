@@ -21,9 +21,9 @@ from orchestration.steps.browse import Row
 from orchestration.steps.events.chart import event_chart
 from orchestration.steps.events.finder import EventFinder
 from orchestration.steps.groups import Group
+from orchestration.steps.judge import scores_of
 from orchestration.steps.model import Model
 from orchestration.steps.panels import LONGEST_GAP, SeriesInfo, align, read_panel, series_by_id
-from orchestration.steps.scoring import scores_of
 from orchestration.steps.siblings.chart import sibling_chart
 from orchestration.steps.siblings.finder import Siblings
 from orchestration.steps.training import flagged

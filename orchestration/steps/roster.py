@@ -18,6 +18,8 @@ from orchestration.steps.panels import LONGEST_GAP, SeriesInfo, choose_series
 from orchestration.steps.pools import Pools
 from orchestration.steps.scoring import look
 from orchestration.steps.second_look import second_looks
+from orchestration.steps.siblings.shared import Sharing
+from orchestration.steps.siblings.told_once import told_once
 from orchestration.steps.training import flagged
 
 Models = tuple[DetectorSettings, list[Fitted]]
@@ -133,6 +135,7 @@ class Roster:
         """
         lake_version = snapshot.versions["samples"]
         screens = [second.screen() for second in self._second]
+        sharing = Sharing(snapshot, between, self._settings, self._but_not)
         rows: list[Row] = []
         for chosen in self._settings.detectors:
             name = anomaly_rows.label(chosen)
@@ -146,12 +149,12 @@ class Roster:
                     snapshot, block, between, self._settings, name, count, failures, watching
                 )
             ]
-            found = told(looked, count, self._settings)
+            found = told(looked, count, self._settings, sharing)
             rows += anomaly_rows.rows(found, chosen, lake_version, final_before)
         for second, screen in zip(self._second, screens, strict=True):
-            found = second.find(snapshot, screen, between, failures)
+            found = second.find(snapshot, screen, between, failures, sharing)
             rows += anomaly_rows.rows(found, second.chosen, lake_version, final_before)
-        return rows
+        return told_once(snapshot, rows, self._settings, between, between.end, final_before)
 
 
 def _without(

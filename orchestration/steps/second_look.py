@@ -16,6 +16,7 @@ from orchestration.steps.model import Fitted
 from orchestration.steps.models import fit
 from orchestration.steps.panels import SeriesInfo
 from orchestration.steps.scoring import look
+from orchestration.steps.siblings.shared import Sharing
 from orchestration.steps.training import flagged
 
 
@@ -50,6 +51,7 @@ class SecondLook:
         screen: Screen,
         between: TimeRange,
         failures: Failures,
+        sharing: Sharing,
     ) -> Iterator[anomaly_rows.Found]:
         """The intervals of the candidates in a range.
 
@@ -58,6 +60,7 @@ class SecondLook:
             screen: has noted the range.
             between: the range.
             failures: told what could not be scored.
+            sharing: knows the siblings.
         """
         self._fit_new(snapshot, screen)
         # What other candidates were fitted with is scored only where it is one itself.
@@ -70,7 +73,7 @@ class SecondLook:
         name = anomaly_rows.label(self.chosen)
         failures.merge(self._unfitted)
         looked = look(snapshot, parts, between, self._settings, name, {}, failures, only=screen)
-        yield from told(list(looked), None, self._settings)
+        yield from told(list(looked), None, self._settings, sharing)
 
     def _fit_new(self, snapshot: Snapshot, screen: Screen) -> None:
         settings = self._settings

@@ -40,7 +40,7 @@ def sibling_chart(
     """
     snapshot = lake.snapshot()
     since = between.start - settings.refit_every - settings.history
-    own = members(snapshot, settings, since, metrics=[anomaly["metric"]])
+    own = members(snapshot, settings, since, workloads=[anomaly["workload"]])
     own = own.of_id(anomaly["series_id"])
     if not own.n_rows:
         return None

@@ -10,9 +10,10 @@ labels of places: the same in every process and version, so its anomalies are fi
 those of series are.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,8 @@ WITH keyed AS (
     WHERE last_seen >= $since AND workload IS NOT NULL
       AND regexp_full_match(metric, $include) AND NOT regexp_full_match(metric, $exclude)
       AND NOT list_contains($but_not, cluster)
-      AND ($metrics IS NULL OR list_contains($metrics, metric))
+      AND ($workloads IS NULL OR list_contains(list_transform($workloads,
+          lambda one: regexp_replace(one, $cut, '')), regexp_replace(workload, $cut, '')))
 ), scored AS (
     SELECT unnest($keys) AS key, unnest($counters) AS counter
 ), chosen AS (
@@ -88,7 +90,7 @@ class Same(NamedTuple):
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Members:
     """Series that have siblings, by group, cluster, id: arrays over series.
 
@@ -115,7 +117,7 @@ class Members:
         """Number of rows."""
         return len(self.group)
 
-    @property
+    @cached_property
     def bounds(self) -> Int64:
         """int64 `[n_groups + 1]`: where each group's rows begin."""
         n_groups = int(self.group[-1]) + 1 if len(self.group) else 0
@@ -170,6 +172,19 @@ class Members:
         kept = np.isin(self.group[self.row], groups)
         return _numbered(self.table.filter(pa.array(kept)), self.known)
 
+    def ids_of(self, group: int) -> Int64:
+        """The series of a group."""
+        first = np.append(self.first, len(self.row))
+        low, high = first[self.bounds[group]], first[self.bounds[group + 1]]
+        return self.series_id[low:high]
+
+    def where(self, wanted: Callable[[Same], bool]) -> "Members":
+        """The groups that something is true of."""
+        firsts = self.bounds[:-1]
+        kept = np.array([wanted(self.same(int(row))) for row in firsts], np.bool_)
+        rows = firsts[kept] if kept.size else firsts
+        return self.holding(self.series_id[self.first[rows]])
+
     def of_id(self, row_id: int) -> "Members":
         """The group that has the row of this id."""
         return self.holding(self.series_id[np.isin(self.row_id[self.row], row_id)])
@@ -205,7 +220,7 @@ def members(
     settings: DetectionSettings,
     since: datetime,
     but_not: Sequence[str] = (),
-    metrics: Collection[str] | None = None,
+    workloads: Collection[str] | None = None,
 ) -> Members:
     """The series that have siblings in at least two other clusters.
 
@@ -214,7 +229,7 @@ def members(
         settings: which metrics, and what counts as the same.
         since: series that had ended before this day are left out.
         but_not: clusters that are nobody's siblings.
-        metrics: only these; None = all.
+        workloads: only of these; None = all.
     """
     own, families = settings.siblings, lookup(settings)
     chosen = {
@@ -236,7 +251,7 @@ def members(
         # Nothing is between the beginning and what is no beginning.
         "cut": own.cut or r"\b\B",
         "but_not": list(but_not),
-        "metrics": None if metrics is None else sorted(metrics),
+        "workloads": None if workloads is None else sorted(workloads),
         "siblings": LEAST_SIBLINGS,
     }
     return _numbered(run(snapshot, MEMBERS, params).rows, known)

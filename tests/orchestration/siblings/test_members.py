@@ -82,7 +82,7 @@ def test_an_empty_lake_has_no_siblings(lake):
     assert Siblings().find(look) == []
 
 
-@pytest.mark.parametrize("name", ["places", "cut"])
+@pytest.mark.parametrize("name", ["places", "cut", "load", "failure"])
 def test_a_pattern_that_is_none_is_refused(name):
     with pytest.raises(ValueError, match="no regular expression"):
         SiblingsSettings(**{name: "("})
