@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from detectors.families import Family, Limits, read_as
 from detectors.siblings import LEAST_SIBLINGS
@@ -30,6 +31,7 @@ from lake.timerange import EPOCH
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps.families import lookup
 from orchestration.steps.panels import SeriesInfo
+from orchestration.steps.siblings.queries import KEYS, MEMBERS
 
 Int64 = npt.NDArray[np.int64]
 
@@ -37,48 +39,6 @@ DAY = timedelta(days=1)
 
 Known = Mapping[str, tuple[Family, bool]]
 """The family of what has a key, and whether it is read as a counter."""
-
-# What a family depends on: metric, declared kind, and the labels that families ask for.
-KEY = """
-metric || chr(1) || coalesce(kind, '') || chr(1)
-    || array_to_string(list_transform($names, lambda name: coalesce(labels[name], '')), chr(1))
-"""
-
-KEYS = f"""
-SELECT DISTINCT {KEY} AS key FROM series
-WHERE last_seen >= $since AND workload IS NOT NULL
-  AND regexp_full_match(metric, $include) AND NOT regexp_full_match(metric, $exclude)
-"""  # noqa: S608 - a constant of ours
-
-MEMBERS = rf"""
-WITH keyed AS (
-    SELECT *, {KEY} AS key FROM series
-    WHERE last_seen >= $since AND workload IS NOT NULL
-      AND regexp_full_match(metric, $include) AND NOT regexp_full_match(metric, $exclude)
-      AND NOT list_contains($but_not, cluster)
-      AND ($workloads IS NULL OR list_contains(list_transform($workloads,
-          lambda one: regexp_replace(one, $cut, '')), regexp_replace(workload, $cut, '')))
-), scored AS (
-    SELECT unnest($keys) AS key, unnest($counters) AS counter
-), chosen AS (
-    SELECT series_id, cluster, metric, counter, key, first_seen,
-           regexp_replace(namespace, $cut, '') AS namespace,
-           regexp_replace(workload, $cut, '') AS workload,
-           -- cAdvisor's `name`, beside `id`, is one container's.
-           list_transform(list_filter(map_entries(labels),
-               lambda label: NOT regexp_full_match(label.key, $places)
-                   AND NOT (label.key = 'name' AND map_contains(labels, 'id'))),
-               lambda label: label.key || chr(1) || CASE WHEN label.key = '__name__'
-                   THEN label.value ELSE regexp_replace(label.value, $cut, '') END) AS what
-    FROM keyed JOIN scored USING (key)
-), numbered AS (
-    SELECT *, dense_rank() OVER (ORDER BY metric, counter, namespace, workload, what) AS "group"
-    FROM chosen
-), shared AS (
-    SELECT "group" FROM numbered GROUP BY "group" HAVING count(DISTINCT cluster) > $siblings
-)
-SELECT * FROM numbered SEMI JOIN shared USING ("group") ORDER BY "group", cluster, series_id
-"""  # noqa: S608 - constants of ours
 
 
 class Same(NamedTuple):
@@ -232,11 +192,16 @@ def members(
         workloads: only of these; None = all.
     """
     own, families = settings.siblings, lookup(settings)
+    # Nothing is between the beginning and what is no beginning.
+    cut = own.cut or r"\b\B"
     chosen = {
         "since": oldest(since),
         "include": settings.include,
         "exclude": settings.exclude,
         "names": list(families.labels),
+        "cut": cut,
+        "but_not": list(but_not),
+        "workloads": None if workloads is None else _cut(workloads, cut),
     }
     known: dict[str, tuple[Family, bool]] = {}
     for key in sorted(run(snapshot, KEYS, chosen).rows.column("key").to_pylist()):
@@ -248,13 +213,16 @@ def members(
         "keys": list(known),
         "counters": [counter for _, counter in known.values()],
         "places": own.places,
-        # Nothing is between the beginning and what is no beginning.
-        "cut": own.cut or r"\b\B",
-        "but_not": list(but_not),
-        "workloads": None if workloads is None else sorted(workloads),
         "siblings": LEAST_SIBLINGS,
     }
     return _numbered(run(snapshot, MEMBERS, params).rows, known)
+
+
+def _cut(names: Collection[str], pattern: str) -> list[str]:
+    """Without what is cut out of them, as the query does."""
+    whole = pa.array(sorted(names), pa.string())
+    cut = pc.replace_substring_regex(whole, pattern, "", max_replacements=1)
+    return sorted(set(cut.to_pylist()))
 
 
 def oldest(since: datetime) -> datetime:

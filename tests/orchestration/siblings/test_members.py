@@ -58,6 +58,16 @@ def test_a_clusters_name_can_be_cut_out_of_namespaces(lake, fill):
     assert which(lake) == []
     cut = SETTINGS.model_copy(update={"siblings": SiblingsSettings(cut="-(ap|eu|sa|us)$")})
     assert which(lake, cut) == [("a", "shop", "cart")]
+    put(
+        lake,
+        fill,
+        *(
+            one | {"namespace": "shop", "workload": f"pay-{one['cluster']}"}
+            for one in everywhere(__name__="a")
+        ),
+    )
+    own = members(lake.snapshot(), cut, START, workloads=["pay-eu"])
+    assert {own.same(row).workload for row in range(own.n_rows)} == {"pay"}
 
 
 def test_blocks_are_whole_groups(lake, fill):

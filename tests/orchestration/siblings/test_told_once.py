@@ -75,23 +75,41 @@ def test_a_traffic_peak_is_nobodys_by_ticks_as_well(tmp_path, ticked):
     assert ticked(Lake.open(tmp_path / "ticked"), fleet, 30, settings) == []
 
 
-def test_ticks_each_minute_find_what_one_pass_finds(tmp_path, fill):
-    """One is ill first, the others follow, one stays ill; then load that makes work."""
+def both_ways(tmp_path, fill, fleet, end, every):
+    """What one pass and ticks find until a minute."""
     settings = SETTINGS.model_copy(update={"also": ()})
-    fleet = Fleet(restless=0.05)
-    fleet.during(ERRORS, 400, 410, 8.0, ["us"]).during(ERRORS, 410, 425, 8.0)
-    fleet.during(ERRORS, 425, 445, 8.0, ["sa"])
-    fleet.during(REQUESTS, 415, 435, 4.0).during(BUSY, 415, 435, 3.0)
     once, live = (Lake.open(tmp_path / name) for name in ("once", "live"))
     for lake in (once, live):
         fleet.put(lake, fill)
     # The first tick looks back so far; what it learned from ends there.
-    start, end = 391 - settings.min_length - settings.merge_gap, 460
+    start = 391 - settings.min_length - settings.merge_gap
     detect_range(once, settings, TimeRange(at(start), at(end)), now=at(end) + settings.delay)
     ticker = Ticker(live, settings)
-    for minute in range(391, end + 1):
+    for minute in range(391, end + 1, every):
         ticker.tick(at(minute) + settings.delay)
-    found = rows(once)
+    return rows(once), rows(live)
+
+
+def test_ticks_each_minute_find_what_one_pass_finds(tmp_path, fill):
+    """One is ill first, the others follow, one stays ill; then load that makes work."""
+    fleet = Fleet(restless=0.05)
+    fleet.during(ERRORS, 400, 410, 8.0, ["us"]).during(ERRORS, 410, 425, 8.0)
+    fleet.during(ERRORS, 425, 445, 8.0, ["sa"])
+    fleet.during(REQUESTS, 415, 435, 4.0).during(BUSY, 415, 435, 3.0)
+    found, live = both_ways(tmp_path, fill, fleet, 460, 1)
     assert {"above", "above everywhere"} == {row["direction"] for row in found}
     assert {row["metric"] for row in found} == {ERRORS}
-    assert sorted(essence(rows(live))) == sorted(essence(found))
+    assert sorted(essence(live)) == sorted(essence(found))
+
+
+def test_it_lasts_as_long_as_any_shows_it_and_stays_one(tmp_path, fill):
+    """Where it began it is over soon; of five clusters one may be well."""
+    fleet = Fleet(clusters=("ap", "eu", "sa", "us", "za"), restless=0.05)
+    fleet.during(ERRORS, 400, 415, 8.0, ["ap"])
+    fleet.during(ERRORS, 400, 500, 8.0, ["eu", "sa", "us", "za"])
+    found, live = both_ways(tmp_path, fill, fleet, 511, 10)
+    (row,) = found
+    assert (row["cluster"], row["direction"]) == ("ap", "above everywhere")
+    assert row["peak_time"] < at(420)
+    assert row["end"] >= at(498)
+    assert essence(live) == essence(found)
