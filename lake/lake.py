@@ -14,7 +14,7 @@ from lake.errors import LakeNotFoundError, TableDamagedError
 from lake.places import folder_of, open_store
 from lake.query import Result, run, run_guarded
 from lake.rollups.stale import Staleness
-from lake.schema import SAMPLES_1H, SAMPLES_5M, TABLES
+from lake.schema import ADDED_LATER, SAMPLES_1H, SAMPLES_5M, TABLES
 from lake.series_index import SeriesIndex
 from lake.snapshot import Snapshot, TableVersion
 from lake.snapshot_id import ABSENT
@@ -73,12 +73,15 @@ class Lake:
             StoreError: the place cannot be reached or written.
         """
         lake = cls(open_store(root, storage_options, os.environ), clock)
-        for table in lake.tables.values():
+        for table in list(lake.tables.values()):
             try:
                 if create:
                     table.create()
                 elif not table.exists():
-                    raise LakeNotFoundError(str(root))
+                    if table.spec.name not in ADDED_LATER:
+                        raise LakeNotFoundError(str(root))
+                    # As if it were empty: who only looks at an old lake changes nothing.
+                    del lake.tables[table.spec.name]
             except TableDamagedError as error:
                 # Whoever uses this table is told; the others are in order.
                 logger.error("%s", error)  # noqa: TRY400 - its trace says no more
@@ -123,6 +126,11 @@ class Lake:
         """One row an object of a cluster and change, and one a day that it only was there."""
         return self.tables["objects"]
 
+    @property
+    def models(self) -> Table:
+        """One row a choice of a detector for a metric."""
+        return self.tables["models"]
+
     def snapshot(self, as_of: AsOf | None = None) -> Snapshot:
         """Pin a version of every table, by default the newest.
 
@@ -138,10 +146,11 @@ class Lake:
             AsOfError: that past is not there, or not any more (VersionGoneError).
         """
         if as_of is None:
-            newest = {name: self._newest(name) for name in PINNED_IN_ORDER}
-            pinned = {name: newest[name] for name in self.tables}
+            newest = {name: self._newest(name) for name in PINNED_IN_ORDER if name in self.tables}
+            held = {name: newest[name] for name in self.tables}
         else:
-            pinned = self._past.pinned(as_of, self.tables)
+            held = self._past.pinned(as_of, self.tables)
+        pinned = {name: held.get(name, TableVersion(ABSENT, ())) for name in TABLES}
         return Snapshot(
             self.store,
             pinned,

@@ -239,7 +239,37 @@ _ROLLUP = pa.schema(
 SAMPLES_5M = TableSpec("samples_5m", _ROLLUP, sort=SAMPLES.sort, day_of="time")
 SAMPLES_1H = TableSpec("samples_1h", _ROLLUP, sort=SAMPLES.sort, day_of="time")
 
+ALL_CLUSTERS = "*"
+"""The cluster of a row that is of none in particular: no caller of some clusters sees it."""
+
+MODELS = TableSpec(
+    "models",
+    pa.schema(
+        [
+            _required("cluster", pa.string()),
+            _required("name", pa.string()),
+            _required("version", pa.int64()),
+            _required("alias", pa.string()),
+            _required("detector", pa.string()),
+            pa.field("entity", pa.string()),
+            _required("parameters", pa.string()),
+            _required("trained_from", TIMESTAMP),
+            _required("trained_to", TIMESTAMP),
+            _required("lake_version", pa.int64()),
+            _required("metrics", pa.string()),
+            _required("digest", pa.string()),
+            _required("created_at", TIMESTAMP),
+        ]
+    ),
+    sort=("cluster", "name", "version"),
+    day_of="created_at",
+)
+
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
-    for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES, OBJECTS, SAMPLES_5M, SAMPLES_1H)
+    for spec in (SAMPLES, SERIES, EVENTS, ANOMALIES, OBJECTS, SAMPLES_5M, SAMPLES_1H, MODELS)
 }
+"""In the order in which they came to be: a new one goes to the end."""
+
+ADDED_LATER = frozenset({MODELS.name})
+"""Lakes of before have them not."""

@@ -58,6 +58,7 @@ VIEWS: dict[str, str] = {
     "objects": "SELECT * FROM stored.objects",
     "samples_5m": "SELECT * FROM stored.samples_5m",
     "samples_1h": "SELECT * FROM stored.samples_1h",
+    "models": "SELECT * FROM stored.models",
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""

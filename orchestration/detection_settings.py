@@ -50,6 +50,16 @@ class DetectorSettings(BaseModel):
     candidates: Candidates | None = Field(
         None, description="score only what a cheaper detector finds suspicious; unset = everything"
     )
+    metrics: str | None = Field(
+        None,
+        description="regular expression of the metrics that it scores, whole name; of several with "
+        "the same `by` the first that matches; unset = all that none of them matches",
+    )
+
+    @field_validator("metrics")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else compiles(pattern)
 
 
 # Self-descriptions of processes, labels written as metrics, and histogram buckets (their _count and
@@ -78,11 +88,16 @@ class DetectionSettings(BaseModel):
     detectors: tuple[DetectorSettings, ...] = Field(
         (DetectorSettings(parameters=MINUTE_COLUMNS),),
         min_length=1,
-        description="each scores every chosen series",
+        description="each scores every chosen series, but for what `metrics` says",
     )
     also: tuple[FinderName, ...] = Field(
         ("absence", "event_rate", "siblings"),
         description="what else looks for anomalies, beside the detectors; empty = nothing",
+    )
+    use_champions: bool = Field(
+        True,
+        description="a metric for which `fleetlake choose --keep` has kept a detector in the lake "
+        "is scored by that one, unless a detector here has `metrics` that match it",
     )
     absence: AbsenceSettings = Field(
         AbsenceSettings(), description="what stops reporting, and is missed"
@@ -140,13 +155,17 @@ class DetectionSettings(BaseModel):
             raise ValueError(
                 f"least_history {self.least_history} is longer than history {self.history}"
             )
-        # Their anomalies are told apart by these alone.
-        (name, by, after), times = Counter(
-            (one.name, one.by, one.candidates and one.candidates.of) for one in self.detectors
+        # Their anomalies are told apart by all but the metrics: a series must be of one of them.
+        (name, by, after, metrics), times = Counter(
+            (one.name, one.by, one.candidates and one.candidates.of, one.metrics)
+            for one in self.detectors
         ).most_common(1)[0]
         if times > 1:
             told = f"{name!r} by {by}" + (f" after {after!r}" if after else "")
-            raise ValueError(f"two detectors are {told}: their anomalies would mix")
+            told += f" with metrics {metrics!r}" if metrics else ""
+            raise ValueError(
+                f"two detectors are {told}: their anomalies would mix; give each metrics of its own"
+            )
         for one in self.detectors:
             _check_candidates(one, self.detectors)
         if len(set(self.also)) < len(self.also):
@@ -160,6 +179,11 @@ def _check_candidates(one: DetectorSettings, detectors: Sequence[DetectorSetting
     if one.by is not None or one.name.startswith("pooled."):
         what = "entities" if one.by else "a whole family of series at once"
         raise ValueError(f"{one.name!r} scores {what}: candidates are single series")
+    if one.metrics is not None:
+        raise ValueError(
+            f"{one.name!r} has candidates and metrics: name the metrics at {one.candidates.of!r}, "
+            "which finds the candidates"
+        )
     screens = [each.name for each in detectors if each.by is None and each.candidates is None]
     if one.candidates.of not in screens:
         raise ValueError(

@@ -6,6 +6,7 @@
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
   * BacktestError      a history that cannot be replayed as asked
+  * ChoosingError      a history on which no detector can be chosen
   * PullError          sources that could not be pulled
   * MaintenanceError   tables of the lake that could not be maintained
 """
@@ -33,6 +34,10 @@ class DetectFileError(OrchestrationError):
 
 class BacktestError(OrchestrationError):
     """A history cannot be replayed as asked."""
+
+
+class ChoosingError(OrchestrationError):
+    """Detectors cannot be chosen on this history."""
 
 
 class PullError(OrchestrationError):

@@ -48,6 +48,10 @@ COMMANDS = {
         "api.cli.families:families",
         "Show what applies to a metric: reading, direction, least deviation, entity.",
     ),
+    "choose": (
+        "api.cli.choose:choose",
+        "Put known faults into each metric's own clean history; tell which detector finds them.",
+    ),
     "lake": ("api.cli.lake:app", "What the lake consists of, and its maintenance."),
 }
 """Name of each command to where it is, and the first line of its help. A server takes seconds to

@@ -80,6 +80,7 @@ SHAPES: dict[str, Shape] = {
         ),
     ),
     "objects": Shape(("cluster", "kind")),
+    "models": Shape(("cluster", "name")),
 }
 """A table that is not here is merged as it is, a cluster at a time; see `shape_of`."""
 

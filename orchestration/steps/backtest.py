@@ -83,7 +83,8 @@ def replay(
     Args:
         lake: in a folder.
         settings: all but the detectors.
-        detectors: each is replayed alone.
+        detectors: each is replayed alone, but for those of the settings that have one name: they
+            are replayed together, each with its `metrics`.
         between: shortened to whole columns, and to where there is history enough to begin with.
         progress: told the share that is done.
 
@@ -113,9 +114,14 @@ def replay(
         with TemporaryDirectory(prefix="fleetlake-backtest-") as folder:
             scratch = _beside(lake, Path(folder) / "lake")
             own = _with_screen(chosen, settings)
-            granted = share * len(own)
+            granted = share * budget.layers(own)
             alone = settings.model_copy(
-                update={"detectors": own, "also": (), "false_alerts_a_day": granted}
+                update={
+                    "detectors": own,
+                    "also": (),
+                    "use_champions": False,
+                    "false_alerts_a_day": granted,
+                }
             )
             _copy_flagged(lake, scratch, alone, whole.start)
             found.append(_replay_one(scratch, alone, whole, told))
@@ -125,12 +131,22 @@ def replay(
 def _with_screen(
     chosen: DetectorSettings, settings: DetectionSettings
 ) -> tuple[DetectorSettings, ...]:
-    """A detector, and the one that finds its candidates."""
+    """A detector, and what finds its candidates."""
+    own = _of_one_name(chosen, settings)
     if chosen.candidates is None:
-        return (chosen,)
+        return own
     of = chosen.candidates.of
-    screen = next((one for one in settings.detectors if label(one) == of), None)
-    return (chosen, screen or DetectorSettings(name=of))
+    screens = tuple(one for one in settings.detectors if label(one) == of)
+    return (*own, *(screens or (DetectorSettings(name=of),)))
+
+
+def _of_one_name(
+    chosen: DetectorSettings, settings: DetectionSettings
+) -> tuple[DetectorSettings, ...]:
+    """A detector of the settings with those of its name, that part the metrics with it."""
+    if chosen not in settings.detectors:
+        return (chosen,)
+    return tuple(one for one in settings.detectors if label(one) == label(chosen))
 
 
 def _beside(lake: Lake, folder: Path) -> Lake:

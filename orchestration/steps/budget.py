@@ -8,11 +8,13 @@ intervals is at most the budget; most hold several, and a detector's margin come
 fewer in fact.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from detectors import Detector
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
+from orchestration.steps.claims import claimed
 from orchestration.steps.groups import groups
 from orchestration.steps.panels import SeriesInfo, choose_series, count_series
 
@@ -33,7 +35,21 @@ def rates(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> l
         # Of a range long past: what has come since was not there to raise an alert.
         if one.first_seen is None or one.first_seen < until
     ]
-    return [rate(settings, things(series, chosen)) for chosen in settings.detectors]
+    counts = [
+        things(list(claimed(series, chosen, settings.detectors)), chosen)
+        for chosen in settings.detectors
+    ]
+    found = []
+    for chosen in settings.detectors:
+        # Those that part the metrics among themselves have one rate: a family of ten series is not
+        # to be let ten times as many false alarms as one of a hundred.
+        same = [
+            count
+            for one, count in zip(settings.detectors, counts, strict=True)
+            if one.by == chosen.by
+        ]
+        found.append(rate(settings, -(-sum(same) // _layers(settings.detectors, chosen.by))))
+    return found
 
 
 def rate(settings: DetectionSettings, things: int) -> float:
@@ -47,8 +63,26 @@ def rate(settings: DetectionSettings, things: int) -> float:
 
 
 def share(settings: DetectionSettings) -> float:
-    """False alerts a day that each detector and each finder may raise."""
-    return settings.false_alerts_a_day / (len(settings.detectors) + len(settings.also))
+    """False alerts a day that each detector and each finder may raise.
+
+    Detectors that part the metrics of the fleet among themselves count as one.
+    """
+    return settings.false_alerts_a_day / (layers(settings.detectors) + len(settings.also))
+
+
+def layers(detectors: Sequence[DetectorSettings]) -> int:
+    """How many detectors score one series and its entities.
+
+    >>> rest, some = DetectorSettings(), DetectorSettings(name="online_level", metrics="up")
+    >>> layers([some, rest]), layers([rest, DetectorSettings(name="pyod.ECOD")])
+    (1, 2)
+    """
+    return sum(_layers(detectors, by) for by in {one.by for one in detectors})
+
+
+def _layers(detectors: Sequence[DetectorSettings], by: str | None) -> int:
+    """How many of them score one series, or one entity of this kind."""
+    return max(sum(one.by == by and one.metrics is None for one in detectors), 1)
 
 
 def rate_of_series(snapshot: Snapshot, settings: DetectionSettings, until: datetime) -> float:

@@ -10,8 +10,9 @@ from datetime import date, datetime
 from lake import Lake, TimeRange
 from lake.views import quote
 from orchestration.detection_settings import DetectionSettings
-from orchestration.steps import anomaly_rows, budget, carry_on
+from orchestration.steps import anomaly_rows, budget, carry_on, champions
 from orchestration.steps.anomaly_rows import Row
+from orchestration.steps.claims import claimed
 from orchestration.steps.discoveries import tested, told
 from orchestration.steps.finders import finders
 from orchestration.steps.groups import blocks, groups
@@ -85,6 +86,7 @@ def detect_range(
     reason = warming_up(snapshot, settings, between)
     if reason is not None:
         return Detected(None, 0, 0, reason)
+    settings = champions.applied(snapshot, settings)
     lake_version = snapshot.versions["samples"]
     series = choose_series(snapshot, settings, between.start, clusters)
     gap = settings.merge_gap * settings.step
@@ -105,7 +107,8 @@ def detect_range(
         watching = [screen for screen in screens if screen.of == name]
         pools = Pools()
         known = flagged(snapshot, chosen, trained)
-        parts = list(blocks(groups(series, chosen, settings.block_series), settings.block_series))
+        taken = claimed(series, chosen, settings.detectors)
+        parts = list(blocks(groups(taken, chosen, settings.block_series), settings.block_series))
         count = tested(group for block in parts for group in block)
         looked: list[Looked] = []
         for done, block in enumerate(parts):
@@ -130,8 +133,9 @@ def detect_range(
     rows = [row for row in rows if row["start"] < between.end]
     rows, earlier = carry_on.across(snapshot, rows, between, scored.end, gap, now - gap)
     lake.anomalies.append(anomaly_rows.table(earlier))
-    detectors = [anomaly_rows.label(chosen) for chosen in settings.detectors]
-    for detector in detectors + [name for finder in also for name in finder.detectors]:
+    # Two of one name have different metrics: what both found is one replacement.
+    detectors = dict.fromkeys(anomaly_rows.label(chosen) for chosen in settings.detectors)
+    for detector in [*detectors, *(name for finder in also for name in finder.detectors)]:
         own = [row for row in rows if row["detector"] == detector]
         lake.anomalies.replace(anomaly_rows.table(own), _predicate(between, detector, clusters))
     many = len(rows) + len(earlier)

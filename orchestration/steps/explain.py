@@ -13,11 +13,11 @@ from lake.snapshot import Snapshot
 from lake.timerange import from_micros
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.steps import browse, budget, models
+from orchestration.steps import browse, budget, champions, models
 from orchestration.steps.absence.chart import reporting
 from orchestration.steps.absence.finder import Absence
-from orchestration.steps.anomaly_rows import label
 from orchestration.steps.browse import Row
+from orchestration.steps.claims import scorer
 from orchestration.steps.events.chart import event_chart
 from orchestration.steps.events.finder import EventFinder
 from orchestration.steps.groups import Group
@@ -113,7 +113,8 @@ def _model(
     snapshot: Snapshot, settings: DetectionSettings, name: str, series: SeriesInfo, until: datetime
 ) -> Model | None:
     """A model of the series by the detector of that name; None where there can be none."""
-    chosen = next((one for one in settings.detectors if label(one) == name), None)
+    settings = champions.applied(snapshot, settings)
+    chosen = scorer(series.metric, name, settings.detectors)
     if chosen is None:
         plain = name.partition(" by ")[0].partition(" after ")[0]
         # What a table says must not decide which module is imported.

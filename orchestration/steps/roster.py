@@ -9,6 +9,7 @@ from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.steps import anomaly_rows, budget
 from orchestration.steps.anomaly_rows import Row, Subject
+from orchestration.steps.claims import claimed
 from orchestration.steps.discoveries import tested, told
 from orchestration.steps.groups import Group, blocks, groups
 from orchestration.steps.isolation import Failures
@@ -25,6 +26,9 @@ from orchestration.steps.training import flagged
 Models = tuple[DetectorSettings, list[Fitted]]
 """A block of models of one detector, that score by one query."""
 
+Key = tuple[str, str | None]
+"""Of a detector: two of one name have different metrics."""
+
 
 class Roster:
     """Models of every detector of the settings.
@@ -39,11 +43,11 @@ class Roster:
         self._settings = settings
         self._but_not = tuple(but_not)
         self._models: list[Models] = []
-        self._known: dict[str, set[int]] = defaultdict(set)
-        self._young: dict[str, set[int]] = defaultdict(set)
-        self._pools: dict[str, Pools] = defaultdict(Pools)
+        self._known: dict[Key, set[int]] = defaultdict(set)
+        self._young: dict[Key, set[int]] = defaultdict(set)
+        self._pools: dict[Key, Pools] = defaultdict(Pools)
         self._second = second_looks(settings)
-        self._rates: dict[str, float] = {}
+        self._rates: dict[Key, float] = {}
 
     @property
     def series(self) -> set[int]:
@@ -68,7 +72,8 @@ class Roster:
         series: Sequence[SeriesInfo],
         until: datetime,
     ) -> None:
-        settings, name = self._settings, anomaly_rows.label(chosen)
+        settings = self._settings
+        series = claimed(series, chosen, settings.detectors)
         new = self._come_of_age(chosen, series, until)
         if not new:
             return
@@ -86,7 +91,7 @@ class Roster:
         for block in blocks(parts, settings.block_series):
             fitted = fit(
                 snapshot, block, chosen, settings, until, known, rate,
-                self.unfitted, self._pools[name],
+                self.unfitted, self._pools[_key(chosen)],
             )  # fmt: skip
             if fitted:
                 self._models.append((chosen, fitted))
@@ -95,28 +100,28 @@ class Roster:
         self, chosen: DetectorSettings, series: Sequence[SeriesInfo], until: datetime
     ) -> set[int]:
         """Series that have history enough for this detector and no model, or one of their youth."""
-        name, settings = anomaly_rows.label(chosen), self._settings
+        key, settings = _key(chosen), self._settings
         latest = until + 2 * LONGEST_GAP
         born_before = latest - least_history(chosen, settings)
         of_age = {
             one.series_id for one in series if one.first_seen and one.first_seen <= born_before
         }
-        new = (of_age - self._known[name]) | self._young[name]
+        new = (of_age - self._known[key]) | self._young[key]
         grown_before = latest - settings.least_history
-        self._young[name] = {
+        self._young[key] = {
             one.series_id
             for one in series
             if one.series_id in of_age and one.first_seen and one.first_seen > grown_before
         }
-        self._known[name] |= new
+        self._known[key] |= new
         return new
 
     def _rate(self, snapshot: Snapshot, chosen: DetectorSettings, until: datetime) -> float:
         if not self._rates:
             rates = budget.rates(snapshot, self._settings, until)
-            names = map(anomaly_rows.label, self._settings.detectors)
-            self._rates = dict(zip(names, rates, strict=True))
-        return self._rates[anomaly_rows.label(chosen)]
+            keys = map(_key, self._settings.detectors)
+            self._rates = dict(zip(keys, rates, strict=True))
+        return self._rates[_key(chosen)]
 
     def score(
         self,
@@ -155,6 +160,10 @@ class Roster:
             found = second.find(snapshot, screen, between, failures, sharing)
             rows += anomaly_rows.rows(found, second.chosen, lake_version, final_before)
         return told_once(snapshot, rows, self._settings, between, between.end, final_before)
+
+
+def _key(chosen: DetectorSettings) -> Key:
+    return anomaly_rows.label(chosen), chosen.metrics
 
 
 def _without(

@@ -11,7 +11,7 @@ from lake import CommitKey, Lake, TimeRange
 from lake.snapshot import Snapshot
 from lake.timerange import EPOCH
 from orchestration.detection_settings import DetectionSettings
-from orchestration.steps import anomaly_rows
+from orchestration.steps import anomaly_rows, champions
 from orchestration.steps.anomaly_rows import Row
 from orchestration.steps.carry_on import carry_on
 from orchestration.steps.finders import finders
@@ -55,7 +55,7 @@ class Ticker:
         for chosen in settings.detectors:
             require_lawful(chosen)
         self.lake = lake
-        self.settings = settings
+        self._given = self.settings = settings
         self._but_not = tuple(but_not)
         self._finders = finders(settings)
         self._roster = Roster(settings, self._but_not)
@@ -109,6 +109,7 @@ class Ticker:
         if reason is not None:
             return Detected(None, 0, 0, reason)
         if self._fitted_at is None or end - self._fitted_at >= settings.refit_every:
+            settings = self.settings = champions.applied(snapshot, self._given)
             self._roster, self._fitted_at = Roster(settings, self._but_not), None
             self._fit_new(snapshot, start, end)
             self._fitted_at = end

@@ -1,7 +1,10 @@
+import shutil
+
 import pytest
 
 from lake import Lake, Limits, TimeRange, connect
 from lake.errors import LakeFolderError, LakeNotFoundError, QueryError
+from lake.snapshot_id import SnapshotId
 
 
 def test_opening_twice_keeps_the_rows(lake, make_samples):
@@ -14,6 +17,17 @@ def test_a_folder_without_a_lake_is_refused_and_left_alone(tmp_path, opener):
     with pytest.raises(LakeNotFoundError, match="fleetlake up"):
         opener(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_lake_from_before_a_table_was_added_is_read_as_it_is(lake, make_samples, create):
+    lake.samples.append(make_samples())
+    shutil.rmtree(lake.root / "models")
+    old = Lake.open(lake.root, create=create)
+    assert old.sql("SELECT count(*) AS n FROM models").to_pylist() == [{"n": 0}]
+    assert old.sql("SELECT count(*) AS n FROM samples").to_pylist() == [{"n": 1}]
+    assert str(SnapshotId(old.snapshot().versions)).endswith("0" if create else "_")
+    assert (lake.root / "models").exists() == create
 
 
 @pytest.mark.parametrize(
