@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from lake.errors import FileFormatError, QueryError
 from lake.views import identifier, quote
@@ -107,6 +109,81 @@ def read_samples(
     except duckdb.Error as error:
         if predicate is not None:
             raise QueryError(f"predicate {predicate!r} on {path}: {error}") from error
+        raise FileFormatError(str(path), f"cannot be read: {error}") from error
+
+
+def read_coded(path: Path) -> pa.Table:
+    """As `read_samples`, but with texts as dictionaries: what millions of rows share is read once.
+
+    Raises:
+        FileFormatError: see `read_samples`.
+    """
+    if _reader(path) == "read_parquet":
+        try:
+            schema = pq.read_schema(path)
+            texts = [one.name for one in schema if pa.types.is_string(one.type)]
+            table = _plain(pq.read_table(path, read_dictionary=texts))
+        except pa.ArrowException as error:
+            raise FileFormatError(str(path), f"cannot be read: {error}") from error
+        if table is not None:
+            return table
+    table = read_samples(path)
+    for index, one in enumerate(table.schema):
+        if pa.types.is_string(one.type):
+            coded = table.column(index).dictionary_encode()
+            table = table.set_column(index, one.name, coded)
+    return table
+
+
+def _plain(table: pa.Table) -> pa.Table | None:
+    """With `timestamp` and `value` as `read_samples` has them; None where DuckDB has to do it."""
+    time = next((name for name in TIME_NAMES if name in table.column_names), None)
+    if time is None or "value" not in table.column_names:
+        return None
+    times, values = table[time], table["value"]
+    if not pa.types.is_timestamp(times.type) or not pa.types.is_floating(values.type):
+        return None
+    if times.type.tz is None:
+        times = pc.assume_timezone(times, "UTC")
+    times = times.cast(pa.timestamp("us", "UTC"), safe=False)
+    table = table.set_column(table.column_names.index(time), "timestamp", times)
+    return table.set_column(table.column_names.index("value"), "value", values.cast(pa.float64()))
+
+
+def read_rows(path: Path, needed: Sequence[str], *, timed: bool) -> pa.Table:
+    """Read a file of rows that are no samples: calls, events, log lines, spans.
+
+    Args:
+        path: Parquet or CSV, by its name's ending.
+        needed: columns that it must have.
+        timed: whether it must have a column of time.
+
+    Returns:
+        The file's columns, with its column of time, if there is one, as `timestamp` (µs, UTC; times
+        without a zone are UTC).
+
+    Raises:
+        FileFormatError: it is no such file, or lacks a column.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    source = _source(path)
+    try:
+        columns = connection.sql(f"SELECT * FROM {source} LIMIT 0").columns
+        time = next((name for name in TIME_NAMES if name in columns), None)
+        if timed and time is None:
+            raise FileFormatError(
+                str(path), f"has no column 'timestamp' or 'time', only {', '.join(columns)}"
+            )
+        for name in needed:
+            if name not in columns:
+                raise FileFormatError(
+                    str(path), f"has no column {name!r}, only {', '.join(columns)}"
+                )
+        picked = [f'CAST("{time}" AS TIMESTAMPTZ) AS timestamp'] if time else []
+        picked += [identifier(name) for name in columns if name != time]
+        return connection.sql(f"SELECT {', '.join(picked)} FROM {source}").to_arrow_table()
+    except duckdb.Error as error:
         raise FileFormatError(str(path), f"cannot be read: {error}") from error
 
 

@@ -5,6 +5,7 @@
   * FilterError        a filter of a listing is wrong (a foreign cursor, a reversed range)
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
+  * CausesError        a file whose causes cannot be ranked as asked
   * BacktestError      a history that cannot be replayed as asked
   * ChoosingError      a history on which no detector can be chosen
   * PullError          sources that could not be pulled
@@ -30,6 +31,10 @@ class NotFoundError(OrchestrationError):
 
 class DetectFileError(OrchestrationError):
     """A file cannot be scored as asked."""
+
+
+class CausesError(OrchestrationError):
+    """The causes in a file cannot be ranked as asked."""
 
 
 class BacktestError(OrchestrationError):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from api.cli.lake_report import AsJson, Directory, draw, existing_lake
 from api.cli.terminal import ConfigFile, err, progress
+from api.cli.times import moment
 from api.errors import ApiError
 from lake import TimeRange
 from orchestration.detection_settings import DetectorSettings
@@ -20,7 +21,6 @@ from orchestration.steps.anomaly_rows import label
 from orchestration.steps.backtest import Replayed, replay
 from orchestration.steps.overlap import overlap
 
-SINCE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 MINUTE = timedelta(minutes=1)
 
 
@@ -97,25 +97,6 @@ def parsed(name: str) -> DetectorSettings:
         return DetectorSettings.model_validate(given)
     except ValidationError as error:
         raise ApiError(f"{name!r}: {entity!r} is no entity: {error.errors()[0]['msg']}") from None
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """A time, or how long ago.
-
-    Raises:
-        ApiError: if it is neither.
-
-    >>> moment("90m", datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
-    '2025-12-31T22:30:00+00:00'
-    """
-    number, unit = text[:-1], SINCE_UNITS.get(text[-1:])
-    try:
-        if unit and number.isdecimal():
-            return now - timedelta(**{unit: int(number)})
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise ApiError(f"{text!r} is no time: say 2026-11-29T08:00, or so long ago: 12h") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _summary(one: Replayed, step: timedelta) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import pyarrow as pa
 import typer
 import yaml
 
-from api.cli.backtest import moment, parsed
+from api.cli.backtest import parsed
 from api.cli.lake_report import AsJson, Directory, draw, existing_lake
 from api.cli.terminal import ConfigFile, err, out, progress
+from api.cli.times import moment
 from api.errors import ApiError
 from detectors.selection.choose import MARGIN
 from lake import TimeRange

@@ -40,6 +40,10 @@ COMMANDS = {
         "api.cli.backtest:backtest",
         "Replay history as live detection would have seen it: alerts, overlap, delay and cost.",
     ),
+    "rank-causes": (
+        "api.cli.rank_causes:rank_causes",
+        "Rank entities by what speaks for their being the cause of an incident.",
+    ),
     "check-detector": (
         "api.cli.check_detector:check_detector",
         "Try a detector by the laws that every detector must obey.",

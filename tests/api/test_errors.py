@@ -14,6 +14,7 @@ ROOTS = (lake.errors.LakeError, ingest.errors.IngestError, orchestration.errors.
 # named on the command line; of what a server meets when it starts; of our own writing; of the demo.
 NOT_OF_REQUESTS = {
     "BacktestError",
+    "CausesError",
     "ChoosingError",
     "DetectFileError",
     "FileFormatError",

@@ -1,0 +1,49 @@
+"""Times and durations as they are typed."""
+
+from datetime import UTC, datetime, timedelta
+
+from api.errors import ApiError
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A time, or how long ago.
+
+    Raises:
+        ApiError: if it is neither.
+
+    >>> moment("90m", datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
+    '2025-12-31T22:30:00+00:00'
+    """
+    found = _duration(text)
+    try:
+        if found is not None:
+            return now - found
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise ApiError(f"{text!r} is no time: say 2026-11-29T08:00, or so long ago: 12h") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def how_long(text: str) -> timedelta:
+    """A duration.
+
+    Raises:
+        ApiError: if it is none, or nothing.
+
+    >>> how_long("90s")
+    datetime.timedelta(seconds=90)
+    """
+    found = _duration(text)
+    if not found:
+        raise ApiError(f"{text!r} is no duration: say 90s, 5m or 2h")
+    return found
+
+
+def _duration(text: str) -> timedelta | None:
+    number, unit = text[:-1], UNITS.get(text[-1:])
+    try:
+        return timedelta(**{unit: int(number)}) if unit and number.isdecimal() else None
+    except OverflowError:
+        return None

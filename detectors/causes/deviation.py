@@ -1,0 +1,166 @@
+"""How far each series is from its own baseline: the simplest scorer, and the hardest to beat.
+
+On published faults, the size of the deviation finds causes as well as any causal discovery (a
+re-test of eleven methods on 1,430 failures, arXiv 2510.04711), as long as two traps are avoided:
+
+* a scale that the incident itself has widened: an incident is noticed late, and its first minutes
+  are then baseline. Median and quartiles bear a quarter of such rows, mean and deviation none;
+* a scale of nothing: a series that never moved is not infinitely odd when it moves a little. So a
+  scale is at least a share of what is usual for the metric elsewhere, of the series' own level, and
+  of its standard deviation.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+LEAST_BASELINE = 3
+"""Rows from which a baseline is one."""
+
+SD_SHARE = 0.1
+"""Of the standard deviation: a series that rests most of the time and jumps now and then has
+quartiles that are equal."""
+
+OWN_SHARE = 0.01
+"""Of the series' own level."""
+
+PEERS_SHARE = 0.1
+"""Of what the metric usually is elsewhere. Among metrics of one unit, such as shares of a limit,
+less than that seldom matters."""
+
+ONSET_SHARE = 0.3
+"""An incident has begun in a series where it is this far on its way to the peak."""
+
+_NORMAL_QUARTILES = 1.349
+"""Distance of a normal distribution's quartiles in standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Samples of many series, one after the other.
+
+    Attributes:
+        values: finite.
+        starts: `[n_series + 1]`, where each series begins; within it rows are in order of time.
+        is_baseline: rows of the baseline.
+        weight: what a row of the incident counts, 0 for all others.
+    """
+
+    values: Float64
+    starts: Int64
+    is_baseline: npt.NDArray[np.bool_]
+    weight: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Deviations:
+    """Of each series; 0 where there is no baseline or no row of the incident.
+
+    Attributes:
+        size: of the deviation in scales.
+        expected: the baseline's median.
+        actual: the incident's weighted mean.
+        scale: what is usual.
+        known: whether there is a baseline and an incident.
+    """
+
+    size: Float64
+    expected: Float64
+    actual: Float64
+    scale: Float64
+    known: npt.NDArray[np.bool_]
+
+
+def deviations(rows: Rows, metric: Int64) -> Deviations:
+    """How far each series is from its own baseline.
+
+    The size is the geometric mean of the largest and the mean deviation in the incident, so that
+    neither a single row nor a long faint shift decides alone.
+
+    Args:
+        rows: the samples.
+        metric: `[n_series]`, which series are the same metric of different entities.
+    """
+    stats = _stats(rows.values, rows.starts, rows.is_baseline, rows.weight)
+    known = stats[:, _KNOWN] > 0
+    usual = np.zeros(len(known))
+    order = np.argsort(metric[known], kind="stable")
+    levels, groups = stats[known, _LEVEL][order], metric[known][order]
+    edges = np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1)) if len(groups) else groups
+    medians = np.empty(len(groups))
+    for first, end in zip(edges, np.append(edges[1:], len(groups)), strict=True):
+        medians[order[first:end]] = np.median(levels[first:end])
+    usual[known] = medians
+    scale = np.maximum.reduce(
+        [
+            (stats[:, _UPPER] - stats[:, _LOWER]) / _NORMAL_QUARTILES,
+            SD_SHARE * stats[:, _SD],
+            OWN_SHARE * np.abs(stats[:, _MEDIAN]),
+            PEERS_SHARE * usual,
+        ]
+    )
+    # All is zero in the baseline, here and elsewhere: whatever comes is as odd as it is large.
+    scale = np.where(scale > 0, scale, np.maximum(np.abs(stats[:, _ACTUAL]), 1.0))
+    size = np.where(known, stats[:, _RAW] / scale, 0.0)
+    return Deviations(size, stats[:, _MEDIAN], stats[:, _ACTUAL], scale, known)
+
+
+_KNOWN, _MEDIAN, _LOWER, _UPPER, _SD, _LEVEL, _RAW, _ACTUAL = range(8)
+
+
+@numba.njit(parallel=True, cache=True)
+def _stats(
+    values: Float64, starts: Int64, is_baseline: npt.NDArray[np.bool_], weight: Float64
+) -> Float64:
+    n = starts.size - 1
+    out = np.zeros((n, 8))
+    for series in numba.prange(n):
+        first, end = starts[series], starts[series + 1]
+        base = np.sort(values[first:end][is_baseline[first:end]])
+        if base.size < LEAST_BASELINE:
+            continue
+        median = _quantile(base, 0.5)
+        most, total, weights, mean = 0.0, 0.0, 0.0, 0.0
+        for row in range(first, end):
+            if weight[row] > 0.0:
+                off = abs(values[row] - median) * weight[row]
+                most = max(most, off)
+                total += off
+                weights += weight[row]
+                mean += values[row] * weight[row]
+        if weights == 0.0:
+            continue
+        out[series, 0] = 1.0
+        out[series, 1] = median
+        out[series, 2] = _quantile(base, 0.25)
+        out[series, 3] = _quantile(base, 0.75)
+        out[series, 4] = np.std(base)
+        out[series, 5] = np.median(np.abs(base))
+        out[series, 6] = np.sqrt(most * total / weights)
+        out[series, 7] = mean / weights
+    return out
+
+
+@numba.njit(cache=True)
+def _quantile(ordered: Float64, share: float) -> float:
+    place = share * (ordered.size - 1)
+    low = int(place)
+    high = min(low + 1, ordered.size - 1)
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
+
+
+def onset_of(values: Float64, expected: float, scale: float) -> int | None:
+    """The first of some rows from which a series is clearly off, if it is at all.
+
+    >>> onset_of(np.array([5.0, 5.1, 9.0, 20.0]), expected=5.0, scale=0.5)
+    3
+    """
+    off = np.abs(values - expected)
+    if not off.size or off.max() < scale:
+        return None
+    return int(np.argmax(off >= max(scale, ONSET_SHARE * off.max())))

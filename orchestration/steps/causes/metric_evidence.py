@@ -1,0 +1,163 @@
+"""What metrics say: of entities themselves, and of calls between them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from math import log1p
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from detectors.causes import Deviations, at_ends, deviations, onset_of
+from orchestration.steps.causes.evidence import Evidence, compared
+from orchestration.steps.causes.metric_rows import INCIDENT, MetricRows
+from orchestration.steps.causes.names import UNIT_NAMES, Names
+
+EDGE_COLUMNS = (
+    ("source", "target"),
+    ("source", "destination"),
+    ("source_workload", "destination_workload"),
+    ("client", "server"),
+)
+"""Pairs of labels of a series that is about calls."""
+
+USUAL = 3.0
+"""Scales that calls are off without anything being wrong."""
+
+SILENT = 20.0
+"""Size of an entity that says nothing any more."""
+
+
+def metric_keys(series: pl.DataFrame, by: str) -> list[tuple[Any, ...]]:
+    """Of each series what makes it the same metric as another entity's: labels but for names."""
+    columns = [name for name in series.columns if name != by and name not in UNIT_NAMES]
+    if not columns:
+        return [()] * series.height
+    return list(series.select(columns).iter_rows())
+
+
+def deviations_of(data: MetricRows, by: str) -> Deviations:
+    """How far each series is from its baseline."""
+    keys = metric_keys(data.series, by)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return deviations(data.rows, np.array([numbers[key] for key in keys], np.int64))
+
+
+def of_metrics(data: MetricRows, off: Deviations, by: str) -> list[Evidence]:
+    """Evidence of each entity's most deviating series."""
+    entities = data.series[by].cast(pl.String).to_list()
+    order = np.argsort(-off.size, kind="stable")
+    first: dict[str, int] = {}
+    for index in order.tolist():
+        if entities[index] is not None and off.known[index]:
+            first.setdefault(entities[index], index)
+    return [_evidence(data, off, index, entity, by) for entity, index in first.items()]
+
+
+def _evidence(data: MetricRows, off: Deviations, index: int, entity: str, by: str) -> Evidence:
+    labels = {k: str(v) for k, v in data.series.row(index, named=True).items() if v is not None}
+    what = name_of(labels, by)
+    actual, expected = float(off.actual[index]), float(off.expected[index])
+    return Evidence(
+        entity,
+        float(off.size[index]),
+        what,
+        f"{what} {compared(actual, expected)}",
+        _onset(data, off, index),
+        labels,
+        actual,
+        expected,
+    )
+
+
+def name_of(labels: dict[str, str], by: str) -> str:
+    """What a series is called, without the entity.
+
+    >>> name_of({"service": "cart", "metric": "latency", "statistic": "p99"}, "service")
+    'latency p99'
+    """
+    names = [value for key, value in labels.items() if key != by and key not in UNIT_NAMES]
+    metric = labels.get("metric")
+    if metric in names:
+        names.remove(metric)
+        names.insert(0, metric)
+    return " ".join(names) or labels.get(by, "value")
+
+
+def _onset(data: MetricRows, off: Deviations, index: int) -> datetime | None:
+    times, values = data.of(index, INCIDENT)
+    inside = times <= times[0] + data.window.total_seconds() * 1e6 if len(times) else times
+    first = onset_of(values[inside], float(off.expected[index]), float(off.scale[index]))
+    if first is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(times[first]))
+
+
+def of_silence(data: MetricRows, by: str, at: datetime) -> list[Evidence]:
+    """Evidence of entities whose series have stopped: by the share that came until just before."""
+    entities = data.series[by].cast(pl.String).to_list()
+    number = np.repeat(np.arange(len(entities)), np.diff(data.rows.starts))
+    ago = int(at.timestamp() * 1e6) - data.times
+    recent = (ago > 0) & (ago <= data.window.total_seconds() * 1e6)
+    before = np.bincount(number[recent], minlength=len(entities)) > 0
+    after = np.bincount(number[data.rows.weight > 0], minlength=len(entities)) > 0
+    series: dict[str, list[bool]] = {}
+    for entity, was, is_there in zip(entities, before.tolist(), after.tolist(), strict=True):
+        if entity is not None and was:
+            series.setdefault(entity, []).append(not is_there)
+    return [
+        Evidence(
+            entity,
+            SILENT * sum(stopped) / len(stopped),
+            "silence",
+            f"{sum(stopped)} of {len(stopped)} series stopped",
+            at,
+            actual=float(len(stopped) - sum(stopped)),
+            expected=float(len(stopped)),
+        )
+        for entity, stopped in series.items()
+        if any(stopped)
+    ]
+
+
+def of_edges(data: MetricRows, off: Deviations, by: str, names: Names) -> list[Evidence]:
+    """Evidence of series that are about calls between entities, for the end that is to blame."""
+    found: dict[tuple[str, str], tuple[float, int]] = {}
+    for index, labels in enumerate(data.series.iter_rows(named=True)):
+        ends = None if labels[by] is not None or not off.known[index] else _ends(labels, names)
+        if ends and (ends not in found or found[ends][0] < off.size[index]):
+            found[ends] = (float(off.size[index]), index)
+    odd = {ends: log1p(max(0.0, size - USUAL)) for ends, (size, _) in found.items()}
+    sizes = at_ends([(*ends, 1.0, size) for ends, size in odd.items()])
+    evidence = []
+    for entity, size in sizes.items():
+        own = [ends for ends in odd if entity in ends]
+        worst = max(own, key=lambda ends: odd[ends])
+        index = found[worst][1]
+        text = compared(float(off.actual[index]), float(off.expected[index]))
+        what = f"calls {worst[0]} → {worst[1]}"
+        evidence.append(Evidence(entity, size, what, f"{what} {text}", _onset(data, off, index)))
+    return evidence
+
+
+def _ends(labels: dict[str, Any], names: Names) -> tuple[str, str] | None:
+    """The entities at the ends of a series of calls: by its labels, or by a name like a_b."""
+    for source, target in EDGE_COLUMNS:
+        if labels.get(source) and labels.get(target):
+            return _both(str(labels[source]), str(labels[target]), names)
+    parts = str(labels.get("metric") or "").split("_")
+    splits = [("_".join(parts[:cut]), "_".join(parts[cut:])) for cut in range(1, len(parts))]
+    return next((ends for one in splits if (ends := _both(*one, names))), None)
+
+
+def _both(source: str, target: str, names: Names) -> tuple[str, str] | None:
+    caller, callee = names.entity(source), names.entity(target)
+    return (caller, callee) if caller and callee and caller != callee else None
+
+
+def sizes_of(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """Of each entity its largest size."""
+    sizes: dict[str, float] = {}
+    for one in evidence:
+        sizes[one.entity] = max(sizes.get(one.entity, 0.0), one.size)
+    return sizes

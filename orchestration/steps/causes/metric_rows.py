@@ -1,0 +1,202 @@
+"""Metrics of the baseline and of the incident, as the series that the detectors read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from detectors.causes import Rows
+from lake.external import read_coded
+from orchestration.errors import CausesError
+from orchestration.steps.causes.question import (
+    LEAST_COLUMNS,
+    LONGEST_REST,
+    SHORT_REST,
+    WINDOW,
+    Question,
+)
+from orchestration.steps.file_columns import TEXT
+
+Warn = Callable[[str], None]
+
+BEFORE, BASELINE, INCIDENT = 0, 1, 2
+"""What a row is: before the incident, where the baseline is of another time; or one of these."""
+
+_LONGEST = 6
+"""Windows after which a row weighs nothing."""
+
+KIND = "__kind"
+
+MOST_CODES = 2**62
+
+STEP_ROWS = 100_000
+"""Rows by which the metrics' step is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRows:
+    """Samples, sorted by series, then time.
+
+    Attributes:
+        series: a row a series, its labels.
+        rows: as the detectors read them.
+        times: `[n]` in microseconds.
+        kind: `[n]`, `BEFORE`, `BASELINE` or `INCIDENT`.
+        window: how long the incident is looked at.
+    """
+
+    series: pl.DataFrame
+    rows: Rows
+    times: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.int8]
+    window: timedelta
+
+    def of(self, series: int, kind: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Times and values of one series' rows of a kind."""
+        own = slice(int(self.rows.starts[series]), int(self.rows.starts[series + 1]))
+        wanted = self.kind[own] == kind
+        return self.times[own][wanted], self.rows.values[own][wanted]
+
+
+def read_metrics(question: Question, warn: Warn) -> MetricRows:
+    """Read the files of a question.
+
+    Raises:
+        FileFormatError: a file cannot be read.
+        CausesError: a column is missing, or there is nothing before or nothing after.
+    """
+    frame = _together(question.files)
+    if question.by not in frame.columns:
+        known = ", ".join(frame.columns)
+        raise CausesError(f"the metrics have no column {question.by!r}, only {known}")
+    after = frame.filter(pl.col("timestamp") >= question.at)
+    if after.is_empty():
+        last = str(frame["timestamp"].max())
+        raise CausesError(f"the metrics end at {last}: there is nothing at or after {question.at}")
+    other = None if question.baseline is None else _together([question.baseline])
+    window, flat = _window(question, frame, after, other)
+    kinds = _kinds(frame, other, question.at, window, warn)
+    labels = _labels(kinds, question.by, warn)
+    return _sorted(kinds, labels, question.at, window, flat)
+
+
+def _together(files: Sequence[Path]) -> pl.DataFrame:
+    frames = [pl.DataFrame(read_coded(path)) for path in files]
+    frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    # Numbers of texts instead of texts: millions of rows are compared and sorted by them.
+    frame = frame.with_columns(pl.col(pl.String).cast(pl.Categorical))
+    known = pl.col("value").is_finite() & pl.col("timestamp").is_not_null()
+    return frame if frame.select(known.all()).item() else frame.filter(known)
+
+
+def _window(
+    question: Question, frame: pl.DataFrame, after: pl.DataFrame, other: pl.DataFrame | None
+) -> tuple[timedelta, bool]:
+    """How long the incident is looked at, and whether all of it counts the same."""
+    if question.lasting is not None:
+        return question.lasting, True
+    # Of some rows: times are the same for all series.
+    times = after["timestamp"].head(STEP_ROWS).unique().sort()
+    step = times.diff().median() if len(times) > 1 else None
+    least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
+    first, last = frame["timestamp"].min(), frame["timestamp"].max()
+    assert isinstance(first, datetime) and isinstance(last, datetime)  # noqa: S101, PT018 - not empty
+    rest = last - question.at
+    if other is None and rest <= min(LONGEST_REST, SHORT_REST * (question.at - first)):
+        return max(rest, least), True
+    return least, False
+
+
+def _kinds(
+    frame: pl.DataFrame, other: pl.DataFrame | None, at: datetime, window: timedelta, warn: Warn
+) -> pl.DataFrame:
+    """The rows that count, with what they are."""
+    time = pl.col("timestamp")
+    incident = (time >= at) & (time <= at + _LONGEST * window)
+    before = BEFORE if other is not None else BASELINE
+    kind = pl.when(incident).then(INCIDENT).when(time < at).then(before)
+    marked = frame.with_columns(kind.cast(pl.Int8).alias(KIND)).filter(pl.col(KIND).is_not_null())
+    if other is not None:
+        rows = other.with_columns(pl.lit(BASELINE, pl.Int8).alias(KIND))
+        shared = [name for name in marked.columns if name in rows.columns]
+        return pl.concat([marked.select(shared), rows.select(shared)], how="vertical_relaxed")
+    if (marked[KIND] == BASELINE).any():
+        return marked
+    late = frame.filter(time > at + window)
+    if late.is_empty():
+        raise CausesError(f"the metrics begin at {at}: give a --baseline, or rows from before")
+    warn(f"nothing is before {at}: what is after {at + window} is taken for the baseline")
+    return pl.concat(
+        [
+            frame.filter((time >= at) & (time <= at + window)).with_columns(
+                pl.lit(INCIDENT, pl.Int8).alias(KIND)
+            ),
+            late.with_columns(pl.lit(BASELINE, pl.Int8).alias(KIND)),
+        ]
+    )
+
+
+def _labels(frame: pl.DataFrame, by: str, warn: Warn) -> list[str]:
+    """The text columns that name a series: those that a series keeps from before to after."""
+    text = [name for name, kind in frame.schema.items() if kind in TEXT]
+    if by not in text:
+        raise CausesError(f"column {by!r} names no entity: it is no text")
+    kind = frame[KIND].to_numpy()
+    found = []
+    for name in text:
+        codes = _codes(frame, name)
+        old, new = (np.bincount(codes[kind == one]) > 0 for one in (BASELINE, INCIDENT))
+        both = min(len(old), len(new))
+        if name != by and not (old[:both] & new[:both]).any():
+            warn(f"column {name!r} is another before and after: it is no label")
+        else:
+            found.append(name)
+    return found
+
+
+def _codes(frame: pl.DataFrame, name: str) -> npt.NDArray[np.int64]:
+    """A number for each of a column's texts; 0 where there is none."""
+    return frame[name].to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+
+
+def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A number for each combination of labels."""
+    codes = np.zeros(frame.height, np.int64)
+    for name in labels:
+        own = _codes(frame, name)
+        width = int(own.max(initial=0)) + 1
+        if int(codes.max(initial=0)) > MOST_CODES // width:
+            codes = np.unique(codes, return_inverse=True)[1]
+        codes = codes * width + own
+    return codes
+
+
+def _sorted(
+    frame: pl.DataFrame, labels: Sequence[str], at: datetime, window: timedelta, flat: bool
+) -> MetricRows:
+    frame = frame.select("timestamp", "value", KIND, *labels)
+    key, time = _series_codes(frame, labels), frame["timestamp"].to_physical().to_numpy()
+    changed = np.diff(key) != 0
+    # Files are often in order of series, then time, whatever the series' numbers are.
+    if (np.diff(time)[~changed] < 0).any() or changed.sum() + 1 > len(np.unique(key)):
+        order = np.lexsort((time, key))
+        frame, key, time = frame[order], key[order], time[order]
+        changed = np.diff(key) != 0
+    firsts = np.append(0, np.flatnonzero(changed) + 1)
+    kind = frame[KIND].to_numpy()
+    weight = np.zeros(len(key))
+    inside = kind == INCIDENT
+    ago = (time[inside] - int(at.timestamp() * 1e6)) / (window.total_seconds() * 1e6)
+    weight[inside] = ago <= 1.0 if flat else np.exp(-ago)
+    rows = Rows(
+        np.ascontiguousarray(frame["value"].to_numpy()),
+        np.append(firsts, len(key)).astype(np.int64),
+        kind == BASELINE,
+        weight,
+    )
+    series = frame[firsts].select(pl.col(name).cast(pl.String) for name in labels)
+    return MetricRows(series, rows, time, kind, window)

@@ -1,0 +1,211 @@
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from lake.errors import FileFormatError
+from orchestration.errors import CausesError
+from orchestration.steps.causes.question import Question
+from orchestration.steps.causes.rank_file import rank_file
+from tests.orchestration.causes.conftest import AT, POD, START
+
+
+def asked(files, by="service", at=AT, warned=None, **others):
+    files = files if isinstance(files, list) else [files]
+    told = [] if warned is None else warned
+    return rank_file(Question(files, by, at, **others), warn=told.append)
+
+
+def first(answer):
+    return answer.causes[0]
+
+
+def test_metrics_alone_name_who_deviates_most_with_actual_against_expected(shop):
+    answer = asked(shop.metrics())
+    assert first(answer).entity == "pay"
+    assert first(answer).metric in {"latency", "cpu"}
+    assert "instead of" in first(answer).reason
+    assert first(answer).onset == AT
+    assert [one.rank for one in answer.causes] == [1, 2, 3, 4]
+    assert answer.abstained is None
+
+
+def test_a_symptom_is_followed_down_the_graph(shop):
+    """`web` waits for `pay`: its own deviation is as odd, and is explained."""
+    path = shop.metrics()
+    answer = asked(path, symptom="web:latency", graph=shop.graph())
+    assert first(answer).entity == "pay"
+    kinds = dict(first(answer).evidence)
+    assert kinds["flow"].size > 70
+    assert "of the symptom that callees do not explain" in kinds["flow"].reason
+    (web,) = [one for one in answer.causes if one.entity == "web"]
+    assert web.score < 0.5 * first(answer).score
+
+
+def test_a_baseline_of_another_time_and_what_was_odd_before_the_symptom(shop, tmp_path):
+    """`bank` is as slow in the incident, but was so before: that is not what happened."""
+    normal = pl.read_parquet(shop.metrics(broken=False, run="normal"))
+    incident = pl.read_parquet(shop.metrics(run="incident"))
+    slow = (pl.col("service") == "bank") & (pl.col("metric") == "latency")
+    incident = incident.with_columns(
+        pl.when(slow).then(0.5).otherwise(pl.col("value")).alias("value"),
+        pl.col("timestamp") + timedelta(days=30),
+    )
+    incident = incident.filter(pl.col("timestamp") >= AT + timedelta(days=30, minutes=-5))
+    answer = asked(
+        shop.write("incident.parquet", incident),
+        at=AT + timedelta(days=30),
+        baseline=shop.write("normal.parquet", normal),
+        symptom="web:latency",
+        graph=shop.graph(),
+    )
+    shares = {one.entity: dict(one.evidence).get("flow") for one in answer.causes}
+    assert first(answer).entity == "pay"
+    assert shares["pay"].size > 70
+
+
+def test_spans_of_pods_tell_where_time_is_lost(shop):
+    """Metrics say nothing; who waits is not blamed for waiting."""
+    answer = asked(shop.metrics(broken=False), traces=shop.spans("slow"))
+    assert first(answer).entity == "pay"
+    kind, evidence = first(answer).evidence[0]
+    assert kind == "latency"
+    assert evidence.what == "handle pay"
+
+
+def test_calls_that_are_no_longer_made_are_missed_where_they_were_made(shop):
+    answer = asked(shop.metrics(broken=False), traces=shop.spans("stops"))
+    assert first(answer).entity == "pay"
+    kinds = dict(first(answer).evidence)
+    assert "handle pay led to call bank" in kinds["calls"].reason
+
+
+def test_logs_of_another_kind_are_told_with_their_text(shop):
+    answer = asked(shop.metrics(broken=False), logs=shop.logs(), traces=shop.spans("none"))
+    assert first(answer).entity == "pay"
+    evidence = dict(first(answer).evidence)["logs"]
+    assert "ERROR Charge#31 refused for order *" in evidence.reason
+    assert evidence.expected == pytest.approx(0.0, abs=0.1)
+
+
+def test_by_pod_all_signals_meet(shop):
+    path = shop.metrics(by="pod")
+    answer = asked(path, by="pod", traces=shop.spans(), logs=shop.logs(), graph=shop.graph())
+    assert first(answer).entity == POD["pay"]
+    assert {"metrics", "latency", "logs"} <= {kind for kind, _ in first(answer).evidence}
+
+
+def test_a_change_just_before_speaks_for_who_was_changed(shop):
+    events = shop.events(
+        _event(AT - timedelta(minutes=3), "cart", "change", "image shop/cart:1.4 → 1.5"),
+        _event(AT - timedelta(hours=3), "bank", "change", "image shop/bank:2 → 3"),
+        _event(AT - timedelta(minutes=1), "bank", "Normal", "probe is fine"),
+        _event(AT + timedelta(minutes=1), "web", "change", "scaled from 2 to 3"),
+    )
+    answer = asked(shop.metrics(broken=False), events=events)
+    changed = {one.entity for one in answer.causes if "changes" in dict(one.evidence)}
+    assert changed == {"cart"}
+    assert first(answer).entity == "cart"
+    assert "image shop/cart:1.4 → 1.5 3 min before" in first(answer).reason
+
+
+def _event(at, name, kind, message):
+    return {"timestamp": at, "type": kind, "name": name, "message": message}
+
+
+def test_who_falls_silent_stands_out(shop, tmp_path):
+    frame = pl.read_parquet(shop.metrics(broken=False))
+    silent = (pl.col("service") == "bank") & (pl.col("timestamp") >= AT)
+    answer = asked(shop.write("silent.parquet", frame.filter(~silent)))
+    assert first(answer).entity == "bank"
+    assert first(answer).reason == "3 of 3 series stopped"
+
+
+def test_an_hour_without_a_fault_is_abstained_from(shop):
+    answer = asked(shop.metrics(broken=False), traces=shop.spans("none"), logs=shop.logs(False))
+    assert answer.abstained is not None
+    assert "nothing stands out" in answer.abstained
+    assert len(answer.causes) == 4
+
+
+def test_noticed_late_it_is_the_same(shop):
+    answer = asked(shop.metrics(), at=AT + timedelta(minutes=4))
+    assert first(answer).entity == "pay"
+
+
+def test_nothing_before_takes_what_is_after_for_the_baseline(shop):
+    """As where normal operation was recorded after the fault."""
+    frame = pl.read_parquet(shop.metrics())
+    later = frame.filter(pl.col("timestamp") < AT).with_columns(
+        pl.col("timestamp") + timedelta(hours=2)
+    )
+    both = pl.concat([frame.filter(pl.col("timestamp") >= AT), later])
+    warned = []
+    answer = asked(shop.write("after.parquet", both), warned=warned)
+    assert first(answer).entity == "pay"
+    assert "is taken for the baseline" in warned[0]
+
+
+def test_a_column_that_tells_before_from_after_is_no_label(shop):
+    frame = pl.read_parquet(shop.metrics())
+    phase = pl.when(pl.col("timestamp") < AT).then(pl.lit("normal")).otherwise(pl.lit("fault"))
+    warned = []
+    answer = asked(shop.write("phases.parquet", frame.with_columns(phase=phase)), warned=warned)
+    assert first(answer).entity == "pay"
+    assert warned == ["column 'phase' is another before and after: it is no label"]
+
+
+def test_rows_in_any_order_in_several_files_of_any_kind_are_the_same(shop):
+    frame = pl.read_parquet(shop.metrics())
+    whole = asked(shop.write("whole.parquet", frame))
+    mixed = frame.sample(fraction=1.0, shuffle=True, seed=7)
+    parts = [shop.write("a.parquet", mixed[:500]), shop.write("b.csv", mixed[500:])]
+    again = asked(parts)
+    assert [one.entity for one in again.causes] == [one.entity for one in whole.causes]
+    assert first(again).score == pytest.approx(first(whole).score)
+
+
+def test_only_so_long_as_it_is_said_to_last(shop):
+    frame = pl.read_parquet(shop.metrics(broken=False))
+    later = (pl.col("service") == "bank") & (pl.col("timestamp") >= AT + timedelta(minutes=5))
+    now = (pl.col("service") == "pay") & (pl.col("timestamp") >= AT)
+    value = pl.col("value")
+    frame = frame.with_columns(
+        pl.when(later).then(50 * value).when(now).then(2 * value).otherwise(value).alias("value")
+    )
+    path = shop.write("two.parquet", frame)
+    assert first(asked(path, lasting=timedelta(minutes=4))).entity == "pay"
+    assert first(asked(path, lasting=timedelta(minutes=10))).entity == "bank"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"by": "node"}, "have no column 'node', only"),
+        ({"by": "value"}, "'value' names no entity"),
+        ({"at": START + timedelta(days=1)}, "there is nothing at or after"),
+        ({"symptom": "mail:latency"}, "has no 'mail:latency' for --symptom"),
+        ({"symptom": "web:errors"}, "have no metric 'errors'"),
+    ],
+)
+def test_what_is_not_there_is_said(shop, change, said):
+    if "symptom" in change:
+        change = change | {"graph": shop.graph()}
+    with pytest.raises(CausesError, match=said):
+        asked(shop.metrics(), **change)
+
+
+def test_nothing_but_the_incident_asks_for_a_baseline(shop):
+    frame = pl.read_parquet(shop.metrics()).filter(pl.col("timestamp") >= AT)
+    path = shop.write(
+        "short.parquet", frame.filter(pl.col("timestamp") < AT + timedelta(minutes=4))
+    )
+    with pytest.raises(CausesError, match="give a --baseline"):
+        asked(path)
+
+
+@pytest.mark.parametrize("kind", ["graph", "traces", "logs"])
+def test_a_file_that_is_something_else_is_said(shop, kind):
+    other = shop.write("other.parquet", pl.DataFrame({"timestamp": [AT], "x": [1]}))
+    with pytest.raises((CausesError, FileFormatError), match="has no column"):
+        asked(shop.metrics(), **{kind: other})
