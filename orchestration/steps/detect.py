@@ -99,7 +99,7 @@ def detect_range(
     failed = Failures()
     seconds = second_looks(settings)
     screens = [second.screen() for second in seconds]
-    sharing = Sharing(snapshot, scored, settings)
+    sharing = Sharing(snapshot, scored, settings, failures=failed)
     for index, (chosen, rate) in enumerate(zip(settings.detectors, rates, strict=True)):
         if chosen.candidates is not None:
             continue

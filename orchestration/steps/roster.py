@@ -140,7 +140,7 @@ class Roster:
         """
         lake_version = snapshot.versions["samples"]
         screens = [second.screen() for second in self._second]
-        sharing = Sharing(snapshot, between, self._settings, self._but_not)
+        sharing = Sharing(snapshot, between, self._settings, self._but_not, failures)
         rows: list[Row] = []
         for chosen in self._settings.detectors:
             name = anomaly_rows.label(chosen)

@@ -24,11 +24,14 @@ MASKS = (
 LONGEST = 150
 """Characters of a line that say what it is; behind them is what it is about."""
 
+LOOKED_AT = 4 * LONGEST
+"""Characters of a line that are masked."""
+
 SHOWN = 90
 
 
-def read_lines(path: Path, by: str, names: Names) -> pl.DataFrame:
-    """Log lines with their entity and template.
+def read_lines(path: Path, by: str, names: Names, until: datetime) -> pl.DataFrame:
+    """Log lines up to a time, with their entity and template.
 
     Returns:
         `timestamp`, `entity`, `template`, `trace_id` (null where there is none).
@@ -37,11 +40,11 @@ def read_lines(path: Path, by: str, names: Names) -> pl.DataFrame:
         FileFormatError: it cannot be read, or has no time.
         CausesError: no column has the text.
     """
-    rows = pl.DataFrame(read_rows(path, (), timed=True))
+    rows = pl.DataFrame(read_rows(path, (), timed=True)).filter(pl.col("timestamp") <= until)
     body = next((name for name in BODIES if name in rows.columns), None)
     if body is None:
         raise CausesError(f"{path} has no column {' or '.join(BODIES)}")
-    text = pl.col(body).cast(pl.String)
+    text = pl.col(body).cast(pl.String).str.slice(0, LOOKED_AT)
     for pattern, mask in MASKS:
         text = text.str.replace_all(pattern, mask)
     trace = pl.col("trace_id") if "trace_id" in rows.columns else pl.lit(None)

@@ -141,21 +141,25 @@ def _kinds(
 
 
 def _labels(frame: pl.DataFrame, by: str, warn: Warn) -> list[str]:
-    """The text columns that name a series: those that a series keeps from before to after."""
+    """The text columns that name a series: those that do not only say what time it is."""
     text = [name for name, kind in frame.schema.items() if kind in TEXT]
     if by not in text:
         raise CausesError(f"column {by!r} names no entity: it is no text")
-    kind = frame[KIND].to_numpy()
     found = []
     for name in text:
-        codes = _codes(frame, name)
-        old, new = (np.bincount(codes[kind == one]) > 0 for one in (BASELINE, INCIDENT))
-        both = min(len(old), len(new))
-        if name != by and not (old[:both] & new[:both]).any():
-            warn(f"column {name!r} is another before and after: it is no label")
+        if name != by and _tells_time(frame, name):
+            warn(f"column {name!r} has other values at other times: it is no label")
         else:
             found.append(name)
     return found
+
+
+def _tells_time(frame: pl.DataFrame, name: str) -> bool:
+    """Whether no two values of a column are there at once, as of a phase, or of a run."""
+    time = pl.col("timestamp")
+    spans = frame.group_by(name).agg(time.min().alias("first"), time.max().alias("last"))
+    spans = spans.sort("first")
+    return spans.height > 1 and bool((spans["first"][1:] > spans["last"][:-1]).all())
 
 
 def _codes(frame: pl.DataFrame, name: str) -> npt.NDArray[np.int64]:

@@ -110,12 +110,12 @@ def _of_files(
     pairs = [] if question.graph is None else call_graph.read_graph(question.graph)
     spans = None
     if question.traces is not None:
-        spans = read_spans(question.traces, by, names, warn)
+        spans = read_spans(question.traces, by, names, at + window, warn)
         kinds["latency"] = span_evidence.of_latency(spans, at, window)
         kinds["calls"] = span_evidence.of_calls(spans, at, window)
         pairs = pairs or calls_in(spans)
     if question.logs is not None:
-        lines = log_evidence.read_lines(question.logs, by, names)
+        lines = log_evidence.read_lines(question.logs, by, names, at + window)
         kinds["logs"] = log_evidence.of_logs(lines, spans, at, window)
     if question.events is not None:
         kinds["changes"] = change_evidence.of_changes(question.events, by, names, at)

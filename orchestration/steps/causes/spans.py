@@ -1,6 +1,7 @@
 """Spans of a file: whose they are, whom they call, and what of their time is their own."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +18,8 @@ DURATIONS = {"duration_ns": 1e-9, "duration_us": 1e-6, "duration_ms": 1e-3, "dur
 OPERATIONS = ("operation", "operation_name", "span_name", "name")
 
 
-def read_spans(path: Path, by: str, names: Names, warn: Warn) -> pl.DataFrame:
-    """The spans with `entity`, `operation`, `own` seconds, what calls them and whom they call.
+def read_spans(path: Path, by: str, names: Names, until: datetime, warn: Warn) -> pl.DataFrame:
+    """The spans up to a time, with `entity`, `operation`, `own` seconds, what calls them and whom they call.
 
     Returns:
         `timestamp`, `trace_id`, `entity`, `operation`; `own`: seconds without those of the calls
@@ -30,6 +31,7 @@ def read_spans(path: Path, by: str, names: Names, warn: Warn) -> pl.DataFrame:
         CausesError: no column has the duration, or the operation.
     """
     rows = pl.DataFrame(read_rows(path, ("span_id", "parent_span_id"), timed=True))
+    rows = rows.filter(pl.col("timestamp") <= until)
     duration = next((name for name in DURATIONS if name in rows.columns), None)
     operation = next((name for name in OPERATIONS if name in rows.columns), None)
     if duration is None or operation is None:

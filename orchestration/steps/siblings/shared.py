@@ -13,7 +13,7 @@ range, for a window that has a peak in it stays odd when the peak is over, and s
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,15 @@ from lake.snapshot import Snapshot
 from lake.timerange import from_micros, to_micros
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps.anomaly_rows import Found, Grid, Shared
-from orchestration.steps.isolation import rows_of
+from orchestration.steps.isolation import Failures, rows_of
 from orchestration.steps.looked import Looked
 from orchestration.steps.siblings.answers import Answer, Asked, Lead, judged, lead_of, rescored
 from orchestration.steps.siblings.load import is_load, says_failure
 from orchestration.steps.siblings.members import Members, Same, members
 from orchestration.steps.siblings.rows import read_rows
+
+SIBLINGS = "siblings"
+"""What failures to ask them are told under."""
 
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
@@ -75,15 +78,19 @@ class Sharing:
         between: what was scored.
         settings: of detection.
         but_not: clusters that are nobody's siblings.
+        failures: told where the siblings cannot be asked.
     """
 
     snapshot: Snapshot
     between: TimeRange
     settings: DetectionSettings
     but_not: Sequence[str] = ()
+    failures: Failures = field(default_factory=Failures)
 
     def of(self, looked: Sequence[Looked], cells: Sequence[AbnormalCells]) -> dict[int, Shares]:
         """What groups share, by their place; those that share nothing are not there.
+
+        Where that cannot be found out, nothing is shared: told once too often is better than not.
 
         Args:
             looked: what one detector has scored.
@@ -91,6 +98,15 @@ class Sharing:
         """
         if not self.settings.siblings.quiet:
             return {}
+        try:
+            return self._shared(looked, cells)
+        except Exception as error:  # noqa: BLE001 - told, and tried again at the next look
+            self.failures.add(SIBLINGS, ["what is shared"], f"{type(error).__name__}: {error}")
+            return {}
+
+    def _shared(
+        self, looked: Sequence[Looked], cells: Sequence[AbnormalCells]
+    ) -> dict[int, Shares]:
         asked = {
             one.series.series_id: one
             for place, (own, some) in enumerate(zip(looked, cells, strict=True))

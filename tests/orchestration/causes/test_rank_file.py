@@ -149,10 +149,13 @@ def test_nothing_before_takes_what_is_after_for_the_baseline(shop):
 def test_a_column_that_tells_before_from_after_is_no_label(shop):
     frame = pl.read_parquet(shop.metrics())
     phase = pl.when(pl.col("timestamp") < AT).then(pl.lit("normal")).otherwise(pl.lit("fault"))
-    warned = []
-    answer = asked(shop.write("phases.parquet", frame.with_columns(phase=phase)), warned=warned)
-    assert first(answer).entity == "pay"
-    assert warned == ["column 'phase' is another before and after: it is no label"]
+    path = shop.write("phases.parquet", frame.with_columns(phase=phase))
+    for late in (0, 4):
+        warned = []
+        answer = asked(path, at=AT + timedelta(minutes=late), warned=warned)
+        assert first(answer).entity == "pay"
+        assert dict(first(answer).evidence)["metrics"].expected == pytest.approx(0.02, abs=0.5)
+        assert warned == ["column 'phase' has other values at other times: it is no label"]
 
 
 def test_rows_in_any_order_in_several_files_of_any_kind_are_the_same(shop):

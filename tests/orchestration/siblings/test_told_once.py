@@ -5,6 +5,7 @@ import pytest
 from lake import Lake, TimeRange
 from orchestration.sibling_settings import SiblingsSettings
 from orchestration.steps.detect import detect_range
+from orchestration.steps.siblings.shared import Sharing
 from orchestration.steps.tick import Ticker
 from tests.orchestration.siblings.fleet import (
     BUSY,
@@ -42,6 +43,16 @@ def test_a_fault_of_all_clusters_is_told_once(scored):
     (row,) = scored(fault)
     assert (row["detector"], row["direction"]) == ("window_memory", "above everywhere")
     assert row["metric"] == ERRORS
+
+
+def test_where_siblings_cannot_be_asked_each_cluster_is_told(scored, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Sharing, "_shared", broken)
+    found = of(scored(Fleet().during(ERRORS, 420, 480, 8.0)), "window_memory")
+    assert {row["cluster"] for row in found} == set(CLUSTERS)
+    assert {row["direction"] for row in found} == {"above"}
 
 
 def test_an_outage_of_all_is_told_once_though_it_is_load_that_falls(scored):
