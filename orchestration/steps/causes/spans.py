@@ -19,7 +19,7 @@ OPERATIONS = ("operation", "operation_name", "span_name", "name")
 
 
 def read_spans(path: Path, by: str, names: Names, until: datetime, warn: Warn) -> pl.DataFrame:
-    """The spans up to a time, with `entity`, `operation`, `own` seconds, what calls them and whom they call.
+    """The spans up to a time, what time is their own, what calls them and whom they call.
 
     Returns:
         `timestamp`, `trace_id`, `entity`, `operation`; `own`: seconds without those of the calls
