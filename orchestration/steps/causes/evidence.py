@@ -29,6 +29,10 @@ class Evidence:
     expected: float | None = None
 
 
+WHOLE = 1e3
+"""From here on nobody reads what is behind the point."""
+
+
 def strongest(found: list[Evidence]) -> dict[str, Evidence]:
     """Of each entity the evidence with the largest size; of equals the first."""
     best: dict[str, Evidence] = {}
@@ -41,13 +45,13 @@ def strongest(found: list[Evidence]) -> dict[str, Evidence]:
 def said(value: float) -> str:
     """A number as people write it.
 
-    >>> said(1234567.0), said(0.01234), said(100.0), said(0.0)
-    ('1.23M', '0.0123', '100', '0')
+    >>> said(1234567.0), said(3291.4), said(0.01234), said(100.0), said(0.0)
+    ('1.23M', '3,291', '0.0123', '100', '0')
     """
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e4)):
+    for unit, size in (("G", 1e9), ("M", 1e6)):
         if abs(value) >= size:
-            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
-    return f"{value:.3g}"
+            return f"{value / size:.3g}{unit}"
+    return f"{value:,.0f}" if abs(value) >= WHOLE else f"{value:.3g}"
 
 
 def compared(actual: float, expected: float) -> str:

@@ -71,6 +71,8 @@ def of_logs(
     """
     within = by_minute(lines, at, window)
     requests = within if spans is None else by_minute(spans, at, window)
+    # A minute of which there are no lines at all was not logged: it does not say that none came.
+    requests = requests.join(within.select(MINUTE).unique(), on=MINUTE, how="semi")
     chances = requests.group_by("entity", MINUTE).agg(pl.col("trace_id").n_unique().alias("chance"))
     counts = within.group_by("entity", "template", MINUTE).agg(pl.len().alias("count"))
     keys = ("entity", "template")

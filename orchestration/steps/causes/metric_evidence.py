@@ -21,6 +21,8 @@ EDGE_COLUMNS = (
 )
 """Pairs of labels of a series that is about calls."""
 
+METRIC = "metric"
+
 USUAL = 3.0
 """Scales that calls are off without anything being wrong."""
 
@@ -30,10 +32,19 @@ SILENT = 20.0
 
 def metric_keys(series: pl.DataFrame, by: str) -> list[tuple[Any, ...]]:
     """Of each series what makes it the same metric as another entity's: labels but for names."""
-    columns = [name for name in series.columns if name != by and name not in UNIT_NAMES]
+    columns = telling(series, by)
     if not columns:
         return [()] * series.height
     return list(series.select(columns).iter_rows())
+
+
+def telling(series: pl.DataFrame, by: str) -> list[str]:
+    """The labels that say what is measured: not of whom, and not the same for all."""
+    return [
+        name
+        for name in series.columns
+        if name != by and name not in UNIT_NAMES and (name == METRIC or series[name].n_unique() > 1)
+    ]
 
 
 def deviations_of(data: MetricRows, by: str) -> Deviations:
@@ -51,15 +62,18 @@ def of_metrics(data: MetricRows, off: Deviations, by: str) -> list[Evidence]:
     for index in order.tolist():
         if entities[index] is not None and off.known[index]:
             first.setdefault(entities[index], index)
-    return [_evidence(data, off, index, entity, by) for entity, index in first.items()]
+    columns = telling(data.series, by)
+    return [_evidence(data, off, index, by, columns) for index in first.values()]
 
 
-def _evidence(data: MetricRows, off: Deviations, index: int, entity: str, by: str) -> Evidence:
+def _evidence(
+    data: MetricRows, off: Deviations, index: int, by: str, columns: Sequence[str]
+) -> Evidence:
     labels = {k: str(v) for k, v in data.series.row(index, named=True).items() if v is not None}
-    what = name_of(labels, by)
+    what = name_of(labels, columns) or labels[by]
     actual, expected = float(off.actual[index]), float(off.expected[index])
     return Evidence(
-        entity,
+        labels[by],
         float(off.size[index]),
         what,
         f"{what} {compared(actual, expected)}",
@@ -70,18 +84,15 @@ def _evidence(data: MetricRows, off: Deviations, index: int, entity: str, by: st
     )
 
 
-def name_of(labels: dict[str, str], by: str) -> str:
+def name_of(labels: dict[str, str], columns: Sequence[str]) -> str:
     """What a series is called, without the entity.
 
-    >>> name_of({"service": "cart", "metric": "latency", "statistic": "p99"}, "service")
+    >>> labels = {"service": "cart", "statistic": "p99", "metric": "latency"}
+    >>> name_of(labels, ["statistic", "metric"])
     'latency p99'
     """
-    names = [value for key, value in labels.items() if key != by and key not in UNIT_NAMES]
-    metric = labels.get("metric")
-    if metric in names:
-        names.remove(metric)
-        names.insert(0, metric)
-    return " ".join(names) or labels.get(by, "value")
+    ordered = sorted(columns, key=lambda name: name != METRIC)
+    return " ".join(labels[name] for name in ordered if name in labels)
 
 
 def _onset(data: MetricRows, off: Deviations, index: int) -> datetime | None:

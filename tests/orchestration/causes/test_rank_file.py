@@ -212,3 +212,12 @@ def test_a_file_that_is_something_else_is_said(shop, kind):
     other = shop.write("other.parquet", pl.DataFrame({"timestamp": [AT], "x": [1]}))
     with pytest.raises((CausesError, FileFormatError), match="has no column"):
         asked(shop.metrics(), **{kind: other})
+
+
+def test_logs_of_the_incident_alone_say_nothing(shop):
+    """Nobody knows what was logged before: it is not that nothing was."""
+    lines = pl.read_parquet(shop.logs(broken=False)).filter(pl.col("timestamp") >= AT)
+    path = shop.write("late.parquet", lines)
+    answer = asked(shop.metrics(), logs=path, traces=shop.spans("slow"))
+    assert first(answer).entity == "pay"
+    assert not any("logs" in dict(one.evidence) for one in answer.causes)
