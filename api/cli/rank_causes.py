@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,13 +103,18 @@ def row(cause: Cause) -> dict[str, Any]:
                 "reason": one.reason,
                 "size": round(one.size, 4),
                 "onset": _time(one.onset),
-                "actual": one.actual,
-                "expected": one.expected,
+                "actual": _finite(one.actual),
+                "expected": _finite(one.expected),
                 "series": one.series,
             }
             for kind, one in cause.evidence
         ],
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no other."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from api.errors import ApiError
 
+LONGEST = timedelta(days=365)
+
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -36,8 +38,8 @@ def how_long(text: str) -> timedelta:
     datetime.timedelta(seconds=90)
     """
     found = _duration(text)
-    if not found:
-        raise ApiError(f"{text!r} is no duration: say 90s, 5m or 2h")
+    if not found or found > LONGEST:
+        raise ApiError(f"{text!r} is no duration of at most {LONGEST.days} days: say 90s, 5m or 2h")
     return found
 
 

@@ -4,7 +4,7 @@ On published faults, the size of the deviation finds causes as well as any causa
 re-test of eleven methods on 1,430 failures, arXiv 2510.04711), as long as two traps are avoided:
 
 * a scale that the incident itself has widened: an incident is noticed late, and its first minutes
-  are then baseline. Median and quartiles bear a quarter of such rows, mean and deviation none;
+  are then baseline. Median and quartiles bear a fifth of such rows, mean and deviation none;
 * a scale of nothing: a series that never moved is not infinitely odd when it moves a little. So a
   scale is at least a share of what is usual for the metric elsewhere, of the series' own level, and
   of its standard deviation.
@@ -91,10 +91,11 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
     usual = np.zeros(len(known))
     order = np.argsort(metric[known], kind="stable")
     levels, groups = stats[known, _LEVEL][order], metric[known][order]
-    edges = np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1)) if len(groups) else groups
     medians = np.empty(len(groups))
-    for first, end in zip(edges, np.append(edges[1:], len(groups)), strict=True):
-        medians[order[first:end]] = np.median(levels[first:end])
+    begins = np.flatnonzero(np.diff(groups)) + 1
+    for places, own in zip(np.split(order, begins), np.split(levels, begins), strict=True):
+        if len(own):
+            medians[places] = np.median(own)
     usual[known] = medians
     scale = np.maximum.reduce(
         [
@@ -154,13 +155,25 @@ def _quantile(ordered: Float64, share: float) -> float:
     return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
 
 
-def onset_of(values: Float64, expected: float, scale: float) -> int | None:
-    """The first of some rows from which a series is clearly off, if it is at all.
+def onset_of(values: Float64, expected: float, scale: float, begin: int = 0) -> int | None:
+    """The row from which a series is clearly off, if it is at all.
+
+    Args:
+        values: in order of time.
+        expected: by the baseline.
+        scale: what is usual.
+        begin: where the incident begins; one that was noticed late has begun before.
 
     >>> onset_of(np.array([5.0, 5.1, 9.0, 20.0]), expected=5.0, scale=0.5)
     3
+    >>> onset_of(np.array([5.0, 5.1, 18.0, 20.0]), expected=5.0, scale=0.5, begin=3)
+    2
     """
     off = np.abs(values - expected)
-    if not off.size or off.max() < scale:
+    if off[begin:].size == 0 or off[begin:].max() < scale:
         return None
-    return int(np.argmax(off >= max(scale, ONSET_SHARE * off.max())))
+    clear = off >= max(scale, ONSET_SHARE * off[begin:].max())
+    first = begin + int(np.argmax(clear[begin:]))
+    while first > 0 and clear[first - 1]:
+        first -= 1
+    return first

@@ -21,7 +21,7 @@ def test_a_question_that_cannot_be_answered_says_what_to_do(fleetlake, tmp_path)
     shop = Shop(tmp_path)
     done = fleetlake("rank-causes", shop.metrics(), "--by", "pod", "--at", AT.isoformat())
     assert done.returncode == 2
-    assert "have no column 'pod'" in done.stderr
+    assert "has no column 'pod'" in done.stderr
     assert "Traceback" not in done.stderr
     done = fleetlake("rank-causes", shop.metrics(), "--by", "service", "--at", "noon")
     assert done.returncode == 2

@@ -36,7 +36,7 @@ def of_changes(path: Path, by: str, names: Names, at: datetime) -> list[Evidence
     """
     rows = pl.DataFrame(read_rows(path, (), timed=True))
     time = pl.col("timestamp")
-    rows = rows.with_columns(names.of_column(rows, by).alias("entity"))
+    rows = rows.with_columns(names.of_rows(rows, by).alias("entity"))
     near = rows.filter((time > at - LOOK_BACK) & (time <= at) & pl.col("entity").is_not_null())
     kinds = [name for name in KINDS if name in near.columns]
     found = []

@@ -10,6 +10,8 @@ from orchestration.errors import CausesError
 from orchestration.steps.causes.evidence import Evidence
 from orchestration.steps.causes.minutes import MINUTE, by_minute, changes
 from orchestration.steps.causes.names import Names
+from orchestration.steps.causes.spans import ident
+from orchestration.steps.file_columns import TEXT
 
 BODIES = ("body", "message", "line", "log")
 
@@ -23,6 +25,8 @@ MASKS = (
 
 LONGEST = 150
 """Characters of a line that say what it is; behind them is what it is about."""
+
+MICROS_A_MINUTE = 60_000_000
 
 LOOKED_AT = 4 * LONGEST
 """Characters of a line that are masked."""
@@ -44,15 +48,17 @@ def read_lines(path: Path, by: str, names: Names, until: datetime) -> pl.DataFra
     body = next((name for name in BODIES if name in rows.columns), None)
     if body is None:
         raise CausesError(f"{path} has no column {' or '.join(BODIES)}")
+    if rows.schema[body] not in TEXT:
+        raise CausesError(f"{path}: column {body!r} is no text: it is {rows.schema[body]}")
     text = pl.col(body).cast(pl.String).str.slice(0, LOOKED_AT)
     for pattern, mask in MASKS:
         text = text.str.replace_all(pattern, mask)
-    trace = pl.col("trace_id") if "trace_id" in rows.columns else pl.lit(None)
+    trace = ident(rows, "trace_id") if "trace_id" in rows.columns else pl.lit(None, pl.String)
     lines = rows.select(
         "timestamp",
-        names.of_column(rows, by).alias("entity"),
+        names.of_rows(rows, by).alias("entity"),
         text.str.slice(0, LONGEST).alias("template"),
-        trace.cast(pl.String).alias("trace_id"),
+        trace.alias("trace_id"),
     )
     return lines.filter(pl.col("entity").is_not_null() & pl.col("template").is_not_null())
 
@@ -70,10 +76,11 @@ def of_logs(
         window: how long it is looked at.
     """
     within = by_minute(lines, at, window)
-    requests = within if spans is None else by_minute(spans, at, window)
-    # A minute of which there are no lines at all was not logged: it does not say that none came.
-    requests = requests.join(within.select(MINUTE).unique(), on=MINUTE, how="semi")
-    chances = requests.group_by("entity", MINUTE).agg(pl.col("trace_id").n_unique().alias("chance"))
+    if within.is_empty():
+        return []
+    chances = _minutes(within, at, window)
+    if spans is not None or within["trace_id"].null_count() == 0:
+        chances = _requests(within if spans is None else by_minute(spans, at, window), chances)
     counts = within.group_by("entity", "template", MINUTE).agg(pl.len().alias("count"))
     keys = ("entity", "template")
     found = changes(counts, chances, keys, ("entity",), at_most_once=False)
@@ -90,6 +97,46 @@ def of_logs(
         )
         for row in rows.iter_rows(named=True)
     ]
+
+
+def _minutes(within: pl.DataFrame, at: datetime, window: timedelta) -> pl.DataFrame:
+    """Of each entity as many chances as there are minutes, and shares of one, that were logged.
+
+    A minute of which there are no lines at all was not logged: it does not say that none came.
+    """
+    time, minute = pl.col("timestamp"), pl.lit(MICROS_A_MINUTE)
+    edges = within.select(
+        ((time.min() - at).dt.total_microseconds() / minute).alias("first"),
+        ((pl.min_horizontal(time.max(), at + window) - at).dt.total_microseconds() / minute).alias(
+            "last"
+        ),
+    ).row(0)
+    begin = pl.col(MINUTE)
+    share = (pl.min_horizontal(begin + 1, edges[1]) - pl.max_horizontal(begin, edges[0])).clip(0, 1)
+    minutes = within.select(MINUTE).unique().sort(MINUTE).with_columns(share.alias("chance"))
+    return within.select("entity").unique(maintain_order=True).join(minutes, how="cross")
+
+
+def _requests(requests: pl.DataFrame, minutes: pl.DataFrame) -> pl.DataFrame:
+    """Of each entity as many chances as it had requests in those minutes; minutes if it had none.
+
+    Who was never asked before, or is no longer asked, may log all the same.
+    """
+    logged = minutes.select(MINUTE).unique()
+    found = (
+        requests.group_by("entity", MINUTE)
+        .agg(pl.col("trace_id").n_unique().cast(pl.Float64).alias("chance"))
+        .join(logged, on=MINUTE, how="semi")
+    )
+    before = pl.col(MINUTE) < 0
+    both = found.group_by("entity").agg((before.any() & (~before).any()).alias("both"))
+    known = both.filter(pl.col("both")).select("entity")
+    return pl.concat(
+        [
+            found.join(known, on="entity", how="semi"),
+            minutes.join(known, on="entity", how="anti").select(found.columns),
+        ]
+    )
 
 
 def _shown(template: str) -> str:

@@ -1,7 +1,7 @@
 """What metrics say: of entities themselves, and of calls between them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import log1p
 from typing import Any
 
@@ -9,8 +9,15 @@ import numpy as np
 import polars as pl
 
 from detectors.causes import Deviations, at_ends, deviations, onset_of
+from lake.timerange import from_micros
 from orchestration.steps.causes.evidence import Evidence, compared
-from orchestration.steps.causes.metric_rows import INCIDENT, MetricRows
+from orchestration.steps.causes.metric_rows import (
+    BASELINE,
+    INCIDENT,
+    MICROSECOND,
+    MetricRows,
+    micros,
+)
 from orchestration.steps.causes.names import UNIT_NAMES, Names
 
 EDGE_COLUMNS = (
@@ -25,6 +32,12 @@ METRIC = "metric"
 
 USUAL = 3.0
 """Scales that calls are off without anything being wrong."""
+
+MISSED = 3.0
+"""Steps of its own after which a series is missed."""
+
+LEAST_ROWS = 3
+"""From which a series has a step."""
 
 SILENT = 20.0
 """Size of an entity that says nothing any more."""
@@ -96,39 +109,41 @@ def name_of(labels: dict[str, str], columns: Sequence[str]) -> str:
 
 
 def _onset(data: MetricRows, off: Deviations, index: int) -> datetime | None:
-    times, values = data.of(index, INCIDENT)
-    inside = times <= times[0] + data.window.total_seconds() * 1e6 if len(times) else times
-    first = onset_of(values[inside], float(off.expected[index]), float(off.scale[index]))
-    if first is None:
-        return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(times[first]))
+    times, values, begin = data.near(index)
+    first = onset_of(values, float(off.expected[index]), float(off.scale[index]), begin)
+    return None if first is None else from_micros(int(times[first]))
 
 
-def of_silence(data: MetricRows, by: str, at: datetime) -> list[Evidence]:
-    """Evidence of entities whose series have stopped: by the share that came until just before."""
-    entities = data.series[by].cast(pl.String).to_list()
-    number = np.repeat(np.arange(len(entities)), np.diff(data.rows.starts))
-    ago = int(at.timestamp() * 1e6) - data.times
-    recent = (ago > 0) & (ago <= data.window.total_seconds() * 1e6)
-    before = np.bincount(number[recent], minlength=len(entities)) > 0
-    after = np.bincount(number[data.rows.weight > 0], minlength=len(entities)) > 0
-    series: dict[str, list[bool]] = {}
-    for entity, was, is_there in zip(entities, before.tolist(), after.tolist(), strict=True):
-        if entity is not None and was:
-            series.setdefault(entity, []).append(not is_there)
-    return [
-        Evidence(
-            entity,
-            SILENT * sum(stopped) / len(stopped),
-            "silence",
-            f"{sum(stopped)} of {len(stopped)} series stopped",
-            at,
-            actual=float(len(stopped) - sum(stopped)),
-            expected=float(len(stopped)),
-        )
-        for entity, stopped in series.items()
-        if any(stopped)
-    ]
+def of_silence(data: MetricRows, by: str) -> list[Evidence]:
+    """Evidence of entities whose series have stopped, by the share of them.
+
+    One has stopped if it came until the incident, and has then been missing for several of its own
+    steps: what comes every quarter of an hour is not missed after five minutes.
+    """
+    series: dict[str, list[datetime | None]] = {}
+    end = min(micros(data.at + data.window), int(data.times[data.kind == INCIDENT].max()))
+    for index, entity in enumerate(data.series[by].to_list()):
+        own = slice(int(data.rows.starts[index]), int(data.rows.starts[index + 1]))
+        times = data.times[own][data.kind[own] != (BASELINE if data.foreign else -1)]
+        times = times[times <= end]
+        if entity is None or len(times) < LEAST_ROWS:
+            continue
+        step = float(np.median(np.diff(times)))
+        missing = end - int(times[-1]) > MISSED * step
+        if int(times[-1]) >= micros(data.at) - max(MISSED * step, data.window / MICROSECOND):
+            stopped = from_micros(int(times[-1])) if missing else None
+            series.setdefault(entity, []).append(stopped)
+    found = []
+    for entity, all_of in series.items():
+        gone = [last for last in all_of if last is not None]
+        if gone:
+            text = f"{len(gone)} of {len(all_of)} series stopped"
+            size = SILENT * len(gone) / len(all_of)
+            left, whole = float(len(all_of) - len(gone)), float(len(all_of))
+            found.append(
+                Evidence(entity, size, "silence", text, max(gone), actual=left, expected=whole)
+            )
+    return found
 
 
 def of_edges(data: MetricRows, off: Deviations, by: str, names: Names) -> list[Evidence]:
@@ -146,7 +161,9 @@ def of_edges(data: MetricRows, off: Deviations, by: str, names: Names) -> list[E
         worst = max(own, key=lambda ends: odd[ends])
         index = found[worst][1]
         text = compared(float(off.actual[index]), float(off.expected[index]))
-        what = f"calls {worst[0]} → {worst[1]}"
+        labels = {k: str(v) for k, v in data.series.row(index, named=True).items() if v is not None}
+        name = name_of(labels, telling(data.series, by))
+        what = f"{name} of calls {worst[0]} → {worst[1]}"
         evidence.append(Evidence(entity, size, what, f"{what} {text}", _onset(data, off, index)))
     return evidence
 

@@ -11,7 +11,9 @@ import polars as pl
 
 from detectors.causes import Rows
 from lake.external import read_coded
+from lake.timerange import EPOCH, from_micros
 from orchestration.errors import CausesError
+from orchestration.steps.causes.names import UNIT_NAMES
 from orchestration.steps.causes.question import (
     LEAST_COLUMNS,
     LONGEST_REST,
@@ -33,8 +35,19 @@ KIND = "__kind"
 
 MOST_CODES = 2**62
 
+EARLIEST = 0.01
+"""Share of rows that may be of a wrong clock."""
+
 STEP_ROWS = 100_000
 """Rows by which the metrics' step is found."""
+
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """A time in microseconds, exactly."""
+    return (at - EPOCH) // MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +59,31 @@ class MetricRows:
         rows: as the detectors read them.
         times: `[n]` in microseconds.
         kind: `[n]`, `BEFORE`, `BASELINE` or `INCIDENT`.
-        window: how long the incident is looked at.
+        at: when the incident begins.
+        window: how long it is looked at.
+        foreign: whether the baseline is of another file.
     """
 
     series: pl.DataFrame
     rows: Rows
     times: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int8]
+    at: datetime
     window: timedelta
+    foreign: bool
 
     def of(self, series: int, kind: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Times and values of one series' rows of a kind."""
         own = slice(int(self.rows.starts[series]), int(self.rows.starts[series + 1]))
         wanted = self.kind[own] == kind
         return self.times[own][wanted], self.rows.values[own][wanted]
+
+    def near(self, series: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], int]:
+        """Times and values of one series within a window of `at`, and the place where that is."""
+        own = slice(int(self.rows.starts[series]), int(self.rows.starts[series + 1]))
+        times, begin = self.times[own], micros(self.at)
+        inside = np.abs(times - begin) <= self.window / MICROSECOND
+        return times[inside], self.rows.values[own][inside], int((times[inside] < begin).sum())
 
 
 def read_metrics(question: Question, warn: Warn) -> MetricRows:
@@ -69,28 +93,40 @@ def read_metrics(question: Question, warn: Warn) -> MetricRows:
         FileFormatError: a file cannot be read.
         CausesError: a column is missing, or there is nothing before or nothing after.
     """
-    frame = _together(question.files)
-    if question.by not in frame.columns:
-        known = ", ".join(frame.columns)
-        raise CausesError(f"the metrics have no column {question.by!r}, only {known}")
+    frame = _together(question.files, question.by)
     after = frame.filter(pl.col("timestamp") >= question.at)
     if after.is_empty():
-        last = str(frame["timestamp"].max())
-        raise CausesError(f"the metrics end at {last}: there is nothing at or after {question.at}")
-    other = None if question.baseline is None else _together([question.baseline])
+        last = f"end at {frame['timestamp'].max()!s}" if frame.height else "are empty"
+        raise CausesError(f"the metrics {last}: there is nothing at or after {question.at}")
+    other = None if question.baseline is None else _together([question.baseline], question.by)
     window, flat = _window(question, frame, after, other)
     kinds = _kinds(frame, other, question.at, window, warn)
     labels = _labels(kinds, question.by, warn)
-    return _sorted(kinds, labels, question.at, window, flat)
+    return _sorted(kinds, labels, question.by, question.at, window, flat, other is not None)
 
 
-def _together(files: Sequence[Path]) -> pl.DataFrame:
-    frames = [pl.DataFrame(read_coded(path)) for path in files]
-    frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+def _together(files: Sequence[Path], by: str) -> pl.DataFrame:
+    frames = [_named(pl.DataFrame(read_coded(path)), path, by) for path in files]
+    try:
+        frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise CausesError(f"the files are no one table: {error}") from error
     # Numbers of texts instead of texts: millions of rows are compared and sorted by them.
     frame = frame.with_columns(pl.col(pl.String).cast(pl.Categorical))
-    known = pl.col("value").is_finite() & pl.col("timestamp").is_not_null()
+    known = (pl.col("value").is_finite() & pl.col("timestamp").is_not_null()).fill_null(False)
     return frame if frame.select(known.all()).item() else frame.filter(known)
+
+
+def _named(frame: pl.DataFrame, path: Path, by: str) -> pl.DataFrame:
+    """The rows with the entities' names as text: a CSV takes numbers for numbers."""
+    if by not in frame.columns:
+        raise CausesError(f"{path} has no column {by!r}, only {', '.join(frame.columns)}")
+    kind = frame.schema[by]
+    if kind in TEXT:
+        return frame
+    if by in ("timestamp", "value") or not (kind.is_integer() or kind == pl.Boolean):
+        raise CausesError(f"column {by!r} of {path} names no entity: it is {kind}")
+    return frame.with_columns(pl.col(by).cast(pl.String))
 
 
 def _window(
@@ -103,12 +139,17 @@ def _window(
     times = after["timestamp"].head(STEP_ROWS).unique().sort()
     step = times.diff().median() if len(times) > 1 else None
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
-    first, last = frame["timestamp"].min(), frame["timestamp"].max()
-    assert isinstance(first, datetime) and isinstance(last, datetime)  # noqa: S101, PT018 - not empty
+    # A clock that is years off is not when the recording began.
+    first, last = (_moment(frame, share) for share in (EARLIEST, 1.0))
     rest = last - question.at
     if other is None and rest <= min(LONGEST_REST, SHORT_REST * (question.at - first)):
         return max(rest, least), True
     return least, False
+
+
+def _moment(frame: pl.DataFrame, share: float) -> datetime:
+    """When a share of the rows was over."""
+    return from_micros(int(frame["timestamp"].to_physical().quantile(share, "lower") or 0))
 
 
 def _kinds(
@@ -122,6 +163,9 @@ def _kinds(
     marked = frame.with_columns(kind.cast(pl.Int8).alias(KIND)).filter(pl.col(KIND).is_not_null())
     if other is not None:
         rows = other.with_columns(pl.lit(BASELINE, pl.Int8).alias(KIND))
+        for name, type_ in frame.schema.items():
+            if name not in other.columns and type_ in TEXT and frame[name].n_unique() > 1:
+                raise CausesError(f"the baseline has no column {name!r}, which the metrics have")
         shared = [name for name in marked.columns if name in rows.columns]
         return pl.concat([marked.select(shared), rows.select(shared)], how="vertical_relaxed")
     if (marked[KIND] == BASELINE).any():
@@ -143,8 +187,6 @@ def _kinds(
 def _labels(frame: pl.DataFrame, by: str, warn: Warn) -> list[str]:
     """The text columns that name a series: those that do not only say what time it is."""
     text = [name for name, kind in frame.schema.items() if kind in TEXT]
-    if by not in text:
-        raise CausesError(f"column {by!r} names no entity: it is no text")
     found = []
     for name in text:
         if name != by and _tells_time(frame, name):
@@ -179,11 +221,33 @@ def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.
     return codes
 
 
+def _codes_of(frame: pl.DataFrame, labels: Sequence[str], by: str) -> npt.NDArray[np.int64]:
+    """A number for each series; pods that others have followed are one series with those.
+
+    A rollout gives a service's pods new names: none of them has both a baseline and an incident.
+    """
+    key = np.unique(_series_codes(frame, labels), return_inverse=True)[1]
+    kind, n = frame[KIND].to_numpy(), int(key.max(initial=-1)) + 1
+    old, new = (np.bincount(key[kind == one], minlength=n) > 0 for one in (BASELINE, INCIDENT))
+    broken = (old != new)[key]
+    lasting = [name for name in labels if name == by or name not in UNIT_NAMES]
+    if len(lasting) == len(labels) or not broken.any():
+        return key
+    followed = np.unique(_series_codes(frame, lasting), return_inverse=True)[1]
+    return np.where(broken, n + followed, key)
+
+
 def _sorted(
-    frame: pl.DataFrame, labels: Sequence[str], at: datetime, window: timedelta, flat: bool
+    frame: pl.DataFrame,
+    labels: Sequence[str],
+    by: str,
+    at: datetime,
+    window: timedelta,
+    flat: bool,
+    foreign: bool,
 ) -> MetricRows:
     frame = frame.select("timestamp", "value", KIND, *labels)
-    key, time = _series_codes(frame, labels), frame["timestamp"].to_physical().to_numpy()
+    key, time = _codes_of(frame, labels, by), frame["timestamp"].to_physical().to_numpy()
     changed = np.diff(key) != 0
     # Files are often in order of series, then time, whatever the series' numbers are.
     if (np.diff(time)[~changed] < 0).any() or changed.sum() + 1 > len(np.unique(key)):
@@ -194,7 +258,7 @@ def _sorted(
     kind = frame[KIND].to_numpy()
     weight = np.zeros(len(key))
     inside = kind == INCIDENT
-    ago = (time[inside] - int(at.timestamp() * 1e6)) / (window.total_seconds() * 1e6)
+    ago = (time[inside] - micros(at)) / (window / MICROSECOND)
     weight[inside] = ago <= 1.0 if flat else np.exp(-ago)
     rows = Rows(
         np.ascontiguousarray(frame["value"].to_numpy()),
@@ -203,4 +267,4 @@ def _sorted(
         weight,
     )
     series = frame[firsts].select(pl.col(name).cast(pl.String) for name in labels)
-    return MetricRows(series, rows, time, kind, window)
+    return MetricRows(series, rows, time, kind, at, window, foreign)

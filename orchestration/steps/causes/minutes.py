@@ -17,7 +17,7 @@ MOST_MINUTES = 1440
 def by_minute(frame: pl.DataFrame, at: datetime, window: timedelta) -> pl.DataFrame:
     """The rows up to the incident's end, with their minute: 0 is the one that begins at `at`."""
     minute = (pl.col("timestamp") - at).dt.total_microseconds().floordiv(60_000_000)
-    return frame.filter(pl.col("timestamp") <= at + window).with_columns(minute.alias(MINUTE))
+    return frame.filter(pl.col("timestamp") < at + window).with_columns(minute.alias(MINUTE))
 
 
 def changes(

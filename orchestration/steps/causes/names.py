@@ -10,8 +10,8 @@ import polars as pl
 
 from ingest.entities import pod_owner
 
-UNIT_NAMES = ("pod", "service", "workload", "container", "name", "node", "instance")
-"""Columns in which files of events, logs and spans name what they are about."""
+UNIT_NAMES = ("pod", "service", "workload", "container", "node", "instance")
+"""Columns that name a thing that metrics, events, logs and spans are about."""
 
 
 class Names:
@@ -47,23 +47,20 @@ class Names:
             self._of[name] = self._of.get(owner) if owner else None
         return self._of[name]
 
-    def of_column(self, frame: pl.DataFrame, by: str) -> pl.Series:
-        """The entity of each row, by the column of that name, or the likeliest other."""
-        columns = [name for name in (by, *UNIT_NAMES) if name in frame.columns]
-        best = pl.Series([None] * frame.height, dtype=pl.String)
+    def of_rows(self, frame: pl.DataFrame, by: str) -> pl.Series:
+        """The entity of each row, by the column of that name, else by the first that names one."""
+        columns = [one for one in dict.fromkeys((by, *UNIT_NAMES, "name")) if one in frame.columns]
+        found = pl.Series("entity", [None] * frame.height, dtype=pl.String)
         for name in columns:
             values = frame[name].cast(pl.String)
             known = {one: self.entity(one) for one in values.unique().drop_nulls().to_list()}
-            found = (
-                values.replace_strict(
-                    list(known), list(known.values()), default=None, return_dtype=pl.String
-                )
-                if known
-                else best
+            meant = pl.DataFrame({name: list(known), "entity": list(known.values())})
+            meant = meant.cast({name: pl.String, "entity": pl.String})
+            rows = pl.DataFrame({name: values}).join(
+                meant, on=name, how="left", maintain_order="left"
             )
-            if found.null_count() < best.null_count():
-                best = found
-        return best
+            found = found.zip_with(found.is_not_null(), rows["entity"])
+        return found
 
 
 def pods_of(frame: pl.DataFrame, by: str) -> list[tuple[str, str]]:

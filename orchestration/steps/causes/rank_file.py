@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from detectors.causes import Deviations, notable, ranked
+from detectors.causes.deviation import LEAST_BASELINE
+from orchestration.errors import CausesError
 from orchestration.steps.causes import (
     call_graph,
     change_evidence,
@@ -15,6 +17,7 @@ from orchestration.steps.causes import (
     span_evidence,
 )
 from orchestration.steps.causes.evidence import Evidence, strongest
+from orchestration.steps.causes.flow_evidence import Flow, symptom_of
 from orchestration.steps.causes.metric_rows import MetricRows, Warn, read_metrics
 from orchestration.steps.causes.names import Names, pods_of
 from orchestration.steps.causes.question import Question
@@ -77,54 +80,89 @@ def rank_file(
     data = read_metrics(question, warn)
     progress(0.4)
     off = metric_evidence.deviations_of(data, question.by)
-    kinds = _of_metrics(question, data, off)
-    names = _names(question, data)
+    if not off.known.any():
+        raise CausesError(
+            f"no series has {LEAST_BASELINE} rows before {question.at} and one after: "
+            "give a --baseline, or a later --at"
+        )
+    entities = data.series[question.by].drop_nulls().unique().to_list()
+    _tell_unknown(data, off, question.by, warn)
+    files = _Files(question, data, off, Names(entities, pods_of(data.series, question.by)), warn)
     progress(0.6)
-    kinds |= _of_files(question, data, off, names, warn)
+    kinds = {
+        "metrics": metric_evidence.of_metrics(data, off, question.by),
+        "silence": metric_evidence.of_silence(data, question.by),
+        "edges": metric_evidence.of_edges(data, off, question.by, files.names),
+    } | files.evidence()
     progress(0.95)
     return _answer(kinds, data.window)
 
 
-Kinds = dict[str, Sequence[Evidence]]
+def _tell_unknown(data: MetricRows, off: Deviations, by: str, warn: Warn) -> None:
+    """Tell of entities that cannot be judged by their metrics."""
+    known = data.series.filter(pl.Series(off.known))[by]
+    unknown = sorted(set(data.series[by].drop_nulls()) - set(known))
+    if unknown:
+        some = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
+        warn(f"{len(unknown)} have no metrics both before and after, and are not judged: {some}")
 
 
-def _names(question: Question, data: MetricRows) -> Names:
-    entities = data.series[question.by].cast(pl.String).drop_nulls().unique().to_list()
-    return Names(entities, pods_of(data.series, question.by))
+class _Files:
+    """Evidence of what is given beside the metrics; tells what of it is of no use."""
 
+    def __init__(
+        self, question: Question, data: MetricRows, off: Deviations, names: Names, warn: Warn
+    ) -> None:
+        self.names = names
+        self._question = question
+        self._data = data
+        self._off = off
+        self._warn = warn
 
-def _of_metrics(question: Question, data: MetricRows, off: Deviations) -> Kinds:
-    names = _names(question, data)
-    return {
-        "metrics": metric_evidence.of_metrics(data, off, question.by),
-        "silence": metric_evidence.of_silence(data, question.by, question.at),
-        "edges": metric_evidence.of_edges(data, off, question.by, names),
-    }
+    def evidence(self) -> dict[str, list[Evidence]]:
+        """By kind."""
+        question, data, names = self._question, self._data, self.names
+        by, at, window = question.by, question.at, data.window
+        kinds: dict[str, list[Evidence]] = {}
+        graph = [] if question.graph is None else call_graph.read_graph(question.graph)
+        spans = None
+        if question.traces is not None:
+            spans = read_spans(question.traces, by, names, at + window, self._warn)
+            kinds["latency"] = span_evidence.of_latency(spans, at, window)
+            kinds["calls"] = span_evidence.of_calls(spans, at, window)
+            self._tell("traces", spans)
+        if question.logs is not None:
+            lines = log_evidence.read_lines(question.logs, by, names, at + window)
+            kinds["logs"] = log_evidence.of_logs(lines, spans, at, window)
+            self._tell("logs", lines)
+        if question.events is not None:
+            kinds["changes"] = change_evidence.of_changes(question.events, by, names, at)
+            if not kinds["changes"]:
+                self._warn("--events: nothing that is ranked was changed within the hour before")
+        if question.symptom is not None:
+            kinds["flow"] = self._flow(question.symptom, graph, spans)
+        elif graph:
+            self._warn("--graph says nothing without a --symptom to follow along it")
+        return kinds
 
+    def _flow(
+        self, symptom: str, given: list[tuple[str, str]], spans: pl.DataFrame | None
+    ) -> list[Evidence]:
+        where = symptom_of(symptom, self._data, self._question.by)
+        pairs = given or ([] if spans is None else calls_in(spans))
+        calls = call_graph.calls_of(pairs, self.names)
+        if not calls.get(where[0]):
+            self._warn(f"nobody is known to be called by {where[0]}: the symptom is not followed")
+            return []
+        flow = Flow(self._data, self._off, self._question.by, self._warn)
+        return flow.evidence(calls, where)
 
-def _of_files(
-    question: Question, data: MetricRows, off: Deviations, names: Names, warn: Warn
-) -> Kinds:
-    by, at, window = question.by, question.at, data.window
-    kinds: Kinds = {}
-    pairs = [] if question.graph is None else call_graph.read_graph(question.graph)
-    spans = None
-    if question.traces is not None:
-        spans = read_spans(question.traces, by, names, at + window, warn)
-        kinds["latency"] = span_evidence.of_latency(spans, at, window)
-        kinds["calls"] = span_evidence.of_calls(spans, at, window)
-        pairs = pairs or calls_in(spans)
-    if question.logs is not None:
-        lines = log_evidence.read_lines(question.logs, by, names, at + window)
-        kinds["logs"] = log_evidence.of_logs(lines, spans, at, window)
-    if question.events is not None:
-        kinds["changes"] = change_evidence.of_changes(question.events, by, names, at)
-    if question.symptom is not None:
-        symptom = call_graph.symptom_of(question.symptom, data, by)
-        calls = call_graph.calls_of(pairs, names)
-        if pairs:
-            kinds["flow"] = call_graph.of_flow(data, off, by, calls, symptom)
-    return kinds
+    def _tell(self, option: str, rows: pl.DataFrame) -> None:
+        """Tell where there is nothing to compare."""
+        before = rows["timestamp"] < self._question.at
+        for which, there in (("before", before.any()), ("after", (~before).any())):
+            if not there:
+                self._warn(f"--{option} has nothing of what is ranked {which} --at")
 
 
 def _answer(kinds: Mapping[str, Sequence[Evidence]], window: timedelta) -> Answer:
@@ -132,24 +170,28 @@ def _answer(kinds: Mapping[str, Sequence[Evidence]], window: timedelta) -> Answe
     order = ranked({kind: {e: one.size for e, one in of.items()} for kind, of in best.items()})
     causes = []
     for rank, one in enumerate(order, 1):
-        evidence = tuple((kind, best[kind][one.entity]) for kind, _ in one.kinds)
-        first = evidence[0][1] if evidence else None
-        onsets = [found.onset for _, found in evidence if found.onset is not None]
+        # What counts most first; what does not count is known all the same.
+        first_kinds = dict.fromkeys([kind for kind, _ in one.kinds] + list(best))
+        evidence = tuple(
+            (kind, best[kind][one.entity]) for kind in first_kinds if one.entity in best[kind]
+        )
+        telling = [found for kind, found in evidence if notable({kind: found.size})] or [
+            found for _, found in evidence[: len(one.kinds)]
+        ]
+        onsets = [found.onset for found in telling if found.onset is not None]
         causes.append(
             Cause(
                 rank,
                 one.entity,
                 one.score,
                 one.confidence,
-                first.what if first else "",
+                evidence[0][1].what if evidence else "",
                 min(onsets) if onsets else None,
-                "; ".join(found.reason for _, found in evidence[:2]) or "nothing unusual",
+                "; ".join(found.reason for found in telling[:2]) or "nothing unusual",
                 evidence,
             )
         )
     abstained = None
     if not causes or not notable({kind: one.size for kind, one in causes[0].evidence}):
-        abstained = (
-            "nothing stands out: no entity is much further from its baseline than the others"
-        )
+        abstained = "nothing stands out: what is unusual may be chance"
     return Answer(tuple(causes), abstained, window)

@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from orchestration.steps.causes.question import Question
+from orchestration.steps.causes.rank_file import rank_file
+
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AT = START + timedelta(minutes=50)
 END = 60
@@ -111,3 +114,14 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path):
     return Shop(tmp_path)
+
+
+def asked(files, by="service", at=AT, warned=None, **others):
+    """What is found; `warned` is filled with what is odd."""
+    files = files if isinstance(files, list) else [files]
+    told = [] if warned is None else warned
+    return rank_file(Question(files, by, at, **others), warn=told.append)
+
+
+def first(answer):
+    return answer.causes[0]

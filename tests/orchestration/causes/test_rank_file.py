@@ -5,19 +5,7 @@ import pytest
 
 from lake.errors import FileFormatError
 from orchestration.errors import CausesError
-from orchestration.steps.causes.question import Question
-from orchestration.steps.causes.rank_file import rank_file
-from tests.orchestration.causes.conftest import AT, POD, START
-
-
-def asked(files, by="service", at=AT, warned=None, **others):
-    files = files if isinstance(files, list) else [files]
-    told = [] if warned is None else warned
-    return rank_file(Question(files, by, at, **others), warn=told.append)
-
-
-def first(answer):
-    return answer.causes[0]
+from tests.orchestration.causes.conftest import AT, POD, START, asked, first
 
 
 def test_metrics_alone_name_who_deviates_most_with_actual_against_expected(shop):
@@ -64,30 +52,6 @@ def test_a_baseline_of_another_time_and_what_was_odd_before_the_symptom(shop, tm
     assert shares["pay"].size > 70
 
 
-def test_spans_of_pods_tell_where_time_is_lost(shop):
-    """Metrics say nothing; who waits is not blamed for waiting."""
-    answer = asked(shop.metrics(broken=False), traces=shop.spans("slow"))
-    assert first(answer).entity == "pay"
-    kind, evidence = first(answer).evidence[0]
-    assert kind == "latency"
-    assert evidence.what == "handle pay"
-
-
-def test_calls_that_are_no_longer_made_are_missed_where_they_were_made(shop):
-    answer = asked(shop.metrics(broken=False), traces=shop.spans("stops"))
-    assert first(answer).entity == "pay"
-    kinds = dict(first(answer).evidence)
-    assert "handle pay led to call bank" in kinds["calls"].reason
-
-
-def test_logs_of_another_kind_are_told_with_their_text(shop):
-    answer = asked(shop.metrics(broken=False), logs=shop.logs(), traces=shop.spans("none"))
-    assert first(answer).entity == "pay"
-    evidence = dict(first(answer).evidence)["logs"]
-    assert "ERROR Charge#31 refused for order *" in evidence.reason
-    assert evidence.expected == pytest.approx(0.0, abs=0.1)
-
-
 def test_by_pod_all_signals_meet(shop):
     path = shop.metrics(by="pod")
     answer = asked(path, by="pod", traces=shop.spans(), logs=shop.logs(), graph=shop.graph())
@@ -111,14 +75,6 @@ def test_a_change_just_before_speaks_for_who_was_changed(shop):
 
 def _event(at, name, kind, message):
     return {"timestamp": at, "type": kind, "name": name, "message": message}
-
-
-def test_who_falls_silent_stands_out(shop, tmp_path):
-    frame = pl.read_parquet(shop.metrics(broken=False))
-    silent = (pl.col("service") == "bank") & (pl.col("timestamp") >= AT)
-    answer = asked(shop.write("silent.parquet", frame.filter(~silent)))
-    assert first(answer).entity == "bank"
-    assert first(answer).reason == "3 of 3 series stopped"
 
 
 def test_an_hour_without_a_fault_is_abstained_from(shop):
@@ -184,11 +140,11 @@ def test_only_so_long_as_it_is_said_to_last(shop):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"by": "node"}, "have no column 'node', only"),
-        ({"by": "value"}, "'value' names no entity"),
+        ({"by": "node"}, "has no column 'node', only"),
+        ({"by": "value"}, "'value' of .* names no entity"),
         ({"at": START + timedelta(days=1)}, "there is nothing at or after"),
         ({"symptom": "mail:latency"}, "has no 'mail:latency' for --symptom"),
-        ({"symptom": "web:errors"}, "have no metric 'errors'"),
+        ({"symptom": "web:errors"}, "'web' has no metric 'errors'"),
     ],
 )
 def test_what_is_not_there_is_said(shop, change, said):
@@ -212,12 +168,3 @@ def test_a_file_that_is_something_else_is_said(shop, kind):
     other = shop.write("other.parquet", pl.DataFrame({"timestamp": [AT], "x": [1]}))
     with pytest.raises((CausesError, FileFormatError), match="has no column"):
         asked(shop.metrics(), **{kind: other})
-
-
-def test_logs_of_the_incident_alone_say_nothing(shop):
-    """Nobody knows what was logged before: it is not that nothing was."""
-    lines = pl.read_parquet(shop.logs(broken=False)).filter(pl.col("timestamp") >= AT)
-    path = shop.write("late.parquet", lines)
-    answer = asked(shop.metrics(), logs=path, traces=shop.spans("slow"))
-    assert first(answer).entity == "pay"
-    assert not any("logs" in dict(one.evidence) for one in answer.causes)
