@@ -1,6 +1,6 @@
 """How often the right entity is named first, on published faults, and what it costs.
 
-    uv run python benchmarks/rootcause.py --data FOLDER [--only sockshop petshop …] [--json]
+    uv run python benchmarks/rootcause.py [--data FOLDER] [--only sockshop petshop …] [--json]
 
 The folder holds the sets by name (`sockshop`, `petshop`, `nezha`, `smd`, `asd`), as Parquet. One
 configuration for all, the one of `fleetlake rank-causes`. Beside it two rivals on the same rows of
@@ -28,6 +28,7 @@ import polars as pl
 # A script's own folder comes first, where its neighbours could hide packages of the same name.
 sys.path[0] = str(Path(__file__).parents[1])
 
+from benchmarks.labelled import DEFAULT_DATA  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
 from orchestration.steps.causes.question import Question  # noqa: E402
 from orchestration.steps.causes.rank_file import rank_file  # noqa: E402
@@ -231,7 +232,7 @@ def cost(scratch: Path, runs: int) -> list[Case]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
