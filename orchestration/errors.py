@@ -6,6 +6,7 @@
   * NotFoundError      no anomaly has this id
   * DetectFileError    a file that cannot be scored as asked
   * CausesError        a file whose causes cannot be ranked as asked
+  * ForecastFileError  a file that cannot be forecast as asked
   * BacktestError      a history that cannot be replayed as asked
   * ChoosingError      a history on which no detector can be chosen
   * PullError          sources that could not be pulled
@@ -35,6 +36,10 @@ class DetectFileError(OrchestrationError):
 
 class CausesError(OrchestrationError):
     """The causes in a file cannot be ranked as asked."""
+
+
+class ForecastFileError(OrchestrationError):
+    """A file cannot be forecast as asked."""
 
 
 class BacktestError(OrchestrationError):

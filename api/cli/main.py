@@ -36,6 +36,10 @@ COMMANDS = {
         "api.cli.detect:detect",
         "Score every row of a file, each from earlier rows and itself only; 1.0 is the threshold.",
     ),
+    "forecast": (
+        "api.cli.forecast:forecast",
+        "Tell when each series reaches a threshold, with an interval, or why that cannot be told.",
+    ),
     "backtest": (
         "api.cli.backtest:backtest",
         "Replay history as live detection would have seen it: alerts, overlap, delay and cost.",

@@ -19,6 +19,7 @@ NOT_OF_REQUESTS = {
     "DetectFileError",
     "FileFormatError",
     "FileUnknownError",
+    "ForecastFileError",
     "LakeFolderError",
     "LeaseHeldError",
     "MaintenanceError",

@@ -1,0 +1,56 @@
+"""`fleetlake forecast`: when the series of any file reach a threshold, without a lake."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.terminal import err, progress
+from api.errors import ApiError
+from lake.errors import FileFormatError
+from orchestration.steps.forecast.forecast_file import ForecastJob, duration, forecast_file
+
+
+def forecast(
+    file: Annotated[
+        Path, typer.Argument(help="Parquet or CSV: timestamp (or time), value, labels.")
+    ],
+    threshold: Annotated[float, typer.Option(help="What a value reaches from below.")],
+    out: Annotated[Path, typer.Option(help="Where the forecasts go: .parquet or .csv.")],
+    horizon: Annotated[str, typer.Option(help="How far ahead: 30m, 4h, 2d.")] = "4h",
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="A forecast from each such time, as 30m. [default: from the newest time alone]",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="A text column that is no label.")
+    ] = None,
+) -> None:
+    """Tell when each series reaches a threshold, with an interval, or why that cannot be told."""
+    if out.suffix not in {".parquet", ".csv"}:
+        raise FileFormatError(str(out), "is neither .parquet nor .csv")
+    if not out.parent.is_dir():
+        raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
+    apart = None if every is None else duration(every)
+    job = ForecastJob(file, threshold, duration(horizon), apart, tuple(ignore or ()))
+    with progress(f"Forecasting {file.name}") as told:
+        rows = forecast_file(job, told)
+    # Beside the target: a reader never meets half a file.
+    ready = out.with_name(f".{out.name}.part")
+    try:
+        if out.suffix == ".csv":
+            rows.write_csv(ready)
+        else:
+            rows.write_parquet(ready)
+        ready.replace(out)
+    finally:
+        ready.unlink(missing_ok=True)
+    passing = rows["eta"].count()
+    abstained = int(rows["abstained"].sum())
+    err.print(
+        f"{rows.height:,} forecasts, {passing:,} reach {threshold:g} within {horizon}, "
+        f"{abstained:,} cannot be told, written to {out}"
+    )

@@ -1,0 +1,106 @@
+"""`fleetlake forecast` as people and scripts use it."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+NEWEST = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TIMES = [NEWEST - timedelta(minutes=5 * i) for i in range(287, -1, -1)]
+HOURS = np.arange(-287, 1) / 12
+COLUMNS = ["device", "made_at", "value", "eta", "eta_lower", "eta_upper", "abstained", "reason"]
+
+
+def rows(device, values, times=TIMES):
+    return pl.DataFrame({"time": times, "value": values, "device": [device] * len(times)})
+
+
+@pytest.fixture
+def disks(tmp_path):
+    """One that is full in 2 h, one that never is, one that is already, one that is new."""
+    noise = 0.05 * np.random.default_rng(1).standard_normal(288)
+    frame = pl.concat(
+        [
+            rows("fills", 76.0 + 2.0 * HOURS + noise),
+            rows("quiet", 40.0 + noise),
+            rows("full", 85.0 + noise),
+            rows("new", 70.0 + noise[-6:], TIMES[-6:]),
+        ]
+    )
+    frame.write_parquet(tmp_path / "disks.parquet")
+    return frame
+
+
+def run(fleetlake, tmp_path, *more, file="disks.parquet", out="out.parquet"):
+    done = fleetlake("forecast", file, "--threshold", 80, "--out", out, *more)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / out
+    return pl.read_csv(path, try_parse_dates=True) if out.endswith("csv") else pl.read_parquet(path)
+
+
+def test_from_the_newest_time(fleetlake, tmp_path, disks):
+    found = run(fleetlake, tmp_path)
+    assert found.columns == COLUMNS
+    assert found["device"].to_list() == ["fills", "quiet", "full", "new"]
+    assert found["made_at"].unique().to_list() == [NEWEST]
+    fills = found.row(0, named=True)
+    assert abs(fills["eta"] - NEWEST - timedelta(hours=2)) < timedelta(minutes=20)
+    assert fills["eta_lower"] <= fills["eta"] <= fills["eta_upper"]
+    assert found["eta"].null_count() == 3
+    assert found["abstained"].to_list() == [False, False, True, True]
+    assert found["reason"].to_list()[2:] == [
+        "threshold already passed",
+        "history is shorter than half the horizon",
+    ]
+    assert (
+        found["value"].to_list()
+        == disks.group_by("device", maintain_order=True).last()["value"].to_list()
+    )
+
+
+def test_csv_is_the_same(fleetlake, tmp_path, disks):
+    disks.write_csv(tmp_path / "disks.csv")
+    found = run(fleetlake, tmp_path, file="disks.csv", out="out.csv")
+    same = run(fleetlake, tmp_path)
+    assert found.columns == COLUMNS
+    assert found["eta"].null_count() == same["eta"].null_count()
+    assert abs(found["eta"][0] - same["eta"][0]) < timedelta(seconds=1)
+
+
+def test_an_origin_knows_nothing_of_what_comes_after_it(fleetlake, tmp_path, disks):
+    through = run(fleetlake, tmp_path, "--every", "30m")
+    at = NEWEST - timedelta(hours=6)
+    assert through["made_at"].dt.minute().is_in([0, 30]).all()
+    assert through["made_at"].max() == NEWEST
+    disks.filter(pl.col("time") <= at).write_parquet(tmp_path / "early.parquet")
+    early = run(fleetlake, tmp_path, "--every", "30m", file="early.parquet")
+    both = through.filter(pl.col("made_at") <= at)
+    assert both.height > 50
+    assert early.equals(both)
+
+
+def test_columns_without_origins_between_have_no_rows(fleetlake, tmp_path, disks):
+    through = run(fleetlake, tmp_path, "--every", "30m")
+    assert through.filter(device="new")["made_at"].to_list() == [NEWEST]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--horizon", "soon"], "no length of time"),
+        (["--horizon", "0h"], "no length of time"),
+        (["--every", "-5m"], "no length of time"),
+        (["--every", "1s"], "choose a longer one"),
+        (["--ignore", "rack"], "no column 'rack'"),
+        (["--out", "out.txt"], "neither .parquet nor .csv"),
+        (["--out", "no/out.csv"], "does not exist"),
+    ],
+)
+def test_what_is_wrong_is_said(fleetlake, tmp_path, disks, more, told):
+    if more == ["--every", "1s"]:
+        long = rows("old", [1.0], [NEWEST - timedelta(days=3)])
+        pl.concat([disks, long]).write_parquet(tmp_path / "disks.parquet")
+    done = fleetlake("forecast", "disks.parquet", "--threshold", 80, "--out", "o.csv", *more)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.split())
