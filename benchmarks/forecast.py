@@ -1,6 +1,6 @@
 """When series reach a threshold: real pods, made-up disks, real datacentres, and the cost.
 
-    uv run python benchmarks/forecast.py [--data ../shared/data] [--disks 4000] [--seed 11]
+    uv run python benchmarks/forecast.py [--data FOLDER] [--disks 4000] [--seed 11]
         [--series 10000] [--json]
 
 Pods and datacentres are read from `--data` (left out where it is missing). Everything is foretold
@@ -21,6 +21,7 @@ import polars as pl
 # A script's own folder comes first, where its neighbours could hide packages of the same name.
 sys.path[0] = str(Path(__file__).parents[1])
 
+from benchmarks.labelled import DEFAULT_DATA  # noqa: E402
 from benchmarks.made_up_disks import HISTORY, KINDS, Disks, made_up  # noqa: E402
 from benchmarks.reporting import Case, emit  # noqa: E402
 from detectors.forecasting import forecast  # noqa: E402
@@ -35,7 +36,7 @@ LATE = 6.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--disks", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--series", type=int, default=10_000, help="of the measured cost")

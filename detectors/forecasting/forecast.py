@@ -42,7 +42,7 @@ DOUBTFUL = 0.3
 # A value that is older than this part of the horizon says nothing about now.
 STALE = 0.25
 LEAST_VALUES = 12
-LEAST_SPAN = 0.5
+LEAST_SPAN = 1.0
 
 
 class Reason(IntEnum):
@@ -74,7 +74,7 @@ _TEXTS = {
     Reason.NO_VALUE: "no recent value",
     Reason.ALREADY_PASSED: "threshold already passed",
     Reason.NEGATIVE: "a negative value cannot be compared with a positive threshold",
-    Reason.SHORT_HISTORY: "history is shorter than half the horizon",
+    Reason.SHORT_HISTORY: "history is shorter than the horizon",
     Reason.FEW_VALUES: "too few values",
     Reason.DOUBTFUL: "noise is larger than the trend: it may pass or may not",
     Reason.SHRINKING: "shrinking",

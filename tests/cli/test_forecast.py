@@ -51,7 +51,7 @@ def test_from_the_newest_time(fleetlake, tmp_path, disks):
     assert found["abstained"].to_list() == [False, False, True, True]
     assert found["reason"].to_list()[2:] == [
         "threshold already passed",
-        "history is shorter than half the horizon",
+        "history is shorter than the horizon",
     ]
     assert (
         found["value"].to_list()
