@@ -122,7 +122,13 @@ def of_silence(data: MetricRows, by: str) -> list[Evidence]:
     """
     series: dict[str, list[datetime | None]] = {}
     end = min(micros(data.at + data.window), int(data.times[data.kind == INCIDENT].max()))
+    last = np.maximum.reduceat(np.where(data.times <= end, data.times, 0), data.rows.starts[:-1])
+    there = (last == end).tolist()
     for index, entity in enumerate(data.series[by].to_list()):
+        if there[index]:
+            if entity is not None:
+                series.setdefault(entity, []).append(None)
+            continue
         own = slice(int(data.rows.starts[index]), int(data.rows.starts[index + 1]))
         times = data.times[own][data.kind[own] != (BASELINE if data.foreign else -1)]
         times = times[times <= end]

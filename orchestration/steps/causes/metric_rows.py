@@ -221,19 +221,26 @@ def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.
     return codes
 
 
+def _numbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Codes as numbers from 0, in their order. Rows of one code mostly follow each other."""
+    begins = np.append(0, np.flatnonzero(np.diff(codes)) + 1)
+    numbers = np.unique(codes[begins], return_inverse=True)[1]
+    return np.repeat(numbers, np.diff(np.append(begins, len(codes))))
+
+
 def _codes_of(frame: pl.DataFrame, labels: Sequence[str], by: str) -> npt.NDArray[np.int64]:
     """A number for each series; pods that others have followed are one series with those.
 
     A rollout gives a service's pods new names: none of them has both a baseline and an incident.
     """
-    key = np.unique(_series_codes(frame, labels), return_inverse=True)[1]
+    key = _numbered(_series_codes(frame, labels))
     kind, n = frame[KIND].to_numpy(), int(key.max(initial=-1)) + 1
     old, new = (np.bincount(key[kind == one], minlength=n) > 0 for one in (BASELINE, INCIDENT))
     broken = (old != new)[key]
     lasting = [name for name in labels if name == by or name not in UNIT_NAMES]
     if len(lasting) == len(labels) or not broken.any():
         return key
-    followed = np.unique(_series_codes(frame, lasting), return_inverse=True)[1]
+    followed = _numbered(_series_codes(frame, lasting))
     return np.where(broken, n + followed, key)
 
 
