@@ -1,14 +1,18 @@
 """`fleetlake forecast`: when the series of any file reach a threshold, without a lake."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.terminal import err, progress
+from api.cli.times import how_long
 from api.errors import ApiError
 from lake.errors import FileFormatError
-from orchestration.steps.forecast.forecast_file import ForecastJob, duration, forecast_file
+from orchestration.steps.forecast.forecast_file import ForecastJob, forecast_file
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def forecast(
@@ -34,8 +38,8 @@ def forecast(
         raise FileFormatError(str(out), "is neither .parquet nor .csv")
     if not out.parent.is_dir():
         raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
-    apart = None if every is None else duration(every)
-    job = ForecastJob(file, threshold, duration(horizon), apart, tuple(ignore or ()))
+    apart = None if every is None else how_long(every) // MICROSECOND
+    job = ForecastJob(file, threshold, how_long(horizon) // MICROSECOND, apart, tuple(ignore or ()))
     with progress(f"Forecasting {file.name}") as told:
         rows = forecast_file(job, told)
     # Beside the target: a reader never meets half a file.

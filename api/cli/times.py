@@ -1,12 +1,13 @@
 """Times and durations as they are typed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from api.errors import ApiError
 
 LONGEST = timedelta(days=365)
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -34,8 +35,8 @@ def how_long(text: str) -> timedelta:
     Raises:
         ApiError: if it is none, or nothing.
 
-    >>> how_long("90s")
-    datetime.timedelta(seconds=90)
+    >>> how_long("90s"), how_long("1.5h")
+    (datetime.timedelta(seconds=90), datetime.timedelta(seconds=5400))
     """
     found = _duration(text)
     if not found or found > LONGEST:
@@ -44,8 +45,8 @@ def how_long(text: str) -> timedelta:
 
 
 def _duration(text: str) -> timedelta | None:
-    number, unit = text[:-1], UNITS.get(text[-1:])
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
     try:
-        return timedelta(**{unit: int(number)}) if unit and number.isdecimal() else None
+        return timedelta(**{UNITS[found[2]]: float(found[1])}) if found else None
     except OverflowError:
         return None

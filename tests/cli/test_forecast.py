@@ -88,9 +88,9 @@ def test_columns_without_origins_between_have_no_rows(fleetlake, tmp_path, disks
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--horizon", "soon"], "no length of time"),
-        (["--horizon", "0h"], "no length of time"),
-        (["--every", "-5m"], "no length of time"),
+        (["--horizon", "soon"], "is no duration"),
+        (["--horizon", "0h"], "is no duration"),
+        (["--every", "-5m"], "is no duration"),
         (["--every", "1s"], "choose a longer one"),
         (["--ignore", "rack"], "no column 'rack'"),
         (["--out", "out.txt"], "neither .parquet nor .csv"),

@@ -23,6 +23,11 @@ from orchestration.steps.causes.names import Names, pods_of
 from orchestration.steps.causes.question import Question
 from orchestration.steps.causes.spans import calls_in, read_spans
 
+CHANGES = "changes"
+
+REASONS = 2
+"""Of an entity, told in its sentence; all are in its evidence."""
+
 Progress = Callable[[float], None]
 
 
@@ -136,8 +141,8 @@ class _Files:
             kinds["logs"] = log_evidence.of_logs(lines, spans, at, window)
             self._tell("logs", lines)
         if question.events is not None:
-            kinds["changes"] = change_evidence.of_changes(question.events, by, names, at)
-            if not kinds["changes"]:
+            kinds[CHANGES] = change_evidence.of_changes(question.events, by, names, at)
+            if not kinds[CHANGES]:
                 self._warn("--events: nothing that is ranked was changed within the hour before")
         if question.symptom is not None:
             kinds["flow"] = self._flow(question.symptom, graph, spans)
@@ -175,10 +180,15 @@ def _answer(kinds: Mapping[str, Sequence[Evidence]], window: timedelta) -> Answe
         evidence = tuple(
             (kind, best[kind][one.entity]) for kind in first_kinds if one.entity in best[kind]
         )
-        telling = [found for kind, found in evidence if notable({kind: found.size})] or [
-            found for _, found in evidence[: len(one.kinds)]
-        ]
-        onsets = [found.onset for found in telling if found.onset is not None]
+        counted = {kind for kind, _ in one.kinds}
+        telling = {
+            kind: found
+            for kind, found in evidence
+            if kind in counted or notable({kind: found.size})
+        }
+        # A change is before what it brings about.
+        onsets = [found.onset for kind, found in telling.items() if found.onset and kind != CHANGES]
+        reasons = [found.reason for found in telling.values()][:REASONS]
         causes.append(
             Cause(
                 rank,
@@ -187,7 +197,8 @@ def _answer(kinds: Mapping[str, Sequence[Evidence]], window: timedelta) -> Answe
                 one.confidence,
                 evidence[0][1].what if evidence else "",
                 min(onsets) if onsets else None,
-                "; ".join(found.reason for found in telling[:2]) or "nothing unusual",
+                "; ".join(found.reason for found in list(telling.values())[:2])
+                or "nothing unusual",
                 evidence,
             )
         )

@@ -69,6 +69,7 @@ def of_latency(spans: pl.DataFrame, at: datetime, window: timedelta) -> list[Evi
     usual = float((both["expected"] * both["count"]).sum())
     if total <= 0.0:
         return []
+    # Where next to nothing took any time before, what is lost is not infinitely much of it.
     weight = SHARE_WEIGHT * log1p(total / (NOTICED * max(usual, total * NOTICED)))
     return [
         Evidence(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,6 @@ from orchestration.steps.forecast.grid import HOUR, Grid, grid_of
 Progress = Callable[[float], None]
 
 OUTCOMES = ("made_at", "value", "eta", "eta_lower", "eta_upper", "abstained", "reason")
-UNITS = {"s": 1_000_000, "m": 60_000_000, "h": HOUR, "d": 24 * HOUR, "w": 168 * HOUR}
-LONGEST = 10 * 366 * 24 * HOUR
 # What a forecast looks back to: a week, or more where the horizon is days.
 WEEK = 168 * HOUR
 LOOK_BACK = 12
@@ -44,26 +41,6 @@ class ForecastJob:
     horizon: int
     every: int | None = None
     ignore: tuple[str, ...] = ()
-
-
-def duration(text: str) -> int:
-    """Microseconds of "30m", "4h", "1d", "90s", "2w", "1.5h".
-
-    Raises:
-        ForecastFileError: it is none of these, not positive, or longer than ten years.
-
-    Example:
-        >>> duration("1.5h") // 60_000_000
-        90
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip())
-    length = round(float(found[1]) * UNITS[found[2]]) if found else 0
-    if not 0 < length <= LONGEST:
-        raise ForecastFileError(
-            f"{text!r} is no length of time: give a positive number and one of s, m, h, d, w, "
-            "such as 30m or 4h"
-        )
-    return length
 
 
 def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.DataFrame:

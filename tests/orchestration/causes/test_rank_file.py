@@ -26,6 +26,7 @@ def test_a_symptom_is_followed_down_the_graph(shop):
     kinds = dict(first(answer).evidence)
     assert kinds["flow"].size > 70
     assert "of the symptom that callees do not explain" in kinds["flow"].reason
+    assert kinds["flow"].reason in first(answer).reason
     (web,) = [one for one in answer.causes if one.entity == "web"]
     assert web.score < 0.5 * first(answer).score
 
@@ -71,6 +72,7 @@ def test_a_change_just_before_speaks_for_who_was_changed(shop):
     assert changed == {"cart"}
     assert first(answer).entity == "cart"
     assert "image shop/cart:1.4 → 1.5 3 min before" in first(answer).reason
+    assert first(answer).onset is None or first(answer).onset >= AT - timedelta(minutes=1)
 
 
 def _event(at, name, kind, message):
