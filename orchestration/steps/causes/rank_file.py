@@ -197,8 +197,7 @@ def _answer(kinds: Mapping[str, Sequence[Evidence]], window: timedelta) -> Answe
                 one.confidence,
                 evidence[0][1].what if evidence else "",
                 min(onsets) if onsets else None,
-                "; ".join(found.reason for found in list(telling.values())[:2])
-                or "nothing unusual",
+                "; ".join(reasons) or "nothing unusual",
                 evidence,
             )
         )
