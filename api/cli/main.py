@@ -1,5 +1,6 @@
 """`fleetlake`: the program."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -65,6 +66,11 @@ COMMANDS = {
 """Name of each command to where it is, and the first line of its help. A server takes seconds to
 load; who asks for help, or asks a lake, does not wait for it."""
 
+SERVERS = frozenset({"up"})
+ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+"""Arrow reads it once, as it is loaded. Its own pool keeps what a flush of many series took; the
+system's gives it back, which is 80 MiB less at the peak of a million series."""
+
 
 def program(arguments: Sequence[str]) -> typer.Typer:
     """The program with the one command that is meant; the others can only be listed."""
@@ -79,6 +85,8 @@ def program(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(root)
     meant = next((each for each in arguments if not each.startswith("-")), None)
+    if meant in SERVERS:
+        os.environ.setdefault(ARROW_POOL, "system")
     for name, (place, text) in COMMANDS.items():
         if name != meant:
             app.command(name, help=text)(_listed)
