@@ -13,7 +13,7 @@ What it costs: a join does not prune what it joins, since its keys do not reach 
 from collections.abc import Collection, Sequence
 
 from lake.files import TableFile
-from lake.schema import TableSpec
+from lake.table_spec import TableSpec
 from lake.views import quote, stored_rows
 
 

@@ -9,7 +9,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lake.files import TableFile
 from lake.parquet import DataFile
-from lake.schema import TableSpec
+from lake.table_spec import TableSpec
 
 REMOVALS = "fleetlake/removals"
 """The stream of commits that remove files."""

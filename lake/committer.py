@@ -13,8 +13,8 @@ from lake.delta_log import DeltaLog
 from lake.errors import ConflictError, LakeError
 from lake.files import TableFile
 from lake.parquet import DataFile
-from lake.schema import TableSpec
 from lake.store import Folder, Store
+from lake.table_spec import TableSpec
 
 COMMIT_ATTEMPTS = 10
 """Each conflict means that another writer got ahead, so ten in a row need ten of them."""

@@ -12,9 +12,10 @@ from lake.files import Paths
 from lake.read_failure import read_failure
 from lake.rollups.macro import buckets_statements
 from lake.rollups.stale import Stale
-from lake.schema import TABLES, TableSpec
+from lake.schema import TABLES
 from lake.standing import of_the_past
 from lake.store import Store
+from lake.table_spec import TableSpec
 from lake.views import VIEWS, identifier, past_views, quote, stored_view
 
 

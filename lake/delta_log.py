@@ -8,10 +8,10 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.errors import TableDamagedError
 from lake.files import TableFile, table_files
-from lake.schema import TableSpec
 from lake.schema_version import check_version
 from lake.store import Store, is_of_store, plain_text
 from lake.table_properties import GRACE, properties
+from lake.table_spec import TableSpec
 
 KEPT_VERSIONS = 4
 """Lists of files kept: the newest, and those that long queries may still name."""

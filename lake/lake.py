@@ -131,6 +131,11 @@ class Lake:
         """One row a choice of a detector for a metric."""
         return self.tables["models"]
 
+    @property
+    def incidents(self) -> Table:
+        """One row an incident (the view shows its newest state)."""
+        return self.tables["incidents"]
+
     def snapshot(self, as_of: AsOf | None = None) -> Snapshot:
         """Pin a version of every table, by default the newest.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.schema import TableSpec
+from lake.table_spec import TableSpec
 from lake.timerange import DAY, EPOCH
 
 MICROS_A_DAY = 86_400_000_000

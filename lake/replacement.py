@@ -18,9 +18,9 @@ from lake.pruning.conditions import ALWAYS, Condition, choose
 from lake.pruning.constants import Constants
 from lake.pruning.leaves import Leaves
 from lake.read_failure import read_failure
-from lake.schema import TableSpec
 from lake.store import Store
 from lake.syntax import parse, parser
+from lake.table_spec import TableSpec
 from lake.views import quote
 
 BATCH_ROWS = 131_072

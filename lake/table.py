@@ -21,8 +21,8 @@ from lake.parquet import DataFile, Rows, write_file
 from lake.partitions import by_day
 from lake.places import folder_of
 from lake.replacement import Replacement
-from lake.schema import TableSpec
 from lake.store import Store, failures_of
+from lake.table_spec import TableSpec
 
 
 class Table:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
-from lake.schema import ENTITY_COLUMNS, TableSpec
+from lake.schema import ENTITY_COLUMNS
+from lake.table_spec import TableSpec
 
 _ENTITY = ", ".join(ENTITY_COLUMNS)
 
@@ -43,6 +44,13 @@ QUALIFY row_number() OVER (
 """An open interval is written again as it grows, as its peak does (by a newer model, at the same
 end), and when it is final: the newest row counts."""
 
+INCIDENTS_VIEW = """
+SELECT * FROM stored.incidents
+QUALIFY row_number() OVER (
+    PARTITION BY date, cluster, incident_id ORDER BY updated_at DESC, lake_version DESC) = 1
+"""
+"""An incident is written again as it grows. Its start, that of its first anomaly, stays."""
+
 METRICS_VIEW = f"""
 SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,
        {", ".join(f"r.{name}" for name in ENTITY_COLUMNS)}, r.labels, r.kind, r.unit
@@ -59,6 +67,7 @@ VIEWS: dict[str, str] = {
     "samples_5m": "SELECT * FROM stored.samples_5m",
     "samples_1h": "SELECT * FROM stored.samples_1h",
     "models": "SELECT * FROM stored.models",
+    "incidents": INCIDENTS_VIEW,
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""
@@ -119,6 +128,8 @@ def _sql_type(kind: pa.DataType) -> str:
         return "TIMESTAMPTZ"
     if pa.types.is_map(kind):
         return "MAP(VARCHAR, VARCHAR)"
+    if pa.types.is_list(kind):
+        return f"{_sql_type(kind.value_type)}[]"
     return {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "date32[day]": "DATE"}[
         str(kind)
     ]

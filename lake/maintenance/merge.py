@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from lake.files import TableFile
 from lake.maintenance.shapes import Shape, shape_of
 from lake.maintenance.slices import condition, grouped, slices
-from lake.schema import TableSpec
+from lake.table_spec import TableSpec
 from lake.views import quote
 
 SLICE_ROWS = 2_000_000

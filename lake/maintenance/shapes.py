@@ -81,6 +81,10 @@ SHAPES: dict[str, Shape] = {
     ),
     "objects": Shape(("cluster", "kind")),
     "models": Shape(("cluster", "name")),
+    "incidents": Shape(
+        ("cluster",),
+        _newest("incidents", ("cluster", "incident_id"), "updated_at DESC, lake_version DESC"),
+    ),
 }
 """A table that is not here is merged as it is, a cluster at a time; see `shape_of`."""
 

@@ -21,6 +21,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     # Whether `start` is that of the newest row of an anomaly, its other rows' statistics do not
     # tell; but all rows of one lie on one day.
     "anomalies": {"start": "day", "date": "day", "cluster": "text"},
+    "incidents": {"start": "day", "date": "day", "cluster": "text"},
     "series": {"cluster": "text", "metric": "text"},
 }
 """View to those columns that tell of files, and how."""

@@ -16,7 +16,8 @@ from lake import Lake, Limits
 from lake.clusters import confined_view, may_hold
 from lake.errors import QueryError
 from lake.files import TableFile
-from lake.schema import EVENTS, SAMPLES, SAMPLES_1H, SERIES, TABLES, TableSpec
+from lake.schema import EVENTS, SAMPLES, SAMPLES_1H, SERIES, TABLES
+from lake.table_spec import TableSpec
 from lake.views import VIEWS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Anomalies become incidents: who belongs together, what caused it, what a person reads of it."""

@@ -1,0 +1,153 @@
+"""What stands next to what in the clusters at a time, by what the lake holds.
+
+Pods lie on nodes and belong to workloads, by the labels of series and by the objects that were
+seen; volumes belong to the pods of StatefulSets, by their names; callers and callees are known by a
+mesh's metrics, and by the settings.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lake.query import run
+from lake.snapshot import Snapshot
+from orchestration.incident_settings import Call
+from orchestration.steps.incidents.entities import node, workload
+
+Place = tuple[str, str]
+"""A cluster and an entity in it."""
+
+DAY = timedelta(days=1)
+
+PODS = """
+SELECT DISTINCT cluster, namespace, workload, pod, node FROM series
+WHERE pod IS NOT NULL AND workload IS NOT NULL AND list_contains($clusters, cluster)
+  AND first_seen <= $at AND last_seen >= $since
+UNION
+SELECT cluster, namespace, workload, name AS pod, arg_max(node, time) AS node FROM objects
+WHERE kind = 'Pod' AND workload IS NOT NULL AND list_contains($clusters, cluster)
+  AND date >= $first_day AND date <= $last_day AND time <= $at
+GROUP BY ALL HAVING arg_max(change, time) <> 'deleted'
+ORDER BY ALL
+"""
+
+CLAIMS = """
+SELECT DISTINCT cluster, namespace, labels['persistentvolumeclaim'] AS claim FROM series
+WHERE list_contains($clusters, cluster) AND labels['persistentvolumeclaim'] IS NOT NULL
+  AND last_seen >= $since
+ORDER BY ALL
+"""
+
+CALLS = """
+SELECT DISTINCT cluster,
+       labels['source_workload_namespace'] AS source_namespace,
+       labels['source_workload'] AS source,
+       labels['destination_workload_namespace'] AS target_namespace,
+       labels['destination_workload'] AS target
+FROM series
+WHERE list_contains($clusters, cluster) AND last_seen >= $since
+  AND labels['source_workload'] IS NOT NULL AND labels['destination_workload'] IS NOT NULL
+  AND labels['source_workload'] <> 'unknown' AND labels['destination_workload'] <> 'unknown'
+ORDER BY ALL
+"""
+
+ENGINES = """
+SELECT DISTINCT cluster, namespace, workload FROM series
+WHERE list_contains($clusters, cluster) AND last_seen >= $since AND workload IS NOT NULL
+  AND regexp_matches(metric, '^(opa|gatekeeper)_')
+ORDER BY ALL
+"""
+
+TARGETS = """
+SELECT DISTINCT cluster, job, instance, node FROM series
+WHERE list_contains($clusters, cluster) AND last_seen >= $since AND metric = 'up'
+  AND instance IS NOT NULL AND node IS NOT NULL
+ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Who stands next to whom.
+
+    Attributes:
+        nodes_of: the nodes on which a workload's pods are.
+        on_node: the workloads that have pods on a node (an entity of its own).
+        callers: who calls a workload; whom a policy engine judges.
+        callees: whom it calls.
+        claims: by cluster, namespace and claim, the workload whose volume it is.
+        targets: by cluster and instance, the node that it is on.
+        engines: by cluster, the workloads that enforce policies.
+    """
+
+    nodes_of: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    on_node: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    callers: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    callees: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    claims: dict[tuple[str, str | None, str], str] = field(default_factory=dict)
+    targets: dict[Place, str] = field(default_factory=dict)
+    engines: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add_call(self, cluster: str, source: str, target: str) -> None:
+        """Note that one calls another."""
+        if source != target:
+            self.callees[cluster, source].add(target)
+            self.callers[cluster, target].add(source)
+
+    def around(self, place: Place) -> set[str]:
+        """What is next to an entity, and what shares a node with it if it is one."""
+        return set().union(
+            *(of.get(place, ()) for of in (self.nodes_of, self.on_node, self.callers, self.callees))
+        )
+
+
+def topology(
+    snapshot: Snapshot, clusters: Iterable[str], at: datetime, calls: Sequence[Call] = ()
+) -> Topology:
+    """What stood next to what at a time.
+
+    Args:
+        snapshot: what is known.
+        clusters: of these.
+        at: the time; `last_seen` of series is exact to the day, objects to the moment.
+        calls: who calls whom, beside what a mesh tells.
+    """
+    names = sorted(set(clusters))
+    since = at - DAY
+    params = {"clusters": names, "since": since}
+    dated = {"at": at, "first_day": since.date(), "last_day": at.date()}
+    known = Topology()
+    owners: dict[tuple[str, str | None, str], str] = {}
+    for row in run(snapshot, PODS, params | dated).rows.to_pylist():
+        cluster, entity = row["cluster"], workload(row["namespace"], row["workload"])
+        owners[cluster, row["namespace"], row["pod"]] = entity
+        if row["node"]:
+            known.nodes_of[cluster, entity].add(node(row["node"]))
+            known.on_node[cluster, node(row["node"])].add(entity)
+    for row in run(snapshot, CLAIMS, params).rows.to_pylist():
+        owner = _owner(owners, row["cluster"], row["namespace"], row["claim"])
+        if owner is not None:
+            known.claims[row["cluster"], row["namespace"], row["claim"]] = owner
+    for row in run(snapshot, CALLS, params).rows.to_pylist():
+        source = workload(row["source_namespace"], row["source"])
+        known.add_call(row["cluster"], source, workload(row["target_namespace"], row["target"]))
+    for call in calls:
+        for cluster in names if call.cluster is None else [call.cluster]:
+            known.add_call(cluster, call.source, call.target)
+    for row in run(snapshot, ENGINES, params).rows.to_pylist():
+        known.engines[row["cluster"]].add(workload(row["namespace"], row["workload"]))
+    for row in run(snapshot, TARGETS, params).rows.to_pylist():
+        known.targets[row["cluster"], row["instance"]] = row["node"]
+    return known
+
+
+def _owner(
+    owners: dict[tuple[str, str | None, str], str], cluster: str, namespace: str | None, claim: str
+) -> str | None:
+    """Whose a claim is: a StatefulSet names them <template>-<pod>."""
+    parts = claim.split("-")
+    candidates = ("-".join(parts[cut:]) for cut in range(1, len(parts)))
+    return next(
+        (owners[key] for pod in candidates if (key := (cluster, namespace, pod)) in owners), None
+    )
