@@ -39,7 +39,8 @@ ANOMALIES_VIEW = """
 SELECT * FROM stored.anomalies
 QUALIFY row_number() OVER (
     PARTITION BY date, cluster, anomaly_id
-    ORDER BY lake_version DESC, "end" DESC, state = 'final' DESC, score DESC) = 1
+    ORDER BY lake_version DESC, "end" DESC, state = 'final' DESC, score DESC,
+             incident_id NULLS LAST) = 1
 """
 """An open interval is written again as it grows, as its peak does (by a newer model, at the same
 end), and when it is final: the newest row counts."""

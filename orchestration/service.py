@@ -8,6 +8,7 @@ from orchestration.maintainer import Maintainer
 from orchestration.opening import open_lake
 from orchestration.scraper import Scraper
 from orchestration.settings import Settings
+from orchestration.steps.incidents.live import Live
 from orchestration.steps.tick import Ticker
 from orchestration.watchers import Watchers
 from orchestration.worker import Worker
@@ -37,7 +38,8 @@ class Service:
         lake = open_lake(settings, clock)
         receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
         pulled = [source.cluster for source in settings.sources]
-        worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock)
+        live = Live(lake, settings.detection, settings.incidents)
+        worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock, live)
         scraper = Scraper(receiver, settings.scrapes, clock)
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
         maintainer = Maintainer(lake, settings.maintenance, clock)

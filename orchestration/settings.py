@@ -21,6 +21,7 @@ from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
 from orchestration.detection_settings import DetectionSettings
 from orchestration.errors import SettingsError
+from orchestration.incident_settings import IncidentSettings
 from orchestration.maintenance_settings import MaintenanceSettings
 from orchestration.read_token import ReadToken
 from orchestration.storage_options import StorageOptions
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
         (), description="Kubernetes API servers whose Events and objects are watched"
     )
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    incidents: IncidentSettings = Field(default_factory=IncidentSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from ingest.receiver import Receiver
 from lake import Clock
+from orchestration.steps.incidents.live import Live
 from orchestration.steps.models import Detected
 from orchestration.steps.tick import Ticker
 
@@ -50,6 +51,7 @@ class Worker:
         receiver: what to flush.
         ticker: what scores.
         clock: the time.
+        live: what groups what was found into incidents; None = nothing does.
         monotonic: seconds that only grow, for the rhythm: a clock may be set back.
     """
 
@@ -58,12 +60,14 @@ class Worker:
         receiver: Receiver,
         ticker: Ticker,
         clock: Clock,
+        live: Live | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.health = Health()
         self._receiver = receiver
         self._ticker = ticker
         self._clock = clock
+        self._live = live
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._threads = [
@@ -139,9 +143,21 @@ class Worker:
             self._failed("tick", error)
         else:
             self.health.errors.pop("tick", None)
+            self._group(self.health.last_detected, started)
         self.health.ticks += 1
         self.health.last_tick = started
         self.health.tick_seconds = self._monotonic() - began
+
+    def _group(self, done: Detected, now: datetime) -> None:
+        """Make incidents of what was found: anomalies are in the lake, whatever becomes of this."""
+        if self._live is None:
+            return
+        try:
+            self._live.after(done, now)
+        except BaseException as error:  # noqa: BLE001 - see `_failed`
+            self._failed("incidents", error)
+        else:
+            self.health.errors.pop("incidents", None)
 
     def _failed(self, what: str, error: BaseException) -> None:
         """Note a failure. The loop outlives any, also a panic of native code (no `Exception`)."""

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.app import create_app
+from api.cli import incident
 from api.cli.terminal import err, out, progress
 from api.errors import ApiError
 from api.server import bind, serving
@@ -77,7 +78,7 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
     with progress("Flushing to the lake"):
         service.receiver.flush()
     with progress(f"Scoring {len(simulation.series)} series") as told:
-        done = steps.score(service.lake, detection, simulation, told)
+        done = steps.score(service.lake, detection, settings.incidents, simulation, told)
     if done.scored is None:
         raise ApiError(f"nothing was scored: {done.reason}")
     return steps.compare(service.lake, simulation, done.scored)
@@ -117,6 +118,8 @@ def _print(report: Report) -> None:
         f"found {report.found}, missed {missed}, false {false} "
         f"({report.false_per_cluster_day:.1f} a cluster and day)"
     )
+    out.print(incident.table("Incidents, the earliest first", list(report.incidents)))
+    out.print(f"right cause first in {report.causes_found} of {len(report.faults)}")
 
 
 def _minutes(span: timedelta) -> str:

@@ -49,6 +49,10 @@ COMMANDS = {
         "api.cli.rank_causes:rank_causes",
         "Rank entities by what speaks for their being the cause of an incident.",
     ),
+    "incident": (
+        "api.cli.incident:incident",
+        "List incidents, or print the report of one as Markdown.",
+    ),
     "check-detector": (
         "api.cli.check_detector:check_detector",
         "Try a detector by the laws that every detector must obey.",

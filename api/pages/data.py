@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from lake import TimeRange
 from orchestration.service import Service
-from orchestration.steps import browse, explain
-from orchestration.steps.browse import Row
+from orchestration.steps import browse, explain, paging
+from orchestration.steps.paging import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def read_overview(
     # An anomaly that starts this very minute belongs to "the last 24 hours" too.
     between = TimeRange(now - window, now + timedelta(minutes=1))
     wanted = browse.Filter(between, clusters, min_score=min_score)
-    page = browse.anomalies(service.lake, wanted, browse.MAX_PAGE)
+    page = browse.anomalies(service.lake, wanted, paging.MAX_PAGE)
     health = service.worker.health
     return Overview(
         at=now,

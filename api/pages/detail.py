@@ -7,7 +7,7 @@ from nicegui import ui
 from api.pages import format as fmt
 from api.pages import line_chart, rows
 from api.pages.data import Detail
-from orchestration.steps.browse import Row
+from orchestration.steps.paging import Row
 
 ENTITY = ("namespace", "workload", "pod", "container", "node", "service", "job", "instance")
 

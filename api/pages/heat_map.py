@@ -7,7 +7,7 @@ from api.pages import format as fmt
 from api.pages.chart_style import FONT, QUIET, TEXT, TOOLTIP, Options
 from lake import TimeRange
 from lake.timerange import EPOCH
-from orchestration.steps.browse import Row
+from orchestration.steps.paging import Row
 
 NAME_WIDTH = 120
 """Pixels for a cluster's name before it is cut."""

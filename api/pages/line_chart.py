@@ -10,8 +10,8 @@ from api.pages import format as fmt
 from api.pages.chart_style import FONT, QUIET, TEXT, TOOLTIP, Options
 from api.pages.rows import event_row, scale_of
 from lake.timerange import EPOCH
-from orchestration.steps.browse import Row
 from orchestration.steps.explain import Chart, Values
+from orchestration.steps.paging import Row
 
 CLOCK = {"hideOverlap": True, "formatter": {"day": "{d} {MMM}", "hour": "{HH}:{mm}"}}
 DASH = "path://M0,0h14v3h-14z"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.pages import format as fmt
-from orchestration.steps.browse import Row
+from orchestration.steps.paging import Row
 
 Cells = dict[str, Any]
 """What a table's row holds: `name` sorts, `name_text` is shown."""

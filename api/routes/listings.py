@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 
 from api.caller import CallerDep
 from api.dependencies import BetweenDep, ServiceDep
-from orchestration.steps import browse
+from orchestration.steps import browse, paging
 
 router = APIRouter(prefix="/api/v1", tags=["read"])
 
 Clusters = Annotated[list[str], Query(alias="cluster", description="only these clusters")]
-Limit = Annotated[int, Query(ge=1, le=browse.MAX_PAGE, description="rows a page")]
+Limit = Annotated[int, Query(ge=1, le=paging.MAX_PAGE, description="rows a page")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 
 

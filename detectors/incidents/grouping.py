@@ -82,7 +82,7 @@ def group(start: Int64, end: Int64, mentions: Mentions, near: Near) -> Int64:
 
 
 @numba.njit(cache=True)
-def _root(parent, one):
+def _root(parent: Int64, one: int) -> int:
     while parent[one] != one:
         parent[one] = parent[parent[one]]
         one = parent[one]
@@ -90,14 +90,24 @@ def _root(parent, one):
 
 
 @numba.njit(cache=True)
-def _join(parent, one, other):
+def _join(parent: Int64, one: int, other: int) -> None:
     first, second = _root(parent, one), _root(parent, other)
     # The smaller number stays the root, so that a group's name does not depend on the order.
     parent[max(first, second)] = min(first, second)
 
 
 @numba.njit(cache=True)
-def _sweep(start, end, anomaly, key, owned, gap, onset, same, parent):
+def _sweep(
+    start: Int64,
+    end: Int64,
+    anomaly: Int64,
+    key: Int64,
+    owned: Bools,
+    gap: int,
+    onset: int,
+    same: int,
+    parent: Int64,
+) -> None:
     """One pass over the mentions by key and begin: whoever is near was seen just before."""
     first_open = 0
     owner, owner_end, owner_start, toucher = -1, 0, 0, -1

@@ -22,6 +22,8 @@ class Fault:
         metrics: Metric names that are certain to move.
         start: First instant of the fault.
         end: First instant after it.
+        culprit: What causes it, as an incident names it.
+        change: Words of the change that brought it about; None where nobody changed anything.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Fault:
     metrics: tuple[str, ...]
     start: datetime
     end: datetime
+    culprit: str
+    change: str | None = None
 
     def explains(
         self, labels: Mapping[str, str], start: datetime, end: datetime, slack: timedelta

@@ -76,7 +76,8 @@ SHAPES: dict[str, Shape] = {
         _newest(
             "anomalies",
             ("cluster", "anomaly_id"),
-            "lake_version DESC, \"end\" DESC, state = 'final' DESC, score DESC",
+            "lake_version DESC, \"end\" DESC, state = 'final' DESC, score DESC, "
+            "incident_id NULLS LAST",
         ),
     ),
     "objects": Shape(("cluster", "kind")),

@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from lake import utc_now
+from lake import TimeRange, utc_now
 from orchestration.defs.resources import LakeParam
 from orchestration.steps.detect import detect_day
+from orchestration.steps.incidents.update import update
 from orchestration.steps.inventory import Holding, holdings
 from orchestration.steps.pull import pull_sources
 
@@ -26,7 +27,7 @@ def days(first_day: date) -> dg.DailyPartitionsDefinition:
 
 
 def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
-    """The three assets, over days from the first."""
+    """The four assets, over days from the first."""
     partitions = days(first_day)
 
     @dg.asset(
@@ -82,7 +83,26 @@ def build_assets(first_day: date) -> list[dg.AssetsDefinition]:
             }
         )
 
-    return [metrics, events, anomalies]
+    @dg.asset(
+        partitions_def=partitions,
+        deps=[anomalies, events],
+        group_name="detection",
+        kinds={"deltalake"},
+        description="Incidents of a day: its anomalies grouped, with causes; repeatable.",
+    )
+    def incidents(context: dg.AssetExecutionContext, lake: LakeParam) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings, now = lake.settings, utc_now()
+        day = TimeRange.of_day(date.fromisoformat(context.partition_key))
+        done = update(lake.open(), settings.detection, settings.incidents, day, now)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": done.incidents,
+                "open": done.open,
+                "written": done.written,
+            }
+        )
+
+    return [metrics, events, anomalies, incidents]
 
 
 def _metadata(held: list[Holding]) -> dict[str, dg.MetadataValue[Any] | int]:

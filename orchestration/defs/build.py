@@ -26,7 +26,7 @@ def build(settings: Settings) -> dg.Definitions:
     """
     pulled = sorted(source.cluster for source in settings.sources)
     pull = dg.define_asset_job("pull", selection=["metrics"])
-    daily = dg.define_asset_job("daily", selection=["metrics", "events", "anomalies"])
+    daily = dg.define_asset_job("daily", selection=["metrics", "events", "anomalies", "incidents"])
     checks = dg.AssetSelection.checks(metrics_fresh, metrics_whole)
     check = dg.define_asset_job("check", selection=checks)
     status = dg.DefaultScheduleStatus.RUNNING if pulled else dg.DefaultScheduleStatus.STOPPED

@@ -1,34 +1,17 @@
 """Reading what people look at: clusters, anomalies, events, one series around an anomaly.
 
-Everything is one SQL query over a snapshot, with keyset pages: a cursor names the last row seen, so
-pages neither repeat nor skip rows when new ones arrive.
+Everything is one SQL query over a snapshot, in pages (`orchestration.steps.paging`).
 """
 
-import base64
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pyarrow as pa
+from datetime import datetime, timedelta
 
 from lake import Lake, TimeRange
-from lake.timerange import from_micros, to_micros
-from orchestration.errors import FilterError, NotFoundError
+from orchestration.errors import NotFoundError
+from orchestration.steps import paging
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
-
-Row = dict[str, Any]
-MAX_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows, the cursor of the next page (None = this is the last), and the versions read."""
-
-    rows: list[Row]
-    next_cursor: str | None
-    versions: Mapping[str, int]
+from orchestration.steps.paging import Page, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +69,7 @@ def clusters(
     """
     between = TimeRange(now - window, now + window)
     params = {"since": between.start, "day": between.start.date(), "visible": _listed(visible)}
-    rows = _rows(lake.sql(CLUSTERS, params, between=between))
+    rows = paging.rows(lake.sql(CLUSTERS, params, between=between))
     for row in rows:
         row["freshness_seconds"] = max(0.0, (now - row["last_sample"]).total_seconds())
     return rows
@@ -115,10 +98,10 @@ def anomalies(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None =
         **_common(wanted, reach),
         "metric": wanted.metric,
         "min_score": wanted.min_score,
-        **_after(cursor),
-        "rows": _page_size(limit) + 1,
+        **paging.after(cursor),
+        "rows": paging.size(limit) + 1,
     }
-    return _page(lake, ANOMALIES, params, reach, limit, ("start", "anomaly_id"))
+    return paging.page(lake, ANOMALIES, params, reach, limit, ("start", "anomaly_id"))
 
 
 EVENTS = """
@@ -143,10 +126,10 @@ def events(lake: Lake, wanted: Filter, limit: int = 100, cursor: str | None = No
         **_common(wanted, wanted.between),
         "source": wanted.source,
         "reason": wanted.reason,
-        **_after(cursor),
-        "rows": _page_size(limit) + 1,
+        **paging.after(cursor),
+        "rows": paging.size(limit) + 1,
     }
-    page = _page(lake, EVENTS, params, wanted.between, limit, ("time", "event_key"))
+    page = paging.page(lake, EVENTS, params, wanted.between, limit, ("time", "event_key"))
     for row in page.rows:
         row["attributes"] = dict(row["attributes"] or [])
     return page
@@ -168,7 +151,7 @@ def density(lake: Lake, between: TimeRange, bucket: timedelta) -> list[Row]:
     """How many anomalies were going on per cluster and bucket of time: the heat map."""
     reach = TimeRange(between.start - LONGEST_INTERVAL, between.end)
     params = {**_days(reach), "start": between.start, "end": between.end, "bucket": bucket}
-    return _rows(lake.sql(DENSITY, params, between=reach))
+    return paging.rows(lake.sql(DENSITY, params, between=reach))
 
 
 def anomaly(lake: Lake, anomaly_id: str, visible: Collection[str] | None = None) -> Row:
@@ -178,7 +161,7 @@ def anomaly(lake: Lake, anomaly_id: str, visible: Collection[str] | None = None)
         NotFoundError: there is none, or it is not of the `visible` clusters (None = all).
     """
     sql = "SELECT * EXCLUDE (date) FROM anomalies WHERE anomaly_id = $id"
-    rows = _rows(lake.sql(sql, {"id": anomaly_id}))
+    rows = paging.rows(lake.sql(sql, {"id": anomaly_id}))
     if not rows or (visible is not None and rows[0]["cluster"] not in visible):
         raise NotFoundError(f"no anomaly has the id {anomaly_id!r}")
     return rows[0]
@@ -208,53 +191,3 @@ def _listed(names: Collection[str] | None) -> list[str] | None:
 
 def _days(between: TimeRange) -> dict[str, object]:
     return {"first_day": between.start.date(), "last_day": between.end.date()}
-
-
-def _page_size(limit: int) -> int:
-    if not 1 <= limit <= MAX_PAGE:
-        raise FilterError(f"limit is {limit}, must be 1 to {MAX_PAGE}")
-    return limit
-
-
-def _page(
-    lake: Lake,
-    sql: str,
-    params: Mapping[str, object],
-    between: TimeRange,
-    limit: int,
-    key: tuple[str, str],
-) -> Page:
-    result = lake.query(sql, params, between=between)
-    rows = _rows(result.rows)
-    more = len(rows) > limit
-    rows = rows[:limit]
-    cursor = _cursor(rows[-1], key) if more else None
-    return Page(rows, cursor, result.versions)
-
-
-def _cursor(row: Row, key: tuple[str, str]) -> str:
-    time, name = key
-    identity = row[name] if name in row else f"{row['uid']}:{row['count']}"
-    text = json.dumps([to_micros(row[time]), identity])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _after(cursor: str | None) -> dict[str, object]:
-    if cursor is None:
-        return {"after_time": None, "after_id": None}
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        micros, identity = json.loads(base64.urlsafe_b64decode(padded))
-        str(identity).encode()  # JSON can write half characters, which no query can take
-        return {"after_time": from_micros(int(micros)), "after_id": str(identity)}
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise FilterError(f"cursor {cursor[:60]!r} is not one that a listing gave") from error
-
-
-def _rows(table: pa.Table) -> list[Row]:
-    rows: list[Row] = table.to_pylist()
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, datetime):
-                row[name] = value.astimezone(UTC)
-    return rows

@@ -182,6 +182,7 @@ def merge(before: Row, row: Row) -> Row:
         "end": last["end"],
         "state": last["state"],
         "lake_version": row["lake_version"],
+        "incident_id": before.get("incident_id"),
     }
 
 

@@ -16,10 +16,13 @@ from ingest.simulation import Fault, Simulation
 from lake import Lake, TimeRange
 from lake.schema import ENTITY_COLUMNS
 from orchestration.detection_settings import DetectionSettings
-from orchestration.steps import browse
-from orchestration.steps.browse import Row
+from orchestration.incident_settings import IncidentSettings
+from orchestration.steps import browse, paging
 from orchestration.steps.detect import Progress, detect_range
+from orchestration.steps.incidents import browse as incident_browse
+from orchestration.steps.incidents.update import update
 from orchestration.steps.models import Detected
+from orchestration.steps.paging import Row
 from orchestration.steps.panels import align
 from orchestration.steps.siblings.finder import Siblings
 
@@ -60,12 +63,19 @@ def _post_events(client: httpx.Client, cluster: str, events: list[dict[str, Any]
 
 
 def score(
-    lake: Lake, settings: DetectionSettings, simulation: Simulation, progress: Progress
+    lake: Lake,
+    settings: DetectionSettings,
+    incidents: IncidentSettings,
+    simulation: Simulation,
+    progress: Progress,
 ) -> Detected:
     """Score everything after the first `settings.history`, which is what the models learn from."""
     start = align(simulation.start + settings.history, settings.step)
     between = TimeRange(start, align(simulation.end, settings.step))
-    return detect_range(lake, settings, between, now=simulation.end, progress=progress)
+    done = detect_range(lake, settings, between, now=simulation.end, progress=progress)
+    if done.scored is not None:
+        update(lake, settings, incidents, between, simulation.end)
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class FaultReport:
 
     fault: Fault
     anomalies: Sequence[Row]
+    incident: Row | None = None
 
     @property
     def found(self) -> bool:
@@ -88,6 +99,16 @@ class FaultReport:
         first: datetime = min(row["start"] for row in self.anomalies)
         return max(timedelta(0), first - self.fault.start)
 
+    @property
+    def cause_found(self) -> bool:
+        """Whether its incident's first cause is the culprit, and names what was changed."""
+        if self.incident is None or self.incident["abstained"]:
+            return False
+        first = self.incident["causes"][0]
+        changes = " ".join(one["reason"] for one in first["evidence"] if one["kind"] == "changes")
+        named = self.fault.change is None or self.fault.change in changes
+        return bool(first["entity"] == self.fault.culprit and named)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -98,11 +119,17 @@ class Report:
     anomalies: int
     clusters: Sequence[str]
     scored: TimeRange
+    incidents: Sequence[Row] = ()
 
     @property
     def found(self) -> int:
         """Faults found."""
         return sum(one.found for one in self.faults)
+
+    @property
+    def causes_found(self) -> int:
+        """Faults whose culprit, and what was changed, is named first."""
+        return sum(one.cause_found for one in self.faults)
 
     @property
     def false_per_cluster_day(self) -> float:
@@ -116,19 +143,29 @@ def compare(lake: Lake, simulation: Simulation, scored: TimeRange) -> Report:
     rows = list(_all_anomalies(lake, scored))
     labels = _labels(lake, [row["series_id"] for row in rows if row["series_id"]])
     causes = [_causes(row, _known(lake, row, labels), simulation.faults) for row in rows]
-    faults = [
-        FaultReport(fault, [row for row, found in zip(rows, causes, strict=True) if fault in found])
-        for fault in simulation.faults
-    ]
+    incidents = incident_browse.incidents(
+        lake, incident_browse.Wanted(scored), paging.MAX_PAGE
+    ).rows[::-1]
+    faults = []
+    for fault in simulation.faults:
+        own = [row for row, found in zip(rows, causes, strict=True) if fault in found]
+        faults.append(FaultReport(fault, own, _incident_of(own, incidents)))
     false = [row for row, found in zip(rows, causes, strict=True) if not found]
     clusters = sorted({labels["cluster"] for labels in simulation.series})
-    return Report(faults, false, len(rows), clusters, scored)
+    return Report(faults, false, len(rows), clusters, scored, incidents)
+
+
+def _incident_of(own: Sequence[Row], incidents: Sequence[Row]) -> Row | None:
+    """The incident that holds most of a fault's anomalies; of equals the first."""
+    ids = {row["anomaly_id"] for row in own}
+    shares = [len(ids & set(one["anomaly_ids"])) for one in incidents]
+    return incidents[shares.index(max(shares))] if any(shares) else None
 
 
 def _all_anomalies(lake: Lake, scored: TimeRange) -> Iterable[Row]:
     cursor = None
     while True:
-        page = browse.anomalies(lake, browse.Filter(scored), browse.MAX_PAGE, cursor)
+        page = browse.anomalies(lake, browse.Filter(scored), paging.MAX_PAGE, cursor)
         yield from page.rows
         cursor = page.next_cursor
         if cursor is None:
@@ -195,8 +232,24 @@ def as_json(report: Report) -> dict[str, Any]:
                 "found": one.found,
                 "delay_seconds": None if one.delay is None else one.delay.total_seconds(),
                 "anomaly_ids": [row["anomaly_id"] for row in one.anomalies],
+                "incident_id": None if one.incident is None else one.incident["incident_id"],
+                "cause_found": one.cause_found,
             }
             for one in report.faults
+        ],
+        "causes_found": report.causes_found,
+        "incidents": [
+            {
+                "incident_id": one["incident_id"],
+                "severity": one["severity"],
+                "title": one["title"],
+                "abstained": one["abstained"],
+                "causes": [
+                    {name: cause[name] for name in ("entity", "confidence", "reason")}
+                    for cause in one["causes"][:3]
+                ],
+            }
+            for one in report.incidents
         ],
         "false_anomalies": [
             {

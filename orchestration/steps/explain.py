@@ -13,16 +13,16 @@ from lake.snapshot import Snapshot
 from lake.timerange import from_micros
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.steps import browse, budget, champions, models
+from orchestration.steps import browse, budget, champions, models, paging
 from orchestration.steps.absence.chart import reporting
 from orchestration.steps.absence.finder import Absence
-from orchestration.steps.browse import Row
 from orchestration.steps.claims import scorer
 from orchestration.steps.events.chart import event_chart
 from orchestration.steps.events.finder import EventFinder
 from orchestration.steps.groups import Group
 from orchestration.steps.judge import scores_of
 from orchestration.steps.model import Model
+from orchestration.steps.paging import Row
 from orchestration.steps.panels import LONGEST_GAP, SeriesInfo, align, read_panel, series_by_id
 from orchestration.steps.siblings.chart import sibling_chart
 from orchestration.steps.siblings.finder import Siblings
@@ -176,7 +176,7 @@ def events_around(
     """Events of the anomaly's cluster around it, its own namespace's first, then by time."""
     between = TimeRange(anomaly["start"] - margin, anomaly["end"] + margin)
     wanted = browse.Filter(between, clusters=[anomaly["cluster"]])
-    rows = browse.events(lake, wanted, browse.MAX_PAGE).rows
+    rows = browse.events(lake, wanted, paging.MAX_PAGE).rows
     own = anomaly["namespace"]
     rows.sort(
         key=lambda row: (

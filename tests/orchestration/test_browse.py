@@ -193,7 +193,7 @@ def test_a_cursor_that_no_listing_gave_is_refused(lake, listing, cursor):
     assert len(str(refused.value)) < 200
 
 
-@pytest.mark.parametrize("limit", [0, -1, browse.MAX_PAGE + 1])
+@pytest.mark.parametrize("limit", [0, -1, paging.MAX_PAGE + 1])
 @pytest.mark.parametrize("listing", [browse.anomalies, browse.events])
 def test_a_limit_out_of_range_is_refused(lake, listing, limit):
     with pytest.raises(FilterError, match=str(limit)):

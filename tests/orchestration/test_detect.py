@@ -9,7 +9,7 @@ from detectors import DetectorsError
 from lake import Lake, TimeRange
 from orchestration.detection_settings import DetectionSettings, DetectorSettings
 from orchestration.errors import SettingsError
-from orchestration.steps import browse, demo, detect, models, scoring
+from orchestration.steps import browse, demo, detect, models, paging, scoring
 from orchestration.steps.detect import detect_day, detect_range
 from orchestration.steps.groups import Group, blocks, groups
 from orchestration.steps.panels import SeriesInfo, choose_series
@@ -274,7 +274,7 @@ def test_blocks_do_not_change_what_is_found(filled, whole_day, detection, histor
 
 def test_what_was_found_is_listed(whole_day, history, detection):
     lake, done = whole_day
-    page = browse.anomalies(lake, browse.Filter(done.scored), browse.MAX_PAGE)
+    page = browse.anomalies(lake, browse.Filter(done.scored), paging.MAX_PAGE)
     assert {row["anomaly_id"] for row in page.rows} == {row["anomaly_id"] for row in stored(lake)}
 
 

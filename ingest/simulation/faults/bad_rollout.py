@@ -127,5 +127,7 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> BadRollo
         ),
         start=start,
         end=end,
+        culprit=f"shop/{_WORKLOAD}",
+        change=_VERSION,
     )
     return BadRollout(fault, bad, back, entropy=int(rng.integers(2**32)))

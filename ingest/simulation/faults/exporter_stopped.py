@@ -63,5 +63,6 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> Exporter
         metrics=("up",),
         start=start,
         end=end,
+        culprit=f"node-exporter at {node.address}:9100",
     )
     return ExporterStopped(fault, node, f"node-exporter-{letters(rng, 5)}")

@@ -134,5 +134,7 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> MemoryLe
         ),
         start=start,
         end=end,
+        culprit=f"shop/{_WORKLOAD}",
+        change="embedding-cache",
     )
     return MemoryLeak(fault, pod, kills)

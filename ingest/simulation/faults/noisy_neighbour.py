@@ -100,5 +100,7 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> NoisyNei
         ),
         start=start,
         end=end,
+        culprit=f"data/{_WORKLOAD}",
+        change="set to 16",
     )
     return NoisyNeighbour(fault, pod, shares, entropy=int(rng.integers(2**32)))

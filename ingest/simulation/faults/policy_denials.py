@@ -72,5 +72,7 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> PolicyDe
         metrics=("gatekeeper_validation_request_count", "opa_decisions_total"),
         start=start,
         end=end,
+        culprit="platform/opa",
+        change=_REVISION,
     )
     return PolicyDenials(fault)

@@ -80,5 +80,7 @@ def plan(fleet: Fleet, timeline: Timeline, rng: np.random.Generator) -> VolumeFi
         metrics=("kubelet_volume_stats_used_bytes",),
         start=timeline.end - (length // timeline.step) * timeline.step,
         end=timeline.end,
+        culprit="data/postgres",
+        change="analytics_cdc",
     )
     return VolumeFilling(fault, pod)

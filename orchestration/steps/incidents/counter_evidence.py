@@ -8,6 +8,7 @@ from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
 from orchestration.steps.causes.evidence import Evidence
+from orchestration.steps.incidents.lake_events import signature
 from orchestration.steps.incidents.topology import Place, Topology
 
 Row = dict[str, Any]
@@ -21,7 +22,7 @@ SAME_CHANGE = """
 WITH same AS (
     SELECT cluster, min(time) AS time FROM events
     WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
-      AND cluster <> $cluster AND source || ' ' || reason = $what AND message = $text
+      AND cluster <> $cluster AND source || ' ' || reason = $what AND contains(message, $text)
     GROUP BY cluster
 )
 SELECT same.cluster FROM same
@@ -95,7 +96,7 @@ def _healthy(snapshot: Snapshot, place: Place, change: Evidence, at: datetime) -
         "end": between.end,
         "cluster": place[0],
         "what": change.what,
-        "text": change.reason.rpartition(", ")[0],
+        "text": signature(change.reason.rpartition(", ")[0]),
         "workload": place[1].split("/")[-1],
     }
     return [row["cluster"] for row in run(snapshot, SAME_CHANGE, params, between).rows.to_pylist()]

@@ -231,7 +231,7 @@ def _ranking(
     if not notable({kind: of[first] for kind, of in sizes.items() if first in of}):
         return Ranking(causes, NOTHING_STANDS_OUT, None)
     change = best[CHANGES].get(first)
-    return Ranking(causes, None, None if change is None else change.reason)
+    return Ranking(causes, None, None if change is None else change.reason.rpartition(", ")[0])
 
 
 NOTHING_STANDS_OUT = "nothing stands out: what is unusual may be chance"

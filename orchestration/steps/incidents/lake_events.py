@@ -45,6 +45,12 @@ SAYS_WHAT = re.compile(r"(?i)image|revision|version|\bset to\b|flag|migration|cr
 
 CHANGE_SOURCE = "change"
 
+ROLLOUT = "ScalingReplicaSet"
+IMAGE = re.compile(r"\bimage (?:\S*/)?([^\s/,)]+)")
+
+SIGNATURE = re.compile(r"\bimage (\S+?)[,)]|\brevision (\w*\d\w*)\b")
+"""In a change's text, what is the same where the same change is made in another cluster."""
+
 REFUSED = "%admission webhook%denied%"
 
 OWNED_KINDS = frozenset({"ReplicaSet", "Job"})
@@ -104,12 +110,19 @@ def happened(
     for row in run(snapshot, EVENTS, params, between).rows.to_pylist():
         change = row["source"] == CHANGE_SOURCE or bool(CHANGED.match(row["reason"] or ""))
         what = f"{row['source']} {row['reason'] or row['type'] or ''}".strip()
-        text = row["message"] or f"{row['reason']} {row['kind']} {row['name']}"
+        text = _told(row)
         for entity in entities_of(row, known):
             place = (row["cluster"], entity)
             if place in wanted:
                 found.append(Happened(place, row["time"], change, what, text, row["count"]))
     return found
+
+
+def _told(row: dict[str, Any]) -> str:
+    """What an event tells, the image first where a rollout names one."""
+    text = row["message"] or f"{row['reason']} {row['kind']} {row['name']}"
+    image = IMAGE.search(text) if row["reason"] == ROLLOUT else None
+    return f"rollout of {image[1]} ({text})" if image else str(text)
 
 
 def refused(
@@ -173,6 +186,18 @@ def of_changes(
         reason = f"{one.text}, {said_ago(since - one.time)}"
         found.append((one.place, Evidence(one.place[1], size, one.what, reason, one.time)))
     return found
+
+
+def signature(text: str) -> str:
+    """What the same change has in another cluster, too.
+
+    >>> signature("rollout of cart:2 (Scaled up cart-1 from 0 to 1 (revision 27, image r/cart:2))")
+    'r/cart:2'
+    >>> signature("concurrency of report-worker set to 16")
+    'concurrency of report-worker set to 16'
+    """
+    found = [image or revision for image, revision in SIGNATURE.findall(text)]
+    return found[-1] if found else text
 
 
 def said_ago(ago: timedelta) -> str:

@@ -1,7 +1,7 @@
 """What an incident is called: who, where, what, since when, after what."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ MOST_WORDS = 2
 MOST_CHANGE = 60
 
 
-def word_for(row: Row, labels: dict[str, str]) -> str:
+def word_for(row: Row, labels: Mapping[str, str]) -> str:
     """What a person would call what an anomaly shows.
 
     >>> word_for({"metric": "node_load1", "detector": "window_memory"}, {})
@@ -84,5 +84,6 @@ def title(
     also = f" and {others} more" if others else ""
     text = f"{subject[1]}{also} in {', '.join(clusters)}: {what} since {since:%H:%M}"
     if change:
-        text += f", after: {change[:MOST_CHANGE]}{'…' if len(change) > MOST_CHANGE else ''}"
+        short = change.split(" (")[0]
+        text += f", after: {short[:MOST_CHANGE]}{'…' if len(short) > MOST_CHANGE else ''}"
     return text

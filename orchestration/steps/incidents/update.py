@@ -68,8 +68,7 @@ def update(
     if not rows and not held:
         return Updated(0, 0, 0)
     step = _Step(snapshot, detection, settings, rows, now)
-    own = step.incidents(held)
-    changed = [row for row in own if row is not None]
+    changed = step.incidents(held)
     kept = {row["incident_id"]: row for row in held}
     kept |= {row["incident_id"]: row for row in changed}
     if changed:
@@ -126,13 +125,10 @@ class _Step:
             row = self._row(who, own)
             if row is not None:
                 written.append(row)
-            for other in who.taken_in:
-                written.append(self._closed(other, MERGED, who.incident_id))
-        for row in held:
-            if row["incident_id"] not in found:
-                # Scored again, its anomalies are none any more.
-                written.append(self._closed(row, WITHDRAWN, None))
-        return written
+            written += [self._closed(row, MERGED, who.incident_id) for row in who.taken_in]
+        # Scored again, their anomalies are none any more.
+        gone = [row for row in held if row["incident_id"] not in found]
+        return written + [self._closed(row, WITHDRAWN, None) for row in gone]
 
     def _groups(self) -> list[list[Row]]:
         rows, settings = self._rows, self._settings

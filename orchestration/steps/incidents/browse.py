@@ -1,0 +1,226 @@
+"""Reading incidents: a listing, one with all there is to it, and what people said of one."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from lake import Lake, TimeRange
+from lake.schema import EVENTS
+from lake.timerange import to_micros
+from orchestration.errors import FilterError, NotFoundError
+from orchestration.steps import paging
+from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
+
+Row = dict[str, Any]
+Verdict = Literal["confirmed", "false"]
+
+FEEDBACK = "feedback"
+SEVERITY_RANK = "list_position(['critical', 'major', 'minor', 'low'], severity)"
+JSON_COLUMNS = ("causes", "impact")
+LONGEST_NOTE = 4_000
+
+INCIDENTS = f"""
+SELECT * EXCLUDE (date) FROM incidents
+WHERE date >= $first_day AND date <= $last_day AND start < $end AND ("end" > $start)
+  AND ($clusters IS NULL OR list_has_any($clusters, clusters))
+  AND ($states IS NULL OR list_contains($states, state))
+  AND ($least IS NULL OR {SEVERITY_RANK} <= $least)
+  AND ($after_time IS NULL OR (start, incident_id) < ($after_time, $after_id))
+ORDER BY start DESC, incident_id DESC LIMIT $rows
+"""  # noqa: S608 - a constant of ours
+
+ONE = "SELECT * EXCLUDE (date) FROM incidents WHERE starts_with(incident_id, $id) LIMIT 2"
+
+MEMBERS = """
+SELECT * EXCLUDE (date) FROM anomalies
+WHERE date >= $first_day AND date <= $last_day AND list_contains($ids, anomaly_id)
+ORDER BY start, anomaly_id
+"""
+
+SAID = """
+SELECT time, attributes['verdict'] AS verdict, attributes['cause'] AS cause,
+       attributes['by'] AS "by", message AS note
+FROM events WHERE date >= $first_day AND source = 'feedback' AND name = $id
+ORDER BY time, uid
+"""
+
+LEAST_ID = 6
+"""Characters of an id that name it, where no other begins with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a listing is narrowed to; empty or None = everything.
+
+    Attributes:
+        between: incidents that overlap it.
+        clusters: that are in any of these.
+        states: open, resolved, merged, withdrawn.
+        severity: this one or worse.
+        visible: the clusters that the reader may see, None = all.
+    """
+
+    between: TimeRange
+    clusters: Sequence[str] = ()
+    states: Sequence[str] = ("open", "resolved")
+    severity: str | None = None
+    visible: Collection[str] | None = None
+
+
+def incidents(
+    lake: Lake, wanted: Wanted, limit: int = 100, cursor: str | None = None
+) -> paging.Page:
+    """Incidents that overlap the range, latest start first.
+
+    Raises:
+        FilterError: the cursor is not from this listing, or the limit is out of range.
+    """
+    reach = TimeRange(wanted.between.start - LONGEST_INTERVAL, wanted.between.end)
+    ranks = {"critical": 1, "major": 2, "minor": 3, "low": 4}
+    params = {
+        "first_day": reach.start.date(),
+        "last_day": reach.end.date(),
+        "start": wanted.between.start,
+        "end": wanted.between.end,
+        "clusters": sorted(wanted.clusters) or None,
+        "states": sorted(wanted.states) or None,
+        "least": None if wanted.severity is None else ranks[wanted.severity],
+        **paging.after(cursor),
+        "rows": paging.size(limit) + 1,
+    }
+    page = paging.page(lake, INCIDENTS, params, reach, limit, ("start", "incident_id"))
+    rows = [_parsed(row) for row in page.rows if _visible(row, wanted.visible)]
+    return paging.Page(rows, page.next_cursor, page.versions)
+
+
+def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = None) -> Row:
+    """One incident by its id or the beginning of it, with anomalies, timeline and what was said.
+
+    Raises:
+        NotFoundError: there is none, several begin so, or the reader may not see its cluster.
+    """
+    found = []
+    if len(incident_id) >= LEAST_ID:
+        rows = paging.rows(lake.sql(ONE, {"id": incident_id}))
+        found = [row for row in rows if _visible(row, visible)]
+    if len(found) != 1:
+        several = "several incidents begin" if found else "no incident begins"
+        raise NotFoundError(f"{several} with the id {incident_id!r}: list them for whole ids")
+    row = _parsed(found[0])
+    reach = TimeRange(row["start"] - LONGEST_INTERVAL, row["end"] + timedelta(days=1))
+    days = {"first_day": reach.start.date(), "last_day": reach.end.date()}
+    params = {**days, "ids": list(row["anomaly_ids"])}
+    anomalies = paging.rows(lake.sql(MEMBERS, params, between=reach))
+    said = {"first_day": row["start"].date(), "id": row["incident_id"]}
+    feedback = paging.rows(lake.sql(SAID, said))
+    return row | {
+        "anomalies": anomalies,
+        "timeline": timeline(row, anomalies, feedback),
+        "feedback": feedback,
+    }
+
+
+def timeline(row: Row, anomalies: Sequence[Row], feedback: Sequence[Row]) -> list[Row]:
+    """What happened when: what the causes' evidence tells of, anomalies, what was said."""
+    found = [
+        {
+            "time": datetime.fromisoformat(one["onset"]),
+            "what": one["reason"],
+            "about": cause["entity"],
+        }
+        for cause in row["causes"]
+        for one in cause["evidence"]
+        if one["onset"] and one["kind"] in ("changes", "events")
+    ]
+    for one in anomalies:
+        about = (
+            one["workload"] or one["service"] or one["node"] or one["instance"] or one["cluster"]
+        )
+        what = one["metric"] or one["detector"]
+        direction = one["direction"] or ""
+        found.append({"time": one["start"], "what": f"{what} {direction}".strip(), "about": about})
+    found += [
+        {"time": one["time"], "what": f"called {one['verdict']}", "about": one["by"] or ""}
+        for one in feedback
+    ]
+    if row["state"] != "open":
+        found.append({"time": row["end"], "what": row["state"], "about": ""})
+    return sorted(found, key=lambda one: one["time"])
+
+
+def give_feedback(
+    lake: Lake,
+    incident_id: str,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    cause: str | None = None,
+    note: str | None = None,
+    by: str | None = None,
+    visible: Collection[str] | None = None,
+) -> Row:
+    """Keep what somebody says of an incident, as an event of source `feedback`.
+
+    Args:
+        lake: where it goes.
+        incident_id: of which.
+        verdict: whether it was one.
+        now: the time.
+        cause: what caused it, if that is known.
+        note: anything.
+        by: who says it.
+        visible: the clusters that the reader may see, None = all.
+
+    Raises:
+        NotFoundError: as `incident`.
+        FilterError: the note is too long.
+    """
+    if len(note or "") > LONGEST_NOTE:
+        raise FilterError(f"note has {len(note or '')} characters, at most {LONGEST_NOTE} are kept")
+    row = incident(lake, incident_id, visible)
+    known = {"verdict": verdict, "cause": cause, "by": by}
+    event = {
+        "cluster": row["cluster"],
+        "time": now,
+        "source": FEEDBACK,
+        "type": "Normal",
+        "reason": verdict.capitalize(),
+        "kind": "Incident",
+        "namespace": None,
+        "name": row["incident_id"],
+        "uid": f"{row['incident_id']}:{to_micros(now)}",
+        "message": note,
+        "count": 1,
+        "attributes": {name: text for name, text in known.items() if text is not None},
+    }
+    lake.events.append(
+        pa.table(
+            {
+                field.name: pa.array(
+                    [
+                        list(value.items())
+                        if isinstance(value := event[field.name], dict)
+                        else value
+                    ],
+                    field.type,
+                )
+                for field in EVENTS.schema
+            },
+            schema=EVENTS.schema,
+        )
+    )
+    return incident(lake, row["incident_id"], visible)
+
+
+def _visible(row: Mapping[str, Any], visible: Collection[str] | None) -> bool:
+    return visible is None or row["cluster"] in visible
+
+
+def _parsed(row: Row) -> Row:
+    return {
+        name: json.loads(value) if name in JSON_COLUMNS else value for name, value in row.items()
+    }
