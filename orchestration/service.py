@@ -39,7 +39,7 @@ class Service:
         receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
         pulled = [source.cluster for source in settings.sources]
         live = Live(lake, settings.detection, settings.incidents)
-        worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock, live)
+        worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock, live=live)
         scraper = Scraper(receiver, settings.scrapes, clock)
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
         maintainer = Maintainer(lake, settings.maintenance, clock)

@@ -51,8 +51,8 @@ class Worker:
         receiver: what to flush.
         ticker: what scores.
         clock: the time.
-        live: what groups what was found into incidents; None = nothing does.
         monotonic: seconds that only grow, for the rhythm: a clock may be set back.
+        live: what groups what was found into incidents; None = nothing does.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Worker:
         receiver: Receiver,
         ticker: Ticker,
         clock: Clock,
-        live: Live | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        live: Live | None = None,
     ) -> None:
         self.health = Health()
         self._receiver = receiver

@@ -1,5 +1,6 @@
-"""Pages of a listing: a cursor names the last row seen, so that pages neither repeat nor skip rows
-when new ones arrive.
+"""Pages of a listing.
+
+A cursor names the last row seen, so that pages neither repeat nor skip rows when new ones arrive.
 """
 
 import base64

@@ -9,7 +9,7 @@ import pytest
 from ingest import events as event_wire
 from lake import TimeRange
 from orchestration.errors import FilterError, NotFoundError
-from orchestration.steps import anomaly_rows, browse
+from orchestration.steps import anomaly_rows, browse, paging
 from orchestration.steps.browse import Filter
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -27,6 +27,7 @@ INCIDENTS = f"""
 SELECT * EXCLUDE (date) FROM incidents
 WHERE date >= $first_day AND date <= $last_day AND start < $end AND ("end" > $start)
   AND ($clusters IS NULL OR list_has_any($clusters, clusters))
+  AND ($visible IS NULL OR list_contains($visible, cluster))
   AND ($states IS NULL OR list_contains($states, state))
   AND ($least IS NULL OR {SEVERITY_RANK} <= $least)
   AND ($after_time IS NULL OR (start, incident_id) < ($after_time, $after_id))
@@ -87,14 +88,14 @@ def incidents(
         "start": wanted.between.start,
         "end": wanted.between.end,
         "clusters": sorted(wanted.clusters) or None,
+        "visible": None if wanted.visible is None else sorted(wanted.visible),
         "states": sorted(wanted.states) or None,
         "least": None if wanted.severity is None else ranks[wanted.severity],
         **paging.after(cursor),
         "rows": paging.size(limit) + 1,
     }
     page = paging.page(lake, INCIDENTS, params, reach, limit, ("start", "incident_id"))
-    rows = [_parsed(row) for row in page.rows if _visible(row, wanted.visible)]
-    return paging.Page(rows, page.next_cursor, page.versions)
+    return paging.Page([_parsed(row) for row in page.rows], page.next_cursor, page.versions)
 
 
 def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = None) -> Row:

@@ -79,7 +79,8 @@ def metrics_of(
     between = TimeRange(start - baseline, align(at + window, step) + step)
     chosen = dict(list(named.items())[:MOST_SERIES])
     panel = read_panel(snapshot, [one for one, _ in chosen.values()], between, step)
-    if not len(panel.series_id):
+    if not np.isfinite(panel.values[:, (start - between.start) // step :]).any():
+        # All of it has stopped, which whoever flags silence has told.
         return None
     return _rows(panel, {key: labels for key, (_, labels) in chosen.items()}, start, window)
 

@@ -256,7 +256,12 @@ def _links(rows: Sequence[Row], incidents: Any, lake_version: int) -> list[Row]:
         for one in row["anomaly_ids"]
     }
     return [
-        {**row, "incident_id": of[row["anomaly_id"]], "lake_version": lake_version}
+        {
+            **row,
+            "incident_id": of[row["anomaly_id"]],
+            # The newest version of a row counts.
+            "lake_version": max(lake_version, row["lake_version"]),
+        }
         for row in rows
         if row["anomaly_id"] in of and row["incident_id"] != of[row["anomaly_id"]]
     ]
