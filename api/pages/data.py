@@ -7,7 +7,11 @@ from datetime import datetime, timedelta
 from lake import TimeRange
 from orchestration.service import Service
 from orchestration.steps import browse, explain, paging
+from orchestration.steps.incidents import browse as incident_browse
 from orchestration.steps.paging import Row
+
+MOST_INCIDENTS = 100
+"""On the page: who has more looks for the worst by other means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Overview:
         clusters: every cluster, whatever the filter.
         anomalies: those that the filter lets through, latest first.
         more: there are more than are here.
+        incidents: of the clusters that the filter lets through, latest first.
         density: of the heat map, whatever the filter.
         versions: of the tables that were read.
         note: why detection scored nothing the last time, if so.
@@ -31,6 +36,7 @@ class Overview:
     clusters: Sequence[Row]
     anomalies: Sequence[Row]
     more: bool
+    incidents: Sequence[Row]
     density: Sequence[Row]
     versions: Mapping[str, int]
     note: str | None
@@ -59,6 +65,8 @@ def read_overview(
     between = TimeRange(now - window, now + timedelta(minutes=1))
     wanted = browse.Filter(between, clusters, min_score=min_score)
     page = browse.anomalies(service.lake, wanted, paging.MAX_PAGE)
+    grouped = incident_browse.Wanted(between, clusters)
+    incidents = incident_browse.incidents(service.lake, grouped, MOST_INCIDENTS)
     health = service.worker.health
     return Overview(
         at=now,
@@ -66,6 +74,7 @@ def read_overview(
         clusters=browse.clusters(service.lake, now),
         anomalies=page.rows,
         more=page.next_cursor is not None,
+        incidents=incidents.rows,
         density=browse.density(service.lake, between, bucket),
         versions=page.versions,
         note=health.last_detected.reason if health.last_detected else None,

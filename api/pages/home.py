@@ -110,6 +110,7 @@ class Home:
         self._selected = anomaly
         self._window = window
         self._newest = 0
+        self._worst_of: dict[str, str] = {}
         self._shown: Detail | None = None
         ui.add_css(STYLE)
         ui.colors(primary="#2563c9")
@@ -121,6 +122,7 @@ class Home:
         self._welcome = ui.element("div").classes("welcome-place")
         with ui.element("main").classes("page") as self._page:
             self._build_fleet()
+            self._build_incidents()
             self._build_list()
             self._detail = DetailPanel()
         self._page.set_visibility(False)
@@ -149,6 +151,13 @@ class Home:
                 self._bucket = ui.label().classes("hint")
             with ui.element("div").classes("map"):
                 self._map = ui.echart({"series": []}, renderer="svg")
+
+    def _build_incidents(self) -> None:
+        with ui.element("section").classes("card incidents") as self._incident_card:
+            with ui.element("div").classes("subtitle"):
+                ui.label("Incidents").props("role=heading aria-level=2")
+                ui.label("click to see the worst of it").classes("hint")
+            self._incidents = tables.incidents(self._pick_incident)
 
     def _build_list(self) -> None:
         with ui.element("section").classes("card list"):
@@ -183,6 +192,7 @@ class Home:
             return
         self._warn("; ".join(f"{loop} is failing: {text}" for loop, text in found.errors.items()))
         self._show_fleet(found, bucket)
+        self._show_incidents(found)
         self._show_list(found, name, filtered=bool(clusters) or score > 1)
         await self._show_detail()
 
@@ -212,6 +222,16 @@ class Home:
             self._map.options.clear()
             self._map.options.update(options)
             self._map.update()
+
+    def _show_incidents(self, found: Overview) -> None:
+        scores = {row["anomaly_id"]: float(row["score"]) for row in found.anomalies}
+        self._worst_of = {
+            row["incident_id"]: max(row["anomaly_ids"], key=lambda one: scores.get(one, 0.0))
+            for row in found.incidents
+        }
+        cells = [rows.incident_row(row) for row in found.incidents]
+        tables.show(self._incidents, cells, [])
+        self._incident_card.set_visibility(bool(cells))
 
     def _show_list(self, found: Overview, window: str, *, filtered: bool) -> None:
         if self._selected is None and found.anomalies:
@@ -255,6 +275,11 @@ class Home:
         tables.mark(self._list, [anomaly_id])
         self._name_in_address()
         await self._show_detail()
+
+    async def _pick_incident(self, incident_id: str) -> None:
+        """Show the anomaly of an incident that is furthest off."""
+        tables.mark(self._incidents, [incident_id])
+        await self.select(self._worst_of[incident_id])
 
     async def _pick_cluster(self, cluster: str) -> None:
         """Narrow the list to a cluster; the same again lifts it."""

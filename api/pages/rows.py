@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.pages import format as fmt
+from detectors.incidents import SEVERITIES
 from orchestration.steps.paging import Row
 
 Cells = dict[str, Any]
@@ -68,6 +69,25 @@ def anomaly_row(row: Row) -> Cells:
         "direction_text": ARROWS.get(row["direction"] or "", fmt.MISSING),
         "state": row["state"],
         "state_text": STATES.get(row["state"], row["state"]),
+    }
+
+
+def incident_row(row: Row) -> Cells:
+    """A row of `incidents.browse.incidents`."""
+    named = row["causes"] and not row["abstained"]
+    cause = f"{row['causes'][0]['entity']}: {row['causes'][0]['reason']}" if named else ""
+    return {
+        "id": row["incident_id"],
+        "start": row["start"].isoformat(),
+        "start_text": fmt.day_and_time(row["start"]),
+        "severity": SEVERITIES.index(row["severity"]),
+        "severity_text": row["severity"],
+        "title": row["title"],
+        "cause": cause or "none stands out",
+        "anomalies": len(row["anomaly_ids"]),
+        "anomalies_text": f"{len(row['anomaly_ids']):,}",
+        "state": row["state"],
+        "state_text": row["state"],
     }
 
 

@@ -24,6 +24,10 @@ STATE_CELL = (
     '<q-td :props="props"><span :class="`state ${props.value}`">'
     "{{ props.row.state_text }}</span></q-td>"
 )
+SEVERITY_CELL = (
+    '<q-td :props="props"><span :class="`severity ${props.row.severity_text}`">'
+    "{{ props.row.severity_text }}</span></q-td>"
+)
 LONG_CELL = (
     '<q-td :props="props"><div class="long" :title="props.value">{{ props.value }}</div></q-td>'
 )
@@ -67,6 +71,26 @@ def anomalies(pick: Pick) -> ui.table:
         table.add_slot(f"body-cell-{name}", TEXT_CELL % name)
     for name in ("where", "metric"):
         table.add_slot(f"body-cell-{name}", LONG_CELL)
+    table.add_slot("body-cell-state", STATE_CELL)
+    return table
+
+
+def incidents(pick: Pick) -> ui.table:
+    """One row an incident, the latest first; a click picks it."""
+    columns = [
+        _column("start", "Since (UTC)", left=True),
+        _column("severity", "Severity", left=True),
+        _column("title", "Incident", left=True),
+        _column("cause", "Likeliest cause", left=True),
+        _column("anomalies", "Anomalies"),
+        _column("state", "State", left=True),
+    ]
+    table = _table(columns, "id", pick)
+    for name in ("start", "anomalies"):
+        table.add_slot(f"body-cell-{name}", TEXT_CELL % name)
+    for name in ("title", "cause"):
+        table.add_slot(f"body-cell-{name}", LONG_CELL)
+    table.add_slot("body-cell-severity", SEVERITY_CELL)
     table.add_slot("body-cell-state", STATE_CELL)
     return table
 

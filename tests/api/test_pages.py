@@ -1,5 +1,6 @@
 """The first page, as a browser gets it: a real server, a real lake, Debian's Chromium."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,9 +22,12 @@ from ingest.series import Series, identify
 from lake import CommitKey, Lake, TimeRange
 from lake.schema import ANOMALIES, EVENTS
 from lake.timerange import to_micros
+from orchestration.detection_settings import DetectionSettings
+from orchestration.incident_settings import IncidentSettings
 from orchestration.service import Service
 from orchestration.settings import Settings
 from orchestration.steps.explain import Chart
+from orchestration.steps.incidents.update import update
 from tests.patience import PATIENCE, wait_until
 
 CHROMIUM = shutil.which("chromium")
@@ -168,6 +172,8 @@ def fill(lake: Lake) -> None:
         seen.append(anomaly(about, number, start, minutes, score, **values))
     lake.anomalies.append(rows(ANOMALIES, [leak, *seen]))
     lake.events.append(rows(EVENTS, EVENTS_SEEN))
+    day = TimeRange(NOW - timedelta(days=2), NOW)
+    update(lake, DetectionSettings(), IncidentSettings(), day, NOW)
 
 
 @contextmanager
@@ -256,6 +262,16 @@ def test_browser_renders_it(url, tmp_path):
     assert "normal range</text>" in dom, "the band is in the chart's legend"
     assert "&lt;b&gt;checkout&lt;/b&gt;" in dom
     assert "<b>checkout</b>" not in dom, "an event's message must not become markup"
+
+
+def test_incidents_stand_above_their_anomalies_with_their_cause(url, tmp_path):
+    page_when_read(url, "OOMKilled")
+    dom = browser(url, tmp_path, "--dump-dom")
+    place = dom.index("Likeliest cause")
+    assert place < dom.index("score 1 is the threshold")
+    worst = re.search(r'class="severity (critical|major)"', dom[place:])
+    assert worst is not None
+    assert f"{LEAK.entity['namespace']}/{LEAK.entity['workload']} " in dom[place:]
 
 
 def test_browser_takes_a_picture(url, tmp_path):
