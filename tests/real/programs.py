@@ -29,8 +29,15 @@ def need(*names: str) -> list[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    """A port that nobody else is given for a minute, while programs that reuse addresses can bind it.
+
+    A connection that was closed from the listening side leaves it so (TIME_WAIT): tests that run
+    beside this one ask for free ports, too.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.socket() as other:
+        other.connect(probe.getsockname())
+        accepted, _ = probe.accept()
+        accepted.close()
         return probe.getsockname()[1]
 
 
