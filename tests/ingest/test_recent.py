@@ -32,11 +32,6 @@ def stored(lake: Lake) -> list[float]:
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake.open(tmp_path / "lake")
-
-
-@pytest.fixture
 def now():
     return [NOON]
 

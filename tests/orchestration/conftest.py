@@ -119,11 +119,6 @@ def filled(filled_folder, tmp_path):
     return Lake.open(folder)
 
 
-@pytest.fixture
-def lake(tmp_path):
-    return Lake.open(tmp_path / "lake")
-
-
 @pytest.fixture(scope="session")
 def day():
     return DAY

@@ -29,7 +29,7 @@ def need(*names: str) -> list[str]:
 
 
 def free_port() -> int:
-    """A port that nobody else is given for a minute, while programs that reuse addresses can bind it.
+    """A port that nobody else is given for a minute; programs that reuse addresses can bind it.
 
     A connection that was closed from the listening side leaves it so (TIME_WAIT): tests that run
     beside this one ask for free ports, too.

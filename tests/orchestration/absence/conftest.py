@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from ingest import events as event_wire
-from lake import Lake, TimeRange
+from lake import TimeRange
 from lake.schema import OBJECTS
 from orchestration.detection_settings import DetectionSettings
 from orchestration.steps.absence.finder import Absence
@@ -27,11 +27,6 @@ def settings():
     return DetectionSettings(
         history=timedelta(hours=5), least_history=timedelta(hours=4), also=("absence",)
     )
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return Lake.open(tmp_path / "lake")
 
 
 @pytest.fixture
