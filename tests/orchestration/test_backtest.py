@@ -9,7 +9,7 @@ from orchestration.steps.backtest import closings, replay
 from orchestration.steps.tick import Ticker
 
 START = datetime(2026, 11, 23, 2, tzinfo=UTC)
-BETWEEN = TimeRange(START, START + timedelta(minutes=90))
+BETWEEN = TimeRange(START, START + timedelta(minutes=60))
 BY_NODE = DetectorSettings(name="entity_memory", by="node")
 
 
@@ -17,7 +17,7 @@ BY_NODE = DetectorSettings(name="entity_memory", by="node")
 def settings(detection):
     """Two detectors, that share a budget so small that both are held to it."""
     changed = {
-        "refit_every": timedelta(minutes=45),
+        "refit_every": timedelta(minutes=30),
         "detectors": (*detection.detectors, BY_NODE),
         "false_alerts_a_day": 0.5,
     }
@@ -62,7 +62,7 @@ def test_finds_what_a_ticker_finds_minute_by_minute(filled, settings, replayed):
 def test_tells_what_it_cost_and_how_many(replayed):
     series, entities = replayed
     assert (series.detector, entities.detector) == ("window_memory", "entity_memory by node")
-    assert series.alerts_a_day == len(series.rows) * 16
+    assert series.alerts_a_day == len(series.rows) * 24
     assert series.cpu_seconds > 0
     assert min(series.series, entities.series) > 100
     assert series.reason is None
@@ -119,6 +119,6 @@ def test_refuses(filled, settings):
 def test_ticks_just_before_a_refit(settings):
     moments = closings(BETWEEN, settings)
     assert moments == sorted(set(moments))
-    refit = START + timedelta(minutes=45)
+    refit = START + timedelta(minutes=30)
     assert {refit - settings.step, refit} <= set(moments)
     assert moments[-1] == BETWEEN.end

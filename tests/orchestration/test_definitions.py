@@ -20,6 +20,7 @@ from orchestration.defs import assets as assets_module
 from orchestration.defs import checks as checks_module
 from orchestration.defs.build import build
 from orchestration.settings import Settings
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster")
 
@@ -72,7 +73,7 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assets = ["anomalies", "cleaned", "compacted", "events", "metrics", "rollups"]

@@ -28,7 +28,7 @@ def run(folder, seed, count, seconds):
 
 
 def test_mutated_requests(tmp_path):
-    run(tmp_path, seed=1, count=4_000, seconds=100)
+    run(tmp_path, seed=1, count=4_000, seconds=270)
 
 
 @pytest.mark.slow
