@@ -5,7 +5,7 @@ Builders come as fixtures, since test modules cannot import each other.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ingest.remote_write import remote_write_pb2 as schema
 from lake import Lake
 from lake.schema import SAMPLES, TIMESTAMP
 from tests.remote_write_2 import encode
+from tests.turns import turn
 
 # A machine that is busy with something else is no failure of what runs on it.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,6 +31,15 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before its time is counted
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
 
 Labels = Sequence[tuple[str | bytes, str | bytes]]
 Points = Sequence[tuple[int, float]]

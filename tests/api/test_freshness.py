@@ -3,6 +3,7 @@
 import time
 
 import httpx
+import pytest
 
 from api.app import create_app
 from api.server import bind, serving
@@ -15,6 +16,7 @@ from tests.patience import wait_until
 VISIBLE_SECONDS, FLUSH_SECONDS = 10.0, 2.0
 
 
+@pytest.mark.alone
 def test_a_sample_is_visible_in_time(tmp_path, samples):
     service = Service.build(Settings(data_dir=tmp_path))
     # By chance a sample comes just before a flush: what one waits at most is an interval.

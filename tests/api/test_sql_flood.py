@@ -29,6 +29,7 @@ HEAVY = [
 ]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_a_flood_of_heavy_queries_holds_up_no_one_else(start, samples):
     limits = {"sql_seconds": 1.5, "sql_concurrency": 2, "sql_memory_mb": 128, "sql_threads": 1}

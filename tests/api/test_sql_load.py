@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from api.routes.sql import MAX_QUERY_BYTES
 
 ROWS = 6_000
@@ -36,5 +38,6 @@ def longest_share(shared):
     return max(waits) / took
 
 
+@pytest.mark.alone
 def test_others_do_not_wait_while_a_large_answer_is_made(shared):
     assert any(longest_share(shared) < MOST_OF_IT for _ in range(4))

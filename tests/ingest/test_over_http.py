@@ -55,6 +55,7 @@ def share_waited(http, act):
     return max(waits) / (time.perf_counter() - began)
 
 
+@pytest.mark.alone
 def test_a_heavy_body_does_not_hold_up_the_others(http, body, now_ms):
     """90,000 new series take seconds. Whatever blocks the others while it works does so always."""
     shares = []

@@ -31,6 +31,7 @@ def server(tmp_path, monkeypatch):
         yield process
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_health_is_told_at_once_under_a_flood_of_queries(server):
     statuses = []
