@@ -1,6 +1,6 @@
-"""Batches of a reader over DuckDB's rows, with one kind of failure."""
+"""Batches of a reader over DuckDB's rows: with one kind of failure, and of a size worth a call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -20,3 +20,29 @@ def batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         except OSError as error:
             raise pa.ArrowInvalid(str(error)) from error
         yield batch
+
+
+def gathered(of_reader: Iterable[pa.RecordBatch], least: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in fewer batches.
+
+    Args:
+        of_reader: batches of one schema.
+        least: bytes of each batch but the last; one that is larger by itself stays as it is.
+    """
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in of_reader:
+        if size + batch.nbytes < least:
+            held.append(batch)
+            size += batch.nbytes
+            continue
+        if batch.nbytes < least:
+            held.append(batch)
+            yield pa.concat_batches(held)
+        else:
+            if held:
+                yield pa.concat_batches(held)
+            yield batch
+        held, size = [], 0
+    if held:
+        yield pa.concat_batches(held)

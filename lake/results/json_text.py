@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -57,18 +59,89 @@ class NdjsonWriter:
 
 def joined(batch: pa.RecordBatch, parts: Sequence[str], end: str) -> memoryview:
     """Rows as text: between each two parts stands a column, and after each row the end."""
-    before, pieces = "", []
+    pieces: list[Piece] = []
     for part, column in zip(parts, batch.columns, strict=False):
-        before += part
-        bare = None if column.null_count else bare_text(column)
-        if bare is None:
-            pieces += [before, pc.fill_null(json_text(column), "null")]
-            before = ""
+        pieces += _after(part, column)
+    pieces.append(parts[-1] + end)
+    return content(pc.binary_join_element_wise(*_glued(pieces), ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A column of few values, each of them often.
+
+    Attributes:
+        texts: of the values.
+        places: of each row among them.
+    """
+
+    texts: pa.Array
+    places: pa.Array
+
+    def between(self, before: str, after: str) -> "Repeated":
+        """The same with more before and behind each value."""
+        return Repeated(pc.binary_join_element_wise(before, self.texts, after, ""), self.places)
+
+    def spread(self) -> pa.Array:
+        """The text of each row."""
+        return self.texts.take(self.places)
+
+
+Piece: TypeAlias = str | pa.Array | Repeated
+"""A part of each row: the same in all, one's own, or one of few."""
+
+LEAST_ROWS = 512
+"""With fewer, it takes longer to look for values that come again than to write all."""
+
+LOOKED_AT = 8
+"""Of so many rows one is looked at first: where all differ, the rest is not compared."""
+
+
+def _after(part: str, column: pa.Array) -> list[Piece]:
+    """A part and the column that stands behind it."""
+    repeated = _repeated(column)
+    if repeated is not None:
+        return [repeated.between(part, "")]
+    bare = None if column.null_count else bare_text(column)
+    if bare is None:
+        text = json_text(column)
+        return [part, pc.fill_null(text, "null") if text.null_count else text]
+    # The quotes go with the parts: each join goes through all the text.
+    return [part + '"', bare, '"']
+
+
+def _repeated(column: pa.Array) -> Repeated | None:
+    """The column by its values, where there are far fewer than rows; None where there are not."""
+    kind = column.type
+    if len(column) < LEAST_ROWS or not (pa.types.is_primitive(kind) or pa.types.is_string(kind)):
+        return None
+    first = column.slice(0, len(column) // LOOKED_AT)
+    if _are_few(first.dictionary_encode()) and _are_few(found := column.dictionary_encode()):
+        # One more, for the rows that have none.
+        texts = pa.concat_arrays([json_text(found.dictionary), pa.array(["null"])])
+        places = pc.fill_null(found.indices, len(found.dictionary))
+        return Repeated(pc.fill_null(texts, "null"), places)
+    return None
+
+
+def _are_few(found: pa.DictionaryArray) -> bool:
+    return 2 * len(found.dictionary) <= len(found)
+
+
+def _glued(pieces: Sequence[Piece]) -> list[str | pa.Array]:
+    """Fewer pieces: what is the same in all rows goes to values that are few, or to its like."""
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if isinstance(piece, str) and isinstance(last, str):
+            found[-1] = last + piece
+        elif isinstance(piece, str) and isinstance(last, Repeated):
+            found[-1] = last.between("", piece)
+        elif isinstance(piece, Repeated) and isinstance(last, str):
+            found[-1] = piece.between(last, "")
         else:
-            # The quotes go with the parts: each join goes through all the text.
-            pieces += [before + '"', bare]
-            before = '"'
-    return content(pc.binary_join_element_wise(*pieces, before + parts[-1] + end, ""))
+            found.append(piece)
+    return [piece.spread() if isinstance(piece, Repeated) else piece for piece in found]
 
 
 def content(texts: pa.Array) -> memoryview:
@@ -90,7 +163,8 @@ def json_text(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return json_text(column.cast(kind.value_type))
     if pa.types.is_floating(kind):
-        return pc.if_else(pc.is_finite(column), column.cast(pa.string()), None)
+        finite, text = pc.is_finite(column), column.cast(pa.string())
+        return text if finite.false_count == 0 else pc.if_else(finite, text, None)
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.string())
     bare = bare_text(column)

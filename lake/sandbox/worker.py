@@ -13,7 +13,7 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from lake.batches import batches
+from lake.batches import batches, gathered
 from lake.connection import Limits, connect
 from lake.errors import LakeError, QueryError, QueryMemoryError, ResultTooLargeError
 from lake.mistakes import BEFORE_IT_RUNS, with_place
@@ -28,6 +28,9 @@ from lake.sandbox.outlet import Outlet
 
 BATCH_ROWS = 8_192
 """Rows fetched between two looks at the limits: few, since each may hold a long text."""
+
+WRITTEN_BYTES = 4 << 20
+"""Of rows that are written together: a call of Arrow's for a few takes as long as for many."""
 
 ALLOWANCE_BYTES = 256 << 20
 """Address space beside the query's memory: stacks, arenas, Arrow's buffers. A query that fills
@@ -131,7 +134,7 @@ def _run(execution: Execution, outlet: Outlet, job: Job, engines: Engines) -> No
                 connection.register(name, rows)
             reader = _reader(connection, job.sql)
             with writer(job.form, outlet, reader.schema, job.read_from) as sink:
-                for batch in _limited(reader, job.limits):
+                for batch in gathered(_limited(reader, job.limits), WRITTEN_BYTES):
                     sink.write(batch)
         finally:
             execution.finish()
