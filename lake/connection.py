@@ -16,7 +16,7 @@ from lake.schema import TABLES
 from lake.standing import of_the_past
 from lake.store import Store
 from lake.table_spec import TableSpec
-from lake.views import VIEWS, identifier, past_views, quote, stored_view
+from lake.views import identifier, past_views, queries_of, quote, stored_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,7 @@ def _furnish(
         # A table in another past; its views are those of the lake over such tables.
         spec = replace(TABLES[name.partition("@")[0]], name=identifier(name))
         _store(connection, spec, paths[name], clusters)
-    needed = {name: query for name, query in VIEWS.items() if views is None or name in views}
-    for name, query in {**needed, **past_views(paths)}.items():
+    for name, query in {**queries_of(views), **past_views(paths)}.items():
         connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
     if stale is not None:
         for statement in buckets_statements(stale, paths, clusters):

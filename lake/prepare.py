@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lake.files import TableFile
-from lake.pruning.conditions import Condition, either, every, within
+from lake.pruning.conditions import Condition, either, every, names_metrics, within
 from lake.pruning.reads import BUCKETS, Moment, Read, reading
 from lake.rollups.macro import tables_of
 from lake.rollups.stale import STALE, WRITTEN, Stale
 from lake.schema import SAMPLES, SAMPLES_1H, SAMPLES_5M
 from lake.snapshot import Snapshot
 from lake.timerange import TimeRange
-from lake.views import past_name
+from lake.views import OF_NAMED, past_name
 
 ASK_ABOVE = 32
 """Files of samples. To open fewer takes less time than to ask the table `series` about them."""
@@ -29,7 +29,7 @@ class Prepared:
         params: of its parameters, those that are left.
         paths: files by table, as `lake.connection.connect` takes them.
         stale: what the table macro `buckets` needs; None where the query does not use it.
-        views: those that it reads; None = perhaps all.
+        views: those that it reads, see `lake.views.queries_of`; None = perhaps all.
     """
 
     sql: str
@@ -90,7 +90,11 @@ def prepare(
         sql = understood.renamed(lambda view, past: past_name(view, numbers[past]))
         used = understood.parameters()
         params = {name: value for name, value in (params or {}).items() if name in used}
-    named = frozenset(read.view for read in found if read.at is None) - {BUCKETS}
+    now = [read for read in found if read.at is None]
+    named = frozenset(read.view for read in now) - {BUCKETS}
+    of_metrics = [read.condition for read in now if read.view == "metrics"]
+    if of_metrics and all(map(names_metrics, of_metrics)):
+        named |= {OF_NAMED}
     alone = understood is not None and understood.alone
     return Prepared(sql, dict(params or {}), paths, stale, named if alone else None)
 

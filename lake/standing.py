@@ -12,7 +12,7 @@ from lake.files import Paths
 from lake.rollups.macro import buckets_statements
 from lake.rollups.stale import Stale
 from lake.schema import TABLES
-from lake.views import VIEWS, identifier, quote, rows_of, stored_rows
+from lake.views import identifier, queries_of, quote, rows_of, stored_rows
 
 
 class StandingViews:
@@ -21,7 +21,7 @@ class StandingViews:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._files: dict[str, list[str]] = {}
-        self._views: set[str] = set()
+        self._views: dict[str, str] = {}
         self._buckets: list[str] = []
 
     def show(self, paths: Paths, stale: Stale | None, views: Collection[str]) -> None:
@@ -30,17 +30,17 @@ class StandingViews:
         Args:
             paths: all files of the tables that the query reads; none of the past (`name@number`).
             stale: for the table macro `buckets`, if the query calls it.
-            views: those that the query reads.
+            views: those that the query reads, see `lake.views.queries_of`.
 
         Raises:
             duckdb.Error: a file cannot be read.
         """
         for table in (table for table in TABLES if table in paths):
             self._store(table, paths[table])
-        for name, query in VIEWS.items():
-            if name in views and name not in self._views:
-                self._connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
-                self._views.add(name)
+        for name, query in queries_of(views).items():
+            if self._views.get(name) != query:
+                self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {query}")
+                self._views[name] = query
         if stale is not None:
             self._make_buckets(buckets_statements(stale, paths, None))
 

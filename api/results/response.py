@@ -21,6 +21,7 @@ from api.results.headers import SNAPSHOT_HEADER, VERSIONS_HEADER
 from api.results.queries import Queries
 from lake.errors import LakeError, QueryCancelledError
 from lake.query import Stream
+from lake.sandbox import PIECE_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class SqlResponse(Response):
         self._queries = queries
         self._begin = begin
         self._stream: Stream | None = None
+        self._whole = False
         self._gone = asyncio.Event()
         # Of this answer alone: one thread reads, one may cancel.
         self._threads = CapacityLimiter(2)
@@ -90,15 +92,34 @@ class SqlResponse(Response):
             self._queries.outcomes[outcome] += 1
 
     async def _run(self, send: Send) -> str:
-        stream = self._stream = await self._in_thread(self._begin)
         try:
-            if self._gone.is_set():
+            began = await self._in_thread(self._start)
+            if began is None:
                 return "cancelled"
-            piece = await self._in_thread(stream.answer.read)
-            await self._send(send, stream, piece)
+            await self._send(send, *began)
         finally:
-            await self._in_thread(stream.answer.close)
+            if self._stream is not None and not self._whole:
+                await self._in_thread(self._stream.answer.close)
         return "answered"
+
+    def _start(self) -> tuple[Stream, bytes] | None:
+        """Begin, and read the first piece; None if nobody waits for it. Runs in a thread.
+
+        Where that is all, the answer is closed as well: each way to a thread and back takes as
+        long as some queries do.
+        """
+        stream = self._stream = self._begin()
+        if self._gone.is_set():
+            return None
+        piece = stream.answer.read()
+        # Of a longer answer, no piece is short before the worker has sent one that is not.
+        if len(piece) < PIECE_BYTES:
+            more = stream.answer.read()
+            if more:
+                return stream, piece + more
+            stream.answer.close()
+            self._whole = True
+        return stream, piece
 
     async def _send(self, send: Send, stream: Stream, piece: bytes) -> None:
         left = self._queries.fetch_seconds
@@ -106,14 +127,14 @@ class SqlResponse(Response):
         raw = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         try:
-            while piece:
+            while piece and not self._whole:
                 began = time.monotonic()
                 async with asyncio.timeout(left):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 left -= time.monotonic() - began
                 piece = await self._in_thread(stream.answer.read)
             async with asyncio.timeout(left):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send({"type": "http.response.body", "body": piece, "more_body": False})
         except TimeoutError:
             raise _TornError(
                 f"the client took longer than {self._queries.fetch_seconds:g} s to take it"

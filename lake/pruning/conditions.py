@@ -171,6 +171,23 @@ def times(condition: Condition) -> tuple[datetime, datetime]:
     return lower, upper
 
 
+def names_metrics(condition: Condition) -> bool:
+    """Whether rows are of some metrics only, as the condition itself says.
+
+    >>> names_metrics(every([Texts("metric", "up", "up"), Texts("cluster", "eu", "eu")]))
+    True
+    >>> names_metrics(either([Texts("metric", "up", "up"), Texts("cluster", "eu", "eu")]))
+    False
+    """
+    if isinstance(condition, Texts):
+        return condition.column == "metric" and condition.high is not None
+    if isinstance(condition, Prefix):
+        return condition.column == "metric"
+    if isinstance(condition, Every):
+        return any(map(names_metrics, condition.parts))
+    return isinstance(condition, Either) and all(map(names_metrics, condition.parts))
+
+
 def _reaches(greatest: str, text: str) -> bool:
     """Whether a file goes up to this text.
 

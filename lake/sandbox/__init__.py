@@ -10,8 +10,9 @@ Workers are kept warm: to start one takes half a second, a query through one a f
 than without. None is started before the first query, and all end with this process.
 """
 
+from lake.sandbox.frames import PIECE_BYTES
 from lake.sandbox.job import Job
 from lake.sandbox.pool import KEPT_WORKERS, Answer, Pool, shared
 from lake.sandbox.process import Worker
 
-__all__ = ["KEPT_WORKERS", "Answer", "Job", "Pool", "Worker", "shared"]
+__all__ = ["KEPT_WORKERS", "PIECE_BYTES", "Answer", "Job", "Pool", "Worker", "shared"]

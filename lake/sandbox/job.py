@@ -28,7 +28,7 @@ class Job:
         tables: rows that it can read under a name, beside the views.
         store: where the files are; None = on this machine.
         stale: for the table macro `buckets`; None = the query does not use it.
-        views: those that it reads; None = perhaps all.
+        views: those that it reads, see `lake.views.queries_of`; None = perhaps all.
     """
 
     paths: Paths

@@ -28,6 +28,7 @@ QUERIES = [
     "SELECT * FROM samples ORDER BY ALL",
     "SELECT count(*), max(value) FROM samples WHERE time >= '2026-03-02'",
     "SELECT metric, pod, sum(value) FROM metrics GROUP BY ALL ORDER BY ALL",
+    "SELECT pod, sum(value) FROM metrics WHERE metric = 'up' GROUP BY ALL ORDER BY ALL",
     "SELECT metric, labels, last_seen FROM series ORDER BY ALL",
     "SELECT * FROM events ORDER BY ALL",
     "SELECT count(*) FROM anomalies",

@@ -3,8 +3,9 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
+from lake.prepare import prepare
 from lake.schema import ANOMALIES, EVENTS, SERIES, TABLES
-from lake.views import VIEWS, identifier, quote
+from lake.views import METRICS_OF_NAMED_VIEW, OF_NAMED, VIEWS, identifier, queries_of, quote
 
 
 def table(spec, rows):
@@ -139,3 +140,41 @@ def test_quoted_text_and_names_come_back_whole(lake, text):
     assert lake.sql(f"SELECT {quote(text)} AS t").to_pylist() == [{"t": text}]
     name = text or "x"
     assert lake.sql(f"SELECT 1 AS {identifier(name)}").column_names == [name]
+
+
+def test_series_of_one_number_in_two_clusters_and_metrics_stay_apart(lake, make_samples, series):
+    of_three = [("eu", "up"), ("us", "up"), ("eu", "cpu")]
+    for number, (cluster, metric) in enumerate(of_three):
+        samples = make_samples([number], cluster=cluster, metric=metric, series_id=7)
+        lake.samples.append(samples)
+        about = {"cluster": cluster, "metric": metric, "series_id": 7, "pod": f"{cluster}-{metric}"}
+        lake.series.append(series(**about))
+    found = "SELECT pod, value FROM metrics WHERE {} ORDER BY value"
+    expected = [{"pod": f"{c}-{m}", "value": float(n)} for n, (c, m) in enumerate(of_three)]
+    assert lake.sql(found.format("true")).to_pylist() == expected
+    assert lake.sql(found.format("metric IN ('cpu', 'up')")).to_pylist() == expected
+    assert lake.sql(found.format("metric = 'up'")).to_pylist() == expected[:2]
+    assert lake.sql(found.format("pod = 'eu-cpu'")).to_pylist() == expected[2:]
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("FROM metrics WHERE metric = 'up'", True),
+        ("FROM metrics WHERE metric IN ('up', 'cpu') AND pod = 'a'", True),
+        ("FROM metrics WHERE metric LIKE 'cpu%'", True),
+        (
+            "FROM metrics a JOIN metrics b USING (time) WHERE a.metric = 'x' AND b.metric = 'y'",
+            True,
+        ),
+        ("FROM metrics a JOIN metrics b USING (time) WHERE a.metric = 'x'", False),
+        ("FROM metrics WHERE metric = 'up' OR pod = 'a'", False),
+        ("FROM metrics WHERE metric > 'up'", False),
+        ("FROM metrics WHERE pod = 'a'", False),
+        ("FROM series WHERE metric = 'up'", False),
+    ],
+)
+def test_a_query_that_names_its_metrics_joins_by_number(lake, sql, named):
+    views = prepare(lake.snapshot(), sql).views
+    assert (OF_NAMED in views) is named
+    assert (queries_of(views).get("metrics") == METRICS_OF_NAMED_VIEW) is named
