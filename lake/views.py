@@ -66,7 +66,7 @@ METRICS_VIEW = _metrics("USING (cluster, metric, series_id)")
 
 METRICS_OF_NAMED_VIEW = _metrics("""ON s.series_id = r.series_id
      AND CASE WHEN s.cluster = r.cluster AND s.metric = r.metric THEN true ELSE false END""")
-"""The same rows, a fifth sooner: it joins by a number, and compares texts where that is the same.
+"""The same rows, sooner where many are read: it joins by a number, and compares texts where that is the same.
 But which metrics the series are of, it does not use to leave out row groups, as an equality would;
 so it is for queries that name their metrics."""
 
