@@ -209,6 +209,7 @@ INCIDENTS = TableSpec(
             pa.field("abstained", pa.string()),
             _required("impact", pa.string()),
             pa.field("quieted", pa.string()),
+            _required("revision", pa.int64()),
             _required("lake_version", pa.int64()),
             _required("updated_at", TIMESTAMP),
         ]

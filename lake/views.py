@@ -48,9 +48,10 @@ end), and when it is final: the newest row counts."""
 INCIDENTS_VIEW = """
 SELECT * FROM stored.incidents
 QUALIFY row_number() OVER (
-    PARTITION BY date, cluster, incident_id ORDER BY updated_at DESC, lake_version DESC) = 1
+    PARTITION BY date, cluster, incident_id ORDER BY revision DESC, updated_at DESC) = 1
 """
-"""An incident is written again as it grows. Its start, that of its first anomaly, stays."""
+"""An incident is written again as it grows, under the next number: clocks may be set back. Its
+start, that of its first anomaly, stays."""
 
 
 def _metrics(on: str) -> str:
@@ -66,7 +67,8 @@ METRICS_VIEW = _metrics("USING (cluster, metric, series_id)")
 
 METRICS_OF_NAMED_VIEW = _metrics("""ON s.series_id = r.series_id
      AND CASE WHEN s.cluster = r.cluster AND s.metric = r.metric THEN true ELSE false END""")
-"""The same rows, sooner where many are read: it joins by a number, and compares texts where that is the same.
+"""The same rows, sooner where many are read: it joins by a number, and compares texts where that
+is the same.
 But which metrics the series are of, it does not use to leave out row groups, as an equality would;
 so it is for queries that name their metrics."""
 

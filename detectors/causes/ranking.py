@@ -24,6 +24,7 @@ KIND_WEIGHTS: Mapping[str, float] = {
     "events": 0.2,
     "onset": 0.2,
     "upstream": 0.4,
+    "told": 0.5,
 }
 """What a kind counts. A request's own path and a service's own words say where a fault is; a metric
 moves for many reasons, and callers change what they call when users change what they do."""
@@ -44,10 +45,11 @@ NOTABLE: Mapping[str, float] = {
     "silence": 5.0,
     "edges": 1.0,
     "changes": 101.0,
-    "flagged": 2.0,
+    "flagged": 4.0,
     "events": 5.0,
     "onset": 101.0,
     "upstream": 101.0,
+    "told": 5.0,
 }
 """Sizes that chance does not bring about. Somebody always has the largest share of a symptom, and
 something is always changed: neither says that anything is wrong."""

@@ -110,7 +110,7 @@ def _sweep(
 ) -> None:
     """One pass over the mentions by key and begin: whoever is near was seen just before."""
     first_open = 0
-    owner, owner_end, owner_start, toucher = -1, 0, 0, -1
+    owner, owner_end, owner_start, toucher = -1, 0, 0, -1  # a toucher: the first of its run
     for place in range(len(anomaly)):
         one = anomaly[place]
         if place == 0 or key[place] != key[place - 1]:
@@ -132,6 +132,8 @@ def _sweep(
         else:
             if owner >= 0 and start[one] - owner_start <= onset:
                 _join(parent, owner, one)
+            # From the first of them: else what begins now and then would be one long chain.
             if toucher >= 0 and start[one] - start[toucher] <= same:
                 _join(parent, toucher, one)
-            toucher = one
+            else:
+                toucher = one

@@ -84,7 +84,7 @@ SHAPES: dict[str, Shape] = {
     "models": Shape(("cluster", "name")),
     "incidents": Shape(
         ("cluster",),
-        _newest("incidents", ("cluster", "incident_id"), "updated_at DESC, lake_version DESC"),
+        _newest("incidents", ("cluster", "incident_id"), "revision DESC, updated_at DESC"),
     ),
 }
 """A table that is not here is merged as it is, a cluster at a time; see `shape_of`."""

@@ -27,7 +27,8 @@ INCIDENTS = f"""
 SELECT * EXCLUDE (date) FROM incidents
 WHERE date >= $first_day AND date <= $last_day AND start < $end AND ("end" > $start)
   AND ($clusters IS NULL OR list_has_any($clusters, clusters))
-  AND ($visible IS NULL OR list_contains($visible, cluster))
+  AND CASE WHEN $visible IS NULL THEN merged_into IS NULL OR state = 'merged'
+           ELSE list_contains($visible, cluster) END
   AND ($states IS NULL OR list_contains($states, state))
   AND ($least IS NULL OR {SEVERITY_RANK} <= $least)
   AND ($after_time IS NULL OR (start, incident_id) < ($after_time, $after_id))
@@ -45,7 +46,7 @@ ORDER BY start, anomaly_id
 SAID = """
 SELECT time, attributes['verdict'] AS verdict, attributes['cause'] AS cause,
        attributes['by'] AS "by", message AS note
-FROM events WHERE date >= $first_day AND source = 'feedback' AND name = $id
+FROM events WHERE date >= $first_day AND source = 'feedback' AND name = $id AND cluster = $cluster
 ORDER BY time, uid
 """
 
@@ -116,7 +117,11 @@ def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = Non
     days = {"first_day": reach.start.date(), "last_day": reach.end.date()}
     params = {**days, "ids": list(row["anomaly_ids"])}
     anomalies = paging.rows(lake.sql(MEMBERS, params, between=reach))
-    said = {"first_day": row["start"].date(), "id": row["incident_id"]}
+    said = {
+        "first_day": row["start"].date(),
+        "id": row["incident_id"],
+        "cluster": row["cluster"],
+    }
     feedback = paging.rows(lake.sql(SAID, said))
     return row | {
         "anomalies": anomalies,

@@ -58,7 +58,9 @@ def against(
     if change is not None and change.onset is not None:
         healthy = _healthy(snapshot, place, change, change.onset)
         if healthy:
-            found.append(f"the same change does no harm in {', '.join(healthy)}")
+            # Not in which: who may see this cluster alone must not read of others.
+            many = "another cluster" if healthy == 1 else f"{healthy} other clusters"
+            found.append(f"the same change does no harm in {many}")
     mine = onsets.get(place)
     earlier = sorted(
         (onset, name)
@@ -68,11 +70,11 @@ def against(
     if earlier:
         minutes = (mine - earlier[0][0]) / timedelta(minutes=1) if mine else 0.0
         found.append(f"{earlier[0][1]} was off {minutes:.0f} min before it")
-    inside = {other for other, _ in members}
+    inside, near = {other for other, _ in members}, _near(known, place)
     apart = [
         name
         for cluster, name in sorted(inside)
-        if (cluster, name) != place and (cluster != place[0] or name not in _near(known, place))
+        if (cluster, name) != place and (cluster != place[0] or name not in near)
     ]
     if len(apart) > len(inside) / 2:
         found.append(f"{len(apart)} of {len(inside)} neither call it nor share a node with it")
@@ -87,7 +89,7 @@ def _near(known: Topology, place: Place) -> set[str]:
     return near
 
 
-def _healthy(snapshot: Snapshot, place: Place, change: Evidence, at: datetime) -> list[str]:
+def _healthy(snapshot: Snapshot, place: Place, change: Evidence, at: datetime) -> int:
     between = TimeRange(at - ELSEWHERE, at + ELSEWHERE)
     params = {
         "first_day": between.start.date(),
@@ -99,4 +101,4 @@ def _healthy(snapshot: Snapshot, place: Place, change: Evidence, at: datetime) -
         "text": signature(change.reason.rpartition(", ")[0]),
         "workload": place[1].split("/")[-1],
     }
-    return [row["cluster"] for row in run(snapshot, SAME_CHANGE, params, between).rows.to_pylist()]
+    return int(run(snapshot, SAME_CHANGE, params, between).rows.num_rows)

@@ -2,19 +2,18 @@
 
 An id comes from the first anomaly, whose own id comes from what it is about and when it began; so
 the same anomalies give the same incident, on whatever day they are grouped. An incident that is
-held keeps its id as it grows. Where two meet, the earlier takes the other in; where they are of
-different clusters, a new one of all clusters takes in both, since who may see one cluster alone
-must not read of the other.
+held keeps its id as it grows. Where two of a cluster meet, the earlier takes the other in; where
+one falls apart, the part that began first stays it. What goes on in several clusters is one
+incident of all of them, and one of each, since who may see one cluster alone must not read of the
+others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import xxhash
-
-from lake.schema import ALL_CLUSTERS
 
 Row = dict[str, Any]
 
@@ -25,10 +24,10 @@ class Identity:
 
     Attributes:
         incident_id: its id.
-        cluster: its cluster; `ALL_CLUSTERS` where it is of several.
+        cluster: its cluster; `lake.schema.ALL_CLUSTERS` where it is of several.
         start: when its first anomaly began, as it was known when it was opened.
         held: its row in the lake; None = it is new.
-        taken_in: rows of other incidents that are part of it now.
+        taken_in: rows of other incidents of the cluster that are part of it now.
     """
 
     incident_id: str
@@ -38,29 +37,78 @@ class Identity:
     taken_in: tuple[Row, ...]
 
 
-def identify(members: Sequence[Row], held: Mapping[str, Sequence[Row]]) -> Identity:
-    """Who a group is.
+class Registry:
+    """The incidents that are held; each is claimed by one group at most.
 
     Args:
-        members: its anomalies, by start.
-        held: by anomaly id, the incidents that hold it.
+        held: their rows.
+        present: the ids of all anomalies that there are now.
+        gap: how far apart in time two may be and still be the same, scored again.
     """
-    clusters = {row["cluster"] for row in members}
-    cluster = clusters.pop() if len(clusters) == 1 else ALL_CLUSTERS
-    theirs = {one["incident_id"]: one for row in members for one in held.get(row["anomaly_id"], ())}
-    known = sorted(theirs.values(), key=lambda row: (row["start"], row["incident_id"]))
-    same = [row for row in known if row["cluster"] == cluster]
-    if same:
-        first = same[0]
-        others = tuple(row for row in known if row is not first)
-        return Identity(first["incident_id"], cluster, first["start"], first, others)
-    founder = members[0]
-    text = f"{cluster} {founder['anomaly_id']}"
-    incident_id = xxhash.xxh3_128_hexdigest(text.encode())
-    return Identity(incident_id, cluster, founder["start"], None, tuple(known))
+
+    def __init__(self, held: Sequence[Row], present: Collection[str], gap: timedelta) -> None:
+        self._held = held
+        there = set(present)
+        self._gone = [row for row in held if there.isdisjoint(row["anomaly_ids"])]
+        self._gap = gap
+        self._by_anomaly = by_anomaly(held)
+        self._claimed: set[str] = set()
+
+    def claim(self, cluster: str, members: Sequence[Row], patterns: Iterable[str]) -> Identity:
+        """Who a group is; to be asked of groups in the order of their begin.
+
+        Args:
+            cluster: whose incident it is to be.
+            members: its anomalies, by start.
+            patterns: what it consists of, whenever it happens.
+        """
+        theirs = self._holding(cluster, members) or self._like(cluster, members, set(patterns))
+        if theirs:
+            first, *others = theirs
+            self._claimed |= {row["incident_id"] for row in theirs}
+            return Identity(first["incident_id"], cluster, first["start"], first, tuple(others))
+        founder = members[0]
+        incident_id = _id_of(cluster, founder["anomaly_id"])
+        while incident_id in self._claimed:
+            # What it fell apart from has this id, by an anomaly that is no longer in it.
+            incident_id = _id_of(cluster, incident_id)
+        self._claimed.add(incident_id)
+        return Identity(incident_id, cluster, founder["start"], None, ())
+
+    def unclaimed(self) -> list[Row]:
+        """Those that no group is."""
+        return [row for row in self._held if row["incident_id"] not in self._claimed]
+
+    def _holding(self, cluster: str, members: Sequence[Row]) -> list[Row]:
+        """Those that hold a member, by start."""
+        found = {
+            one["incident_id"]: one
+            for row in members
+            for one in self._by_anomaly.get(row["anomaly_id"], ())
+            if one["cluster"] == cluster and one["incident_id"] not in self._claimed
+        }
+        return sorted(found.values(), key=lambda row: (row["start"], row["incident_id"]))
+
+    def _like(self, cluster: str, members: Sequence[Row], patterns: set[str]) -> list[Row]:
+        """The one that went on at the same time with the same: scored again, it began elsewhere."""
+        start = min(row["start"] for row in members) - self._gap
+        end = max(row["end"] for row in members) + self._gap
+        return [
+            row
+            for row in self._gone
+            if row["cluster"] == cluster
+            and row["incident_id"] not in self._claimed
+            and row["start"] <= end
+            and row["end"] >= start
+            and patterns & set(row["patterns"])
+        ][:1]
 
 
-def by_anomaly(incidents: Iterable[Row]) -> dict[str, list[Row]]:
+def _id_of(cluster: str, name: str) -> str:
+    return xxhash.xxh3_128_hexdigest(f"{cluster} {name}".encode())
+
+
+def by_anomaly(incidents: Iterable[Row]) -> Mapping[str, list[Row]]:
     """By anomaly id, the incidents that hold it."""
     found: dict[str, list[Row]] = {}
     for row in incidents:

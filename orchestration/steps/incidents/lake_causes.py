@@ -14,8 +14,11 @@ from orchestration.incident_settings import IncidentSettings
 from orchestration.steps.causes import metric_evidence
 from orchestration.steps.causes.evidence import Evidence, strongest
 from orchestration.steps.incidents import counter_evidence, lake_events
+from orchestration.steps.incidents.json_numbers import finite
+from orchestration.steps.incidents.json_numbers import known as known_number
 from orchestration.steps.incidents.lake_events import Happened
 from orchestration.steps.incidents.lake_metrics import ENTITY, metrics_of
+from orchestration.steps.incidents.members import Said
 from orchestration.steps.incidents.topology import Place, Topology
 
 Row = dict[str, Any]
@@ -25,6 +28,9 @@ SHORTEST, LONGEST = timedelta(minutes=10), timedelta(minutes=30)
 
 TOP = 5
 REASONS = 2
+
+TOLD_CHANGE = 1.0
+"""Size from which a change is part of the title: an hour and a half before."""
 """Causes that are kept."""
 
 FIRST = 10.0
@@ -33,7 +39,11 @@ FIRST = 10.0
 FIRST_HALVES = timedelta(minutes=5)
 """Whoever was off so much later than the first is half as likely to be the cause."""
 
-CHANGES, FLAGGED, ONSET, UPSTREAM, WARNINGS = "changes", "flagged", "onset", "upstream", "events"
+CHANGES, FLAGGED, ONSET, UPSTREAM = "changes", "flagged", "onset", "upstream"
+WARNINGS, TOLD = "events", "told"
+
+MOST_LEANING = 200
+"""Entities of an incident that are followed to what they call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ def rank(
     settings: IncidentSettings,
     known: Topology,
     members: Sequence[tuple[Place, Row]],
+    told: Said | None = None,
 ) -> Ranking:
     """Rank what is in an incident and around it by what speaks for its being the cause.
 
@@ -66,6 +77,7 @@ def rank(
         settings: how far back is looked.
         known: what stands next to what.
         members: the incident's anomalies, and what each is about.
+        told: what somebody said was the cause of one like it.
     """
     at = min(row["start"] for _, row in members)
     last = max(row["end"] for _, row in members)
@@ -83,6 +95,7 @@ def rank(
     evidence[WARNINGS] = lake_events.of_warnings(events, at)
     evidence[ONSET] = _first(onsets)
     evidence[UPSTREAM] = _upstream(known, [place for place, _ in members], set(onsets))
+    evidence[TOLD] = [] if told is None else _told(told, places)
     return _ranking(snapshot, known, evidence, onsets, members)
 
 
@@ -133,10 +146,11 @@ def _flagged(members: Iterable[tuple[Place, Row]]) -> list[tuple[Place, Evidence
     found = []
     for (cluster, entity), row in members:
         what = row["metric"] or row["detector"]
-        said = f"{what} is flagged, {row['score']:.1f} times the threshold"
+        score = finite(row["score"])
+        said = f"{what} is flagged, {score:.1f} times the threshold"
         evidence = Evidence(
             entity,
-            row["score"],
+            score,
             what,
             said,
             row["start"],
@@ -145,6 +159,14 @@ def _flagged(members: Iterable[tuple[Place, Row]]) -> list[tuple[Place, Evidence
         )
         found.append(((cluster, entity), evidence))
     return found
+
+
+def _told(told: Said, places: Iterable[Place]) -> list[tuple[Place, Evidence]]:
+    """Evidence of having been the cause of one like it, as somebody said."""
+    said = f"was said to be the cause of {told.incident_id}"
+    return [
+        (place, Evidence(place[1], FIRST, TOLD, said)) for place in places if place[1] == told.cause
+    ]
 
 
 def _first(onsets: Mapping[Place, datetime]) -> list[tuple[Place, Evidence]]:
@@ -169,7 +191,7 @@ def _upstream(
     known: Topology, members: Sequence[Place], off: set[Place]
 ) -> list[tuple[Place, Evidence]]:
     """Evidence of being what others in the incident call, directly or not."""
-    inside = set(members)
+    inside = set(list(dict.fromkeys(members))[:MOST_LEANING])
     leaning: dict[Place, set[Place]] = defaultdict(set)
     for one in inside:
         seen, front = {one}, [one]
@@ -231,7 +253,9 @@ def _ranking(
     if not notable({kind: of[first] for kind, of in sizes.items() if first in of}):
         return Ranking(causes, NOTHING_STANDS_OUT, None)
     change = best[CHANGES].get(first)
-    return Ranking(causes, None, None if change is None else change.reason.rpartition(", ")[0])
+    if change is None or change.size < TOLD_CHANGE:
+        return Ranking(causes, None, None)
+    return Ranking(causes, None, change.reason.rpartition(", ")[0])
 
 
 NOTHING_STANDS_OUT = "nothing stands out: what is unusual may be chance"
@@ -255,10 +279,10 @@ def _row(kind: str, one: Evidence) -> Row:
         "kind": kind,
         "what": one.what,
         "reason": one.reason,
-        "size": round(one.size, 4),
+        "size": round(finite(one.size), 4),
         "onset": _text(one.onset),
-        "actual": one.actual,
-        "expected": one.expected,
+        "actual": known_number(one.actual),
+        "expected": known_number(one.expected),
         "series": one.series,
     }
 

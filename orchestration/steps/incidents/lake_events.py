@@ -68,7 +68,8 @@ ORDER BY time, cluster, name, reason LIMIT $most
 """
 
 DENIALS = """
-SELECT DISTINCT cluster, kind, namespace, name, NULL AS workload, NULL AS host, source
+SELECT DISTINCT cluster, kind, namespace, name, NULL AS workload, NULL AS host, source,
+       time_bucket(INTERVAL 1 MINUTE, time) AS time
 FROM events
 WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
   AND list_contains($clusters, cluster) AND message LIKE $refused
@@ -127,11 +128,14 @@ def _told(row: dict[str, Any]) -> str:
 
 def refused(
     snapshot: Snapshot, known: Topology, clusters: Iterable[str], between: TimeRange
-) -> frozenset[Place]:
-    """Entities that an admission policy has refused something."""
+) -> dict[Place, list[datetime]]:
+    """When an admission policy has refused an entity something, to the minute."""
     params = {**_dated(between, set(clusters)), "refused": REFUSED}
-    rows = run(snapshot, DENIALS, params, between).rows.to_pylist()
-    return frozenset((row["cluster"], one) for row in rows for one in entities_of(row, known))
+    found: dict[Place, list[datetime]] = defaultdict(list)
+    for row in run(snapshot, DENIALS, params, between).rows.to_pylist():
+        for entity in entities_of(row, known):
+            found[row["cluster"], entity].append(row["time"])
+    return found
 
 
 def _dated(between: TimeRange, clusters: set[str]) -> dict[str, object]:
@@ -164,8 +168,7 @@ def entities_of(row: dict[str, Any], known: Topology) -> list[str]:
     if kind == "Pod" and row["host"]:
         found += [
             target(owner_name or name, instance)
-            for (cluster, instance), where in known.targets.items()
-            if cluster == row["cluster"] and where == row["host"]
+            for instance in known.targets_on.get((row["cluster"], row["host"]), ())
         ]
     return found
 

@@ -8,6 +8,9 @@ from orchestration.incident_settings import IncidentSettings
 from orchestration.steps.incidents.update import Updated, update
 from orchestration.steps.models import Detected
 
+AT_ONCE = 25
+"""Incidents whose causes are ranked in one turn: scoring waits for it."""
+
 
 class Live:
     """Groups what each tick has found.
@@ -25,23 +28,23 @@ class Live:
         self._detection = detection
         self._settings = settings
         self._seen: int | None = None
-        self.open = 0
-        """Incidents that were open the last time."""
+        self._due: datetime | None = None
 
     def after(self, done: Detected, now: datetime) -> Updated | None:
         """Group what a tick has found; None where there is nothing new to group.
 
         Args:
-            done: what the tick did.
+            done: what the tick did; one that scored nothing still lets time pass.
             now: the time.
         """
-        if done.scored is None:
-            return None
         version = self._lake.anomalies.files()[0]
-        if version == self._seen and not self.open:
+        if version == self._seen and (self._due is None or now < self._due):
             return None
-        # Also what ended a while ago: an open incident is resolved when it has been quiet.
-        between = TimeRange(done.scored.start - self._settings.gap, done.scored.end)
-        updated = update(self._lake, self._detection, self._settings, between, now)
-        self._seen, self.open = version, updated.open
+        scored = done.scored or TimeRange(now - self._settings.gap, now)
+        between = TimeRange(scored.start - self._settings.gap, max(scored.end, now))
+        updated = update(
+            self._lake, self._detection, self._settings, between, now, most_ranked=AT_ONCE
+        )
+        # Its own links are no news.
+        self._seen, self._due = self._lake.anomalies.files()[0], updated.due
         return updated

@@ -1,6 +1,8 @@
 """The anomalies that incidents are made of, and the incidents that the lake holds."""
 
+import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +22,8 @@ ORDER BY start, cluster, anomaly_id
 
 HELD = """
 SELECT * EXCLUDE (date) FROM incidents
-WHERE date >= $first_day AND date <= $last_day AND ("end" >= $since OR state = 'open')
-  AND start < $until AND state IN ('open', 'resolved')
+WHERE ((date >= $first_day AND "end" >= $since AND state = 'resolved') OR state = 'open')
+  AND date <= $last_day AND start < $until
 ORDER BY start, incident_id
 """
 
@@ -29,33 +31,59 @@ LABELS = """
 SELECT series_id, labels FROM series WHERE list_contains($ids, series_id)
 """
 
-FALSE = """
+SAID = """
 WITH said AS (
-    SELECT name AS incident_id, time, attributes['verdict'] AS verdict,
-           row_number() OVER (PARTITION BY name ORDER BY time DESC, uid DESC) AS newest
+    SELECT cluster, name AS incident_id, time, attributes['verdict'] AS verdict,
+           attributes['cause'] AS cause,
+           row_number() OVER (PARTITION BY cluster, name ORDER BY time DESC, uid DESC) AS newest
     FROM events
     WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
       AND source = 'feedback'
 )
-SELECT i.incident_id, i.patterns, said.time FROM said
-JOIN incidents i USING (incident_id)
-WHERE said.newest = 1 AND said.verdict = 'false'
+SELECT i.incident_id, i.patterns, i.impact, said.time, said.verdict, said.cause
+FROM said JOIN incidents i USING (cluster, incident_id)
+WHERE said.newest = 1
 ORDER BY said.time DESC, i.incident_id
 """
+
+ALIKE = 0.5
+"""Share of the patterns of two incidents that both have, from which they are alike."""
+
+LOUDER = 2.0
+"""How much higher the peak may be of what is no more than what was called false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody last said of an incident."""
+
+    incident_id: str
+    patterns: frozenset[str]
+    peak: float
+    time: datetime
+    verdict: str
+    cause: str | None
+
+    def alike(self, patterns: frozenset[str]) -> bool:
+        """Whether an incident of these patterns is like it."""
+        return len(self.patterns & patterns) >= ALIKE * len(self.patterns | patterns)
 
 
 def held_incidents(snapshot: Snapshot, since: datetime, until: datetime) -> list[Row]:
     """Incidents that went on since a time, or are open, by start."""
     reach = TimeRange(since - LONGEST_INTERVAL, until)
     params = _dated(reach) | {"since": since, "until": until}
-    return _rows(run(snapshot, HELD, params, reach).rows.to_pylist())
+    # Without a range: one that is open may have begun whenever.
+    return _rows(run(snapshot, HELD, params).rows.to_pylist())
 
 
 def anomalies(
-    snapshot: Snapshot, since: datetime, until: datetime, ids: Collection[str]
+    snapshot: Snapshot, since: datetime, until: datetime, held: Collection[Row]
 ) -> list[Row]:
-    """Anomalies that went on since a time, and those of these ids, by start."""
-    reach = TimeRange(since - LONGEST_INTERVAL, until)
+    """Anomalies that went on since a time, and those of incidents that are held, by start."""
+    ids = {one for row in held for one in row["anomaly_ids"]}
+    first = min([since, *(row["start"] for row in held)])
+    reach = TimeRange(first - LONGEST_INTERVAL, until)
     params = _dated(reach) | {"since": since, "until": until, "ids": sorted(ids)}
     return _rows(run(snapshot, ANOMALIES, params, reach).rows.to_pylist())
 
@@ -69,13 +97,20 @@ def labels_of(snapshot: Snapshot, rows: Collection[Row]) -> Mapping[int, dict[st
     return {row["series_id"]: dict(row["labels"] or ()) for row in found}
 
 
-def called_false(
-    snapshot: Snapshot, between: TimeRange
-) -> list[tuple[str, frozenset[str], datetime]]:
-    """Incidents that somebody last called false: id, patterns, when; the newest first."""
+def said_of(snapshot: Snapshot, between: TimeRange) -> list[Said]:
+    """What was last said of each incident, the newest first."""
     params = _dated(between) | {"start": between.start, "end": between.end}
-    rows = _rows(run(snapshot, FALSE, params).rows.to_pylist())
-    return [(row["incident_id"], frozenset(row["patterns"]), row["time"]) for row in rows]
+    return [
+        Said(
+            row["incident_id"],
+            frozenset(row["patterns"]),
+            json.loads(row["impact"])["peak"],
+            row["time"],
+            row["verdict"],
+            row["cause"],
+        )
+        for row in _rows(run(snapshot, SAID, params).rows.to_pylist())
+    ]
 
 
 def _dated(between: TimeRange) -> dict[str, object]:

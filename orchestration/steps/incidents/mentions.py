@@ -1,6 +1,7 @@
 """What anomalies own and touch, as `detectors.incidents.group` reads it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from detectors.incidents import Mentions
 from orchestration.steps.incidents import titles
 from orchestration.steps.incidents.entities import TARGET_METRICS, entity_of, node
-from orchestration.steps.incidents.topology import Topology
+from orchestration.steps.incidents.topology import Place, Topology
 
 Row = dict[str, Any]
 Key = tuple[str, ...]
@@ -25,18 +26,21 @@ class About:
     Args:
         known: what stands next to what.
         labels: by series id, the labels of the rows' series.
-        refused: entities, by cluster, that a policy refused something.
+        refused: when a policy refused an entity something.
+        near: how far an anomaly's begin may be from that and still be about it.
     """
 
     def __init__(
         self,
         known: Topology,
         labels: Mapping[int, Mapping[str, str]],
-        refused: frozenset[tuple[str, str]],
+        refused: Mapping[Place, Sequence[datetime]],
+        near: timedelta,
     ) -> None:
         self._known = known
         self._labels = labels
         self._refused = refused
+        self._near = near
 
     def entity(self, row: Row) -> str:
         """What a row is about."""
@@ -83,9 +87,10 @@ class About:
         return self._known.claims.get(key, f"volume {row.get('namespace')}/{claim}")
 
     def _is_policy(self, row: Row, entity: str) -> bool:
-        return (row.get("metric") or "").startswith(POLICY) or (
-            (row["cluster"], entity) in self._refused
-        )
+        if (row.get("metric") or "").startswith(POLICY):
+            return True
+        when = self._refused.get((row["cluster"], entity), ())
+        return any(abs(one - row["start"]) <= self._near for one in when)
 
 
 def mentions(rows: Sequence[Row], about: About) -> Mentions:

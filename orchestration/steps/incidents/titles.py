@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestration.steps.incidents.entities import TARGET_METRICS
 from orchestration.steps.incidents.topology import Place
 
 Row = dict[str, Any]
@@ -13,11 +12,13 @@ Row = dict[str, Any]
 EVENTS = "events:"
 
 WORDS: tuple[tuple[str, str], ...] = (
+    (r".*memory_fail.*", "memory"),
+    (r".*_gc_.*", "garbage collection"),
     (r"5\d\d|.*(error|fail|5xx|exception).*", "errors"),
     (r".*(denied|deny|denials|denies).*|opa_decisions.*|gatekeeper_.*", "policy denials"),
     (r".*(duration|latency|response_time|_seconds_bucket).*", "latency"),
     (r".*throttl.*", "CPU throttling"),
-    (r".*oom.*", "OOM kills"),
+    (r"(.*_)?oom.*", "OOM kills"),
     (r".*restart.*", "restarts"),
     (r".*(replicas|ready|unavailable).*", "replicas missing"),
     (r".*(volume|filesystem|disk|inode).*", "disk use"),
@@ -32,6 +33,7 @@ WORDS: tuple[tuple[str, str], ...] = (
 USERS_SEE = frozenset({"errors", "latency"})
 STOPPED = "stopped reporting"
 MOST_WORDS = 2
+MOST_CLUSTERS = 3
 MOST_CHANGE = 60
 
 
@@ -44,7 +46,7 @@ def word_for(row: Row, labels: Mapping[str, str]) -> str:
     'errors'
     """
     metric = row.get("metric")
-    if metric in TARGET_METRICS or row["detector"] == "absence":
+    if metric == "up" or row["detector"] == "absence":
         return STOPPED
     if metric is None:
         return f"unusual together ({row['detector']})"
@@ -82,7 +84,8 @@ def title(
     what = " and ".join(words[:MOST_WORDS])
     others = len({name for _, name in places} - {subject[1]})
     also = f" and {others} more" if others else ""
-    text = f"{subject[1]}{also} in {', '.join(clusters)}: {what} since {since:%H:%M}"
+    named = ", ".join(clusters) if len(clusters) <= MOST_CLUSTERS else f"{len(clusters)} clusters"
+    text = f"{subject[1]}{also} in {named}: {what} since {since:%H:%M}"
     if change:
         short = change.split(" (")[0]
         text += f", after: {short[:MOST_CHANGE]}{'…' if len(short) > MOST_CHANGE else ''}"

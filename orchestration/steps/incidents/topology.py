@@ -60,7 +60,7 @@ ORDER BY ALL
 """
 
 TARGETS = """
-SELECT DISTINCT cluster, job, instance, node FROM series
+SELECT DISTINCT cluster, instance, node FROM series
 WHERE list_contains($clusters, cluster) AND last_seen >= $since AND metric = 'up'
   AND instance IS NOT NULL AND node IS NOT NULL
 ORDER BY ALL
@@ -77,7 +77,7 @@ class Topology:
         callers: who calls a workload; whom a policy engine judges.
         callees: whom it calls.
         claims: by cluster, namespace and claim, the workload whose volume it is.
-        targets: by cluster and instance, the node that it is on.
+        targets_on: by cluster and node, the instances that are scraped on it.
         engines: by cluster, the workloads that enforce policies.
     """
 
@@ -86,7 +86,7 @@ class Topology:
     callers: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
     callees: dict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
     claims: dict[tuple[str, str | None, str], str] = field(default_factory=dict)
-    targets: dict[Place, str] = field(default_factory=dict)
+    targets_on: dict[Place, list[str]] = field(default_factory=lambda: defaultdict(list))
     engines: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add_call(self, cluster: str, source: str, target: str) -> None:
@@ -138,7 +138,7 @@ def topology(
     for row in run(snapshot, ENGINES, params).rows.to_pylist():
         known.engines[row["cluster"]].add(workload(row["namespace"], row["workload"]))
     for row in run(snapshot, TARGETS, params).rows.to_pylist():
-        known.targets[row["cluster"], row["instance"]] = row["node"]
+        known.targets_on[row["cluster"], row["node"]].append(row["instance"])
     return known
 
 

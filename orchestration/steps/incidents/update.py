@@ -14,34 +14,44 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from detectors.incidents import Near, group, severity
+from detectors.incidents import Near, group
 from lake import Lake, TimeRange
-from lake.schema import INCIDENTS
+from lake.schema import ALL_CLUSTERS, INCIDENTS
 from lake.snapshot import Snapshot
 from lake.timerange import MICROSECOND, to_micros
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps import anomaly_rows
-from orchestration.steps.incidents import lake_causes, lake_events, members, titles
-from orchestration.steps.incidents.identity import Identity, by_anomaly, identify
+from orchestration.steps.incidents import lake_events, members
+from orchestration.steps.incidents.describe import PENDING, SAME_PEAK, Describer
+from orchestration.steps.incidents.identity import Identity, Registry
+from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.mentions import About, mentions
-from orchestration.steps.incidents.topology import Place, Topology, topology
+from orchestration.steps.incidents.topology import topology
 
 Row = dict[str, Any]
 
 OPEN, RESOLVED, MERGED, WITHDRAWN = "open", "resolved", "merged", "withdrawn"
 
-MOST_SYMPTOMS = 10
-LOW = "low"
+LOOKS = 5
+"""At how far a range reaches: what is held may go on beyond it, where others are, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """What an update did."""
+    """What an update did.
+
+    Attributes:
+        incidents: that there are in the range now, without those that are part of another.
+        written: rows.
+        open: of the incidents.
+        due: when the first of these is to be looked at again, though nothing happens.
+    """
 
     incidents: int
     written: int
     open: int
+    due: datetime | None = None
 
 
 def update(
@@ -50,6 +60,7 @@ def update(
     settings: IncidentSettings,
     between: TimeRange,
     now: datetime,
+    most_ranked: int | None = None,
 ) -> Updated:
     """Group the anomalies of a range; doing it again changes nothing.
 
@@ -59,26 +70,32 @@ def update(
         settings: what belongs together.
         between: of these anomalies, and those of incidents that reach into the range.
         now: the time: an incident that has been quiet for `settings.gap` is resolved.
+        most_ranked: so many incidents get causes at once, the others next time; None = all.
     """
     snapshot = lake.snapshot()
-    since = between.start - settings.gap
-    held = members.held_incidents(snapshot, since, between.end)
-    ids = {one for row in held for one in row["anomaly_ids"]}
-    rows = members.anomalies(snapshot, since, between.end, ids)
+    since, until = between.start - settings.gap, between.end
+    held: list[Row] = []
+    for _ in range(LOOKS):
+        held = members.held_incidents(snapshot, since, until)
+        last = max((row["end"] for row in held), default=until)
+        if last <= until:
+            break
+        until = last
+    rows = members.anomalies(snapshot, since, until, held)
     if not rows and not held:
         return Updated(0, 0, 0)
-    step = _Step(snapshot, detection, settings, rows, now)
+    step = _Step(snapshot, detection, settings, rows, now, most_ranked)
     changed = step.incidents(held)
-    kept = {row["incident_id"]: row for row in held}
-    kept |= {row["incident_id"]: row for row in changed}
     if changed:
         lake.incidents.append(table(changed))
-    links = _links(rows, kept.values(), snapshot.versions["samples"])
-    if links:
-        lake.anomalies.append(anomaly_rows.table(links))
-    states = [row["state"] for row in kept.values()]
-    live = [state for state in states if state in (OPEN, RESOLVED)]
-    return Updated(len(live), len(changed), states.count(OPEN))
+    kept = {row["incident_id"]: row for row in held}
+    kept |= {row["incident_id"]: row for row in changed}
+    live = [row for row in kept.values() if row["state"] in (OPEN, RESOLVED)]
+    link(lake, live)
+    whole = [row for row in live if row["merged_into"] is None]
+    ends = [row["end"] for row in whole if row["state"] == OPEN]
+    due = now if step.pending else min(ends, default=now) + settings.gap
+    return Updated(len(whole), len(changed), len(ends), due if ends or step.pending else None)
 
 
 class _Step:
@@ -91,46 +108,56 @@ class _Step:
         settings: IncidentSettings,
         rows: Sequence[Row],
         now: datetime,
+        most_ranked: int | None,
     ) -> None:
-        self._snapshot = snapshot
-        self._detection = detection
         self._settings = settings
         self._rows = rows
         self._now = now
-        self._labels = members.labels_of(snapshot, rows)
         clusters = {row["cluster"] for row in rows}
         first = min((row["start"] for row in rows), default=now)
         last = max((row["end"] for row in rows), default=now)
-        # As it was when the first began: pods that came since are there by their series.
-        self._known: Topology = topology(snapshot, clusters, last, settings.calls)
+        known = topology(snapshot, clusters, last, settings.calls)
         spread = TimeRange(first - settings.gap, last + settings.gap)
-        denied = lake_events.refused(snapshot, self._known, clusters, spread)
+        denied = lake_events.refused(snapshot, known, clusters, spread)
         for cluster, entity in sorted(denied):
-            for engine in self._known.engines[cluster]:
+            for engine in known.engines[cluster]:
                 # An admission webhook is called for whatever is to be created.
-                self._known.add_call(cluster, entity, engine)
-        self._about = About(self._known, self._labels, denied)
-        past = TimeRange(now - settings.remember, now)
-        self._false = members.called_false(snapshot, past)
+                known.add_call(cluster, entity, engine)
+        labels = members.labels_of(snapshot, rows)
+        self._about = About(known, labels, denied, settings.onset)
+        said = members.said_of(snapshot, TimeRange(now - settings.remember, now))
+        self._write = Describer(snapshot, detection, settings, known, self._about, said, now)
+        self._left = len(rows) if most_ranked is None else most_ranked
+        self.pending = False
+        """Whether some incidents wait for their causes."""
 
     def incidents(self, held: Sequence[Row]) -> list[Row]:
         """Rows of incidents that are new or have changed."""
-        holders = by_anomaly(held)
-        written: list[Row] = []
-        found: set[str] = set()
+        registry = Registry(held, [row["anomaly_id"] for row in self._rows], self._settings.gap)
+        claimed: list[tuple[Identity, list[Row], str | None]] = []
         for own in self._groups():
-            who = identify(own, holders)
-            found.add(who.incident_id)
-            found |= {row["incident_id"] for row in who.taken_in}
-            row = self._row(who, own)
+            clusters = sorted({row["cluster"] for row in own})
+            parent = None
+            if len(clusters) > 1:
+                parent = registry.claim(ALL_CLUSTERS, own, self._write.patterns(own))
+                claimed.append((parent, own, None))
+            for cluster in clusters:
+                part = [row for row in own if row["cluster"] == cluster]
+                who = registry.claim(cluster, part, self._write.patterns(part))
+                claimed.append((who, part, None if parent is None else parent.incident_id))
+        written: list[Row] = []
+        # The worst first: there may be more than can be ranked at once.
+        claimed.sort(key=lambda one: -max(row["score"] for row in one[1]))
+        for who, own, into in claimed:
+            row = self._row(who, own, into)
             if row is not None:
                 written.append(row)
-            written += [self._closed(row, MERGED, who.incident_id) for row in who.taken_in]
+            written += [self._closed(other, MERGED, who.incident_id) for other in who.taken_in]
         # Scored again, their anomalies are none any more.
-        gone = [row for row in held if row["incident_id"] not in found]
-        return written + [self._closed(row, WITHDRAWN, None) for row in gone]
+        return written + [self._closed(row, WITHDRAWN, None) for row in registry.unclaimed()]
 
     def _groups(self) -> list[list[Row]]:
+        """Anomalies that belong together, by the begin of the first."""
         rows, settings = self._rows, self._settings
         near = Near(*(one // MICROSECOND for one in (settings.gap, settings.onset, settings.same)))
         start, end = (
@@ -143,128 +170,68 @@ class _Step:
         return list(groups.values())
 
     def _closed(self, row: Row, state: str, into: str | None) -> Row:
-        return {
-            **row,
-            "state": state,
-            "merged_into": into,
-            "lake_version": self._snapshot.versions["samples"],
-            "updated_at": self._now,
-        }
+        known = {"state": state, "merged_into": into, "updated_at": self._now}
+        return row | known | {"revision": row["revision"] + 1}
 
-    def _row(self, who: Identity, own: Sequence[Row]) -> Row | None:
+    def _row(self, who: Identity, own: Sequence[Row], into: str | None) -> Row | None:
         """The incident's row; None where the held one says the same."""
         end = max(row["end"] for row in own)
         goes_on = any(row["state"] == "interim" for row in own)
         state = OPEN if goes_on or end + self._settings.gap > self._now else RESOLVED
-        ids = sorted(row["anomaly_id"] for row in own)
-        held = who.held
-        if held is not None and ids == list(held["anomaly_ids"]) and state == held["state"]:
-            grown = end - held["end"]
-            peak = max(row["score"] for row in own)
-            if grown <= self._settings.onset and peak <= json.loads(held["impact"])["peak"]:
+        fresh = self._left > 0
+        if who.held is not None and self._is_told(who.held, own, end, state, into):
+            if who.held["abstained"] != PENDING:
                 return None
-        return self._described(who, own, ids, end, state)
+            self.pending |= not fresh
+            if not fresh:
+                return None
+        self._left -= 1
+        self.pending |= not fresh
+        return self._write.row(who, own, end, state, into, ranked=fresh)
 
-    def _described(
-        self, who: Identity, own: Sequence[Row], ids: list[str], end: datetime, state: str
-    ) -> Row:
-        about: list[tuple[Place, Row]] = [
-            ((row["cluster"], self._about.entity(row)), row) for row in own
-        ]
-        ranking = lake_causes.rank(
-            self._snapshot, self._detection, self._settings, self._known, about
+    def _is_told(
+        self, held: Row, own: Sequence[Row], end: datetime, state: str, into: str | None
+    ) -> bool:
+        """Whether a held row says what is known now, but for what nobody misses."""
+        told = json.loads(held["impact"])["peak"]
+        peak = finite(max(row["score"] for row in own))
+        return (
+            sorted(row["anomaly_id"] for row in own) == list(held["anomaly_ids"])
+            and (state, into) == (held["state"], held["merged_into"])
+            and abs(end - held["end"]) <= self._settings.onset
+            and abs(peak - told) <= SAME_PEAK * max(peak, told)
         )
-        first = ranking.causes[0] if ranking.causes and ranking.abstained is None else None
-        words = [(place, row, self._about.word(row)) for place, row in about]
-        clusters = sorted({row["cluster"] for row in own})
-        entities = sorted({name for (_, name), _ in about})
-        patterns = sorted({_pattern(place, row) for place, row in about})
-        users_see = any(word in titles.USERS_SEE for _, _, word in words)
-        peak = max(row["score"] for row in own)
-        minutes = (end - who.start).total_seconds() / 60
-        quieted = self._quieted(who.incident_id, frozenset(patterns))
-        weight = severity(len(entities), len(clusters), peak, minutes, users_see)
-        return {
-            "cluster": who.cluster,
-            "incident_id": who.incident_id,
-            "clusters": clusters,
-            "start": who.start,
-            "end": end,
-            "state": state,
-            "merged_into": None,
-            "severity": LOW if quieted else weight,
-            "title": titles.title(
-                words,
-                None if first is None else (first["cluster"], first["entity"]),
-                clusters,
-                who.start,
-                ranking.change if first is not None else None,
-            ),
-            "anomaly_ids": ids,
-            "entities": entities,
-            "patterns": patterns,
-            "causes": json.dumps(ranking.causes),
-            "abstained": ranking.abstained,
-            "impact": json.dumps(_impact(words, peak)),
-            "quieted": quieted,
-            "lake_version": self._snapshot.versions["samples"],
-            "updated_at": self._now,
-        }
-
-    def _quieted(self, incident_id: str, patterns: frozenset[str]) -> str | None:
-        """Why it is quieter than it would be: its like was called false."""
-        for other, theirs, when in self._false:
-            if other != incident_id and patterns <= theirs:
-                return f"like {other}, which was called false on {when:%Y-%m-%d}"
-        return None
 
 
-def _pattern(place: Place, row: Row) -> str:
-    """What is the same when the same happens again."""
-    return " ".join([*place, row["metric"] or row["detector"], row["direction"] or ""]).strip()
-
-
-def _impact(words: Sequence[tuple[Place, Row, str]], peak: float) -> Row:
-    """What it does, the worst first."""
-    ordered = sorted(words, key=lambda one: (one[2] not in titles.USERS_SEE, -one[1]["score"]))
-    shown = [
-        {
-            "cluster": place[0],
-            "entity": place[1],
-            "what": word,
-            "metric": row["metric"],
-            "score": row["score"],
-            "actual": row["actual"],
-            "expected": row["expected"],
-            "start": row["start"].isoformat(),
-        }
-        for place, row, word in ordered[:MOST_SYMPTOMS]
-    ]
-    by_cluster = {
-        cluster: len({name for (its, name), _, _ in words if its == cluster})
-        for cluster in sorted({place[0] for place, _, _ in words})
-    }
-    return {"peak": peak, "anomalies": len(words), "entities": by_cluster, "symptoms": shown}
-
-
-def _links(rows: Sequence[Row], incidents: Any, lake_version: int) -> list[Row]:
-    """Rows of anomalies whose incident is not the one they name."""
+def link(lake: Lake, incidents: Sequence[Row]) -> None:
+    """Have anomalies name their cluster's incident, as they are in the lake by now."""
     of = {
         one: row["incident_id"]
         for row in incidents
-        if row["state"] in (OPEN, RESOLVED)
+        if row["cluster"] != ALL_CLUSTERS
         for one in row["anomaly_ids"]
     }
-    return [
+    if not of:
+        return
+    snapshot = lake.snapshot()
+    last = max(row["end"] for row in incidents)
+    # Read again: while causes were ranked, a day may have been scored again.
+    rows = members.anomalies(snapshot, last, last, incidents)
+    due = [
         {
             **row,
             "incident_id": of[row["anomaly_id"]],
-            # The newest version of a row counts.
-            "lake_version": max(lake_version, row["lake_version"]),
+            # The newest version of a row counts; one that named another incident is older.
+            "lake_version": max(
+                snapshot.versions["samples"],
+                row["lake_version"] + (row["incident_id"] is not None),
+            ),
         }
         for row in rows
         if row["anomaly_id"] in of and row["incident_id"] != of[row["anomaly_id"]]
     ]
+    if due:
+        lake.anomalies.append(anomaly_rows.table(due))
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

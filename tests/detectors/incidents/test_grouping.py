@@ -40,6 +40,12 @@ def test_two_neighbours_of_the_same_are_one_if_they_began_at_one_moment(later, s
     assert (grouped([0, later], [900, 900], mentions) == [0, 0]) == same
 
 
+def test_neighbours_that_begin_now_and_then_are_no_chain():
+    start = [0, 4, 8, 12, 16]
+    mentions = [(place, 7, False) for place in range(5)]
+    assert grouped(start, [one + 2 for one in start], mentions) == [0, 0, 2, 2, 4]
+
+
 def test_what_has_nothing_in_common_stays_apart():
     assert grouped([0, 0], [10, 10], [(0, 1, True), (1, 2, True)]) == [0, 1]
 

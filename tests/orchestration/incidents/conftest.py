@@ -99,7 +99,17 @@ class Shop:
         """An event."""
         moment = AT + minute * MINUTE
         plain = {"time": moment.isoformat(), "uid": f"{cluster}{reason}{minute}{message}"}
-        body = plain | {"source": "change", "reason": reason, "message": message} | fields
+        self._rows += 1
+        body = (
+            plain
+            | {
+                "uid": f"{plain['uid']}{self._rows}",
+                "source": "change",
+                "reason": reason,
+                "message": message,
+            }
+            | fields
+        )
         rows = event_wire.parse(json.dumps([body]).encode(), cluster, latest=AT + 999 * MINUTE)
         self.lake.events.append(rows)
 

@@ -94,7 +94,7 @@ def test_the_same_change_that_does_no_harm_elsewhere_speaks_against_it(shop):
     shop.update()
     cause = first_of(shop)
     assert "rollout of cart:2.0" in cause["reason"]
-    assert cause["against"] == ["the same change does no harm in us"]
+    assert cause["against"] == ["the same change does no harm in another cluster"]
 
 
 def test_where_it_does_harm_it_does_not(shop):
