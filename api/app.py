@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from api import admission, problems
 from api.pages import home
 from api.results.queries import Queries
-from api.routes import events, health, incidents, listings, otlp, sql, write
+from api.routes import events, forecasts, health, incidents, listings, otlp, sql, write
 from orchestration.service import Service
 
 
@@ -47,6 +47,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         events.router(service),
         listings.router,
         incidents.router,
+        forecasts.router,
         sql.router,
         health.router,
     )

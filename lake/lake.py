@@ -136,6 +136,11 @@ class Lake:
         """One row an incident (the view shows its newest state)."""
         return self.tables["incidents"]
 
+    @property
+    def forecasts(self) -> Table:
+        """One row a resource with a limit and time at which its forecast changed, or is a time."""
+        return self.tables["forecasts"]
+
     def snapshot(self, as_of: AsOf | None = None) -> Snapshot:
         """Pin a version of every table, by default the newest.
 

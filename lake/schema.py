@@ -218,6 +218,37 @@ INCIDENTS = TableSpec(
     day_of="start",
 )
 
+FORECASTS = TableSpec(
+    "forecasts",
+    pa.schema(
+        [
+            _required("cluster", pa.string()),
+            _required("forecast_id", pa.string()),
+            _required("resource", pa.string()),
+            pa.field("series_id", pa.int64()),
+            pa.field("metric", pa.string()),
+            *_ENTITY_FIELDS,
+            pa.field("subject", pa.string()),
+            _required("made_at", TIMESTAMP),
+            pa.field("value", pa.float64()),
+            pa.field("capacity", pa.float64()),
+            pa.field("threshold", pa.float64()),
+            pa.field("eta", TIMESTAMP),
+            pa.field("eta_lower", TIMESTAMP),
+            pa.field("eta_upper", TIMESTAMP),
+            _required("horizon_seconds", pa.float64()),
+            pa.field("chance", pa.float64()),
+            pa.field("coverage", pa.float64()),
+            pa.field("method", pa.string()),
+            _required("abstained", pa.bool_()),
+            pa.field("reason", pa.string()),
+            _required("lake_version", pa.int64()),
+        ]
+    ),
+    sort=("cluster", "resource", "forecast_id", "made_at"),
+    day_of="made_at",
+)
+
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
@@ -230,9 +261,10 @@ TABLES: dict[str, TableSpec] = {
         SAMPLES_1H,
         MODELS,
         INCIDENTS,
+        FORECASTS,
     )
 }
 """In the order in which they came to be: a new one goes to the end."""
 
-ADDED_LATER = frozenset({MODELS.name, INCIDENTS.name})
+ADDED_LATER = frozenset({MODELS.name, INCIDENTS.name, FORECASTS.name})
 """Lakes of before have them not."""

@@ -53,6 +53,12 @@ QUALIFY row_number() OVER (
 """An incident is written again as it grows, under the next number: clocks may be set back. Its
 start, that of its first anomaly, stays."""
 
+FORECASTS_VIEW = """
+SELECT * FROM stored.forecasts
+QUALIFY row_number() OVER (
+    PARTITION BY date, cluster, forecast_id, made_at ORDER BY lake_version DESC) = 1
+"""
+"""A forecast that is made again of the same time replaces the one before."""
 
 def _metrics(on: str) -> str:
     return f"""
@@ -82,6 +88,7 @@ VIEWS: dict[str, str] = {
     "samples_1h": "SELECT * FROM stored.samples_1h",
     "models": "SELECT * FROM stored.models",
     "incidents": INCIDENTS_VIEW,
+    "forecasts": FORECASTS_VIEW,
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""
@@ -163,9 +170,13 @@ def _sql_type(kind: pa.DataType) -> str:
         return "MAP(VARCHAR, VARCHAR)"
     if pa.types.is_list(kind):
         return f"{_sql_type(kind.value_type)}[]"
-    return {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "date32[day]": "DATE"}[
-        str(kind)
-    ]
+    return {
+        "string": "VARCHAR",
+        "int64": "BIGINT",
+        "double": "DOUBLE",
+        "date32[day]": "DATE",
+        "bool": "BOOLEAN",
+    }[str(kind)]
 
 
 def past_name(name: str, number: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
+from orchestration.forecaster import Forecaster
 from orchestration.maintainer import Maintainer
 from orchestration.opening import open_lake
 from orchestration.scraper import Scraper
@@ -25,6 +26,7 @@ class Service:
     scraper: Scraper
     watchers: Watchers
     maintainer: Maintainer
+    forecaster: Forecaster
     clock: Clock
 
     @classmethod
@@ -43,17 +45,22 @@ class Service:
         scraper = Scraper(receiver, settings.scrapes, clock)
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
         maintainer = Maintainer(lake, settings.maintenance, clock)
-        return cls(settings, lake, receiver, worker, scraper, watchers, maintainer, clock)
+        forecaster = Forecaster(lake, settings.forecasts, clock)
+        return cls(
+            settings, lake, receiver, worker, scraper, watchers, maintainer, forecaster, clock
+        )
 
     def start(self) -> None:
-        """Start the worker's loops, the scraper, the watches and maintenance."""
+        """Start the worker's loops, the scraper, the watches, maintenance and forecasts."""
         self.worker.start()
         self.scraper.start()
         self.watchers.start()
         self.maintainer.start()
+        self.forecaster.start()
 
     def stop(self) -> None:
         """Stop the loops, flush what is left, give up the log."""
+        self.forecaster.stop()
         self.maintainer.stop()
         self.watchers.stop()
         self.scraper.stop()

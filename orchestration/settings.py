@@ -21,6 +21,7 @@ from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
 from orchestration.detection_settings import DetectionSettings
 from orchestration.errors import SettingsError
+from orchestration.forecast_settings import ForecastSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.maintenance_settings import MaintenanceSettings
 from orchestration.read_token import ReadToken
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     )
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     incidents: IncidentSettings = Field(default_factory=IncidentSettings)
+    forecasts: ForecastSettings = Field(default_factory=ForecastSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 

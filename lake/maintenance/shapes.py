@@ -86,6 +86,10 @@ SHAPES: dict[str, Shape] = {
         ("cluster",),
         _newest("incidents", ("cluster", "incident_id"), "revision DESC, updated_at DESC"),
     ),
+    "forecasts": Shape(
+        ("cluster",),
+        _newest("forecasts", ("cluster", "forecast_id", "made_at"), "lake_version DESC"),
+    ),
 }
 """A table that is not here is merged as it is, a cluster at a time; see `shape_of`."""
 

@@ -18,6 +18,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "events": TIMED,
     "objects": TIMED,
     "models": {"date": "day", "cluster": "text"},
+    "forecasts": {"made_at": "time", "date": "day", "cluster": "text"},
     # Whether `start` is that of the newest row of an anomaly, its other rows' statistics do not
     # tell; but all rows of one lie on one day.
     "anomalies": {"start": "day", "date": "day", "cluster": "text"},

@@ -1,0 +1,101 @@
+"""What fills, and when."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from api.caller import CallerDep
+from api.dependencies import ServiceDep
+from orchestration.steps.forecast.listing import Wanted, current
+from orchestration.steps.forecast.sentence import sentence
+from orchestration.steps.paging import MAX_PAGE
+
+router = APIRouter(prefix="/api/v1", tags=["read"])
+
+LONGEST = timedelta(days=3650)
+
+Within = Annotated[
+    timedelta | None,
+    Query(
+        gt=timedelta(0),
+        le=LONGEST,
+        description="reached within so long, ISO 8601 as `PT4H`; the forecasts' horizon by default",
+    ),
+]
+
+
+class Forecast(BaseModel):
+    """When one resource reaches its threshold, or why that cannot be told."""
+
+    cluster: str
+    forecast_id: str = Field(description="the same for the same resource at any time")
+    resource: str
+    series_id: int | None
+    metric: str | None
+    namespace: str | None
+    workload: str | None
+    pod: str | None
+    container: str | None
+    node: str | None
+    service: str | None
+    job: str | None
+    instance: str | None
+    subject: str | None = Field(description="which of several, as a mount point")
+    made_at: datetime
+    value: float | None = Field(description="what was used, in the metric's unit")
+    capacity: float | None
+    threshold: float | None
+    eta: datetime | None
+    eta_lower: datetime | None
+    eta_upper: datetime | None
+    horizon_seconds: float
+    chance: float | None = Field(description="of reaching it within the horizon")
+    coverage: float | None = Field(
+        description="share of past passages that were within their 80 % interval"
+    )
+    method: str | None
+    abstained: bool
+    reason: str | None
+    lake_version: int
+    text: str = Field(description="the same as a sentence")
+
+
+class ForecastPage(BaseModel):
+    """Forecasts, soonest first."""
+
+    items: list[Forecast]
+    next_cursor: str | None
+    lake_versions: dict[str, int] = Field(description="table versions that were read")
+
+
+@router.get("/forecasts")
+def get_forecasts(
+    service: ServiceDep,
+    caller: CallerDep,
+    within: Within = None,
+    cluster: Annotated[list[str], Query(description="only these clusters")] = [],  # noqa: B006
+    namespace: str | None = None,
+    resource: Annotated[str | None, Query(description="only this kind, as `filesystem`")] = None,
+    abstained: Annotated[
+        bool, Query(description="also that of which nothing can be told, with the reason")
+    ] = False,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows a page")] = 100,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+) -> ForecastPage:
+    """What reaches its threshold within a time from now, soonest first; the newest forecasts."""
+    wanted = Wanted(
+        within or service.settings.forecasts.horizon,
+        cluster,
+        namespace,
+        resource,
+        abstained,
+        visible=caller.clusters,
+    )
+    page = current(service.lake, wanted, service.clock(), limit, cursor)
+    return ForecastPage(
+        items=[Forecast(**row, text=sentence(row)) for row in page.rows],
+        next_cursor=page.next_cursor,
+        lake_versions=dict(page.versions),
+    )

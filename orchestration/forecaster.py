@@ -1,0 +1,115 @@
+"""The resident forecaster: foretells the lake's resources every few minutes, in its own thread.
+
+Beside that it keeps what is reached soonest, for `/metrics`, whoever made the forecasts: a scrape
+asks no lake.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from lake import Clock, Lake
+from orchestration.forecast_settings import ForecastSettings
+from orchestration.maintainer import NICENESS
+from orchestration.steps.forecast.listing import Wanted, current
+from orchestration.steps.forecast.make import Made, due_at, make_forecasts
+from orchestration.steps.paging import MAX_PAGE
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often it looks whether a round is due."""
+
+REFRESH = timedelta(minutes=1)
+"""How often what others made is read."""
+
+FAR = timedelta(days=3650)
+
+
+@dataclass
+class ForecastStatistics:
+    """What was done since start."""
+
+    rounds: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    """Of the newest round, None = all is well."""
+    last: Made | None = None
+    soonest: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    """Rows of `forecasts`, those that are reached first."""
+
+
+class Forecaster:
+    """Runs the rounds from `start` to `stop`; where the settings leave them to others, reads alone.
+
+    Args:
+        lake: what to foretell, and where forecasts go.
+        settings: of what, when, how far.
+        clock: the time.
+    """
+
+    def __init__(self, lake: Lake, settings: ForecastSettings, clock: Clock) -> None:
+        self.statistics = ForecastStatistics()
+        self._lake = lake
+        self._settings = settings
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="forecast")
+        # Not at once: a start has enough to do.
+        self._made = due_at(clock(), settings)
+        self._not_before = clock()
+        self._read: datetime | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the round that is under way, and end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _loop(self) -> None:
+        if sys.platform == "linux":
+            # There, this is of the thread alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._stopping.wait(LOOK_SECONDS):
+            self.run_if_due()
+
+    def run_if_due(self) -> None:
+        """Make the forecasts whose time has come, and look at what the lake has."""
+        now = self._clock()
+        due = due_at(now, self._settings)
+        try:
+            if self._settings.resident and due > self._made and now >= self._not_before:
+                self._not_before = now + REFRESH
+                self._round(due)
+                self._made, self._not_before, self._read = due, now, None
+            if self._read is None or now - self._read >= REFRESH:
+                self._read = now
+                self._look(now)
+        except BaseException as error:
+            # The loop outlives any, also a panic of native code (no `Exception`).
+            self.statistics.failures += 1
+            self.statistics.error = f"{type(error).__name__}: {error}"
+            logger.exception("forecasts failed")
+        else:
+            self.statistics.error = None
+
+    def _round(self, due: datetime) -> None:
+        began = self._clock()
+        self.statistics.last = make_forecasts(self._lake, self._settings, due)
+        self.statistics.rounds += 1
+        self.statistics.seconds += (self._clock() - began).total_seconds()
+
+    def _look(self, now: datetime) -> None:
+        most = min(self._settings.gauges, MAX_PAGE)
+        if most:
+            self.statistics.soonest = current(self._lake, Wanted(FAR), now, most).rows

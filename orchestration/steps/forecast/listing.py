@@ -1,0 +1,84 @@
+"""Reading the forecasts that hold now: what fills within a time, soonest first."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lake import Lake, TimeRange
+from orchestration.steps import paging
+
+HELD_FOR = timedelta(days=1)
+"""A forecast that was not made again for so long no longer holds: its resource is gone, or nobody
+makes forecasts."""
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Sorts what has no time behind all that has one."""
+
+CURRENT = """
+WITH newest AS (
+    SELECT * EXCLUDE (date) FROM forecasts
+    WHERE date >= $first_day AND date <= $last_day AND made_at > $since AND made_at <= $now
+    QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY made_at DESC) = 1
+)
+SELECT *, coalesce(eta, $never) AS due FROM newest
+WHERE (($abstained AND abstained) OR (eta <= $until AND coalesce(eta_upper, eta) >= $now))
+  AND ($clusters IS NULL OR list_contains($clusters, cluster))
+  AND ($namespace IS NULL OR namespace = $namespace)
+  AND ($resource IS NULL OR resource = $resource)
+  AND ($after_time IS NULL OR (coalesce(eta, $never), forecast_id) > ($after_time, $after_id))
+ORDER BY due, forecast_id LIMIT $rows
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a listing is narrowed to; empty or None = everything.
+
+    Attributes:
+        within: reached within so long from now.
+        clusters: only these.
+        namespace: only this.
+        resource: only this kind.
+        abstained: also that of which nothing can be told, last.
+        visible: clusters that the reader may see at all, None = all.
+    """
+
+    within: timedelta
+    clusters: Sequence[str] = ()
+    namespace: str | None = None
+    resource: str | None = None
+    abstained: bool = False
+    visible: Collection[str] | None = None
+
+
+def current(
+    lake: Lake, wanted: Wanted, now: datetime, limit: int = 100, cursor: str | None = None
+) -> paging.Page:
+    """The newest forecast of each resource, soonest first.
+
+    Raises:
+        FilterError: the cursor is not from this listing, or the limit is out of range.
+    """
+    between = TimeRange(now - HELD_FOR, now + timedelta(minutes=1))
+    asked: Collection[str] | None = wanted.clusters or None
+    if wanted.visible is not None:
+        seen = wanted.visible
+        asked = seen if asked is None else [one for one in asked if one in seen]
+    params = {
+        "first_day": between.start.date(),
+        "last_day": now.date(),
+        "since": between.start,
+        "now": now,
+        "until": now + wanted.within,
+        "never": NEVER,
+        "abstained": wanted.abstained,
+        "clusters": None if asked is None else sorted(asked),
+        "namespace": wanted.namespace,
+        "resource": wanted.resource,
+        **paging.after(cursor),
+        "rows": paging.size(limit) + 1,
+    }
+    page = paging.page(lake, CURRENT, params, between, limit, ("due", "forecast_id"))
+    for row in page.rows:
+        del row["due"]
+    return page

@@ -1,0 +1,99 @@
+"""One forecast as a sentence for people."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestration.steps.forecast.expiry import STATED
+from orchestration.steps.forecast.objectives import OBJECTIVE
+
+_UNITS = (
+    (timedelta(days=2), timedelta(days=1), "d"),
+    (timedelta(hours=1), timedelta(hours=1), "h"),
+)
+_SMALL = (timedelta(minutes=1), "min")
+# From here on no digit after the point is written: 12 h, but 4.1 h.
+_WHOLE = 10.0
+
+
+def sentence(row: Mapping[str, Any]) -> str:
+    """What a row of `forecasts` says.
+
+    >>> from datetime import UTC
+    >>> made = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> ahead = {name: made + timedelta(hours=hours) for name, hours in
+    ...          (("eta", 4.1), ("eta_lower", 2.9), ("eta_upper", 6.0))}
+    >>> row = {"resource": "filesystem", "subject": "/var", "node": "node-7", "cluster": "eu-1",
+    ...        "made_at": made, "capacity": 100.0, "threshold": 80.0, "coverage": 0.79,
+    ...        "abstained": False, "reason": None, "method": "sawtooth", **ahead}
+    >>> sentence(row)
+    '`/var` on node-7 of eu-1 reaches 80 % in 4.1 h (2.9–6.0 h; past 80 % intervals held 79 %)'
+
+    Args:
+        row: columns of `forecasts`.
+    """
+    what, does = _what(row), _does(row)
+    if row["eta"] is None:
+        if row["abstained"]:
+            return f"{what}: it cannot be told when it {does}: {row['reason']}"
+        return f"{what} {does}: {row['reason']}"
+    ahead, unit, name = _ahead(row["eta"] - row["made_at"])
+    told = f"{what} {does} in {ahead} {name}"
+    if row["method"] == STATED:
+        return told
+    return f"{told} ({_interval(row, unit, name)}; {_kept(row)})"
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    name = row.get("subject")
+    kind = row["resource"].replace("_", " ")
+    said = f"`{name}`" if name else kind
+    if name and row["resource"] != "filesystem":
+        said = f"{kind} {said}"
+    if row["resource"] == "filesystem" or not (row.get("namespace") or row.get("pod")):
+        machine = row.get("node") or row.get("instance")
+        place = f" on {machine}" if machine else ""
+    else:
+        parts = (row.get("namespace"), row.get("pod") or row.get("workload"))
+        place = f" in {'/'.join(part for part in parts if part)}"
+    return f"{said}{place} of {row['cluster']}"
+
+
+def _does(row: Mapping[str, Any]) -> str:
+    if row["resource"] == OBJECTIVE:
+        return "is spent"
+    if row["threshold"] is None:
+        return "expires" if row["resource"].startswith("certificate") else "reaches its limit"
+    if row["capacity"]:
+        return f"reaches {100.0 * row['threshold'] / row['capacity']:.3g} %"
+    return f"reaches {row['threshold']:g}"
+
+
+def _interval(row: Mapping[str, Any], unit: timedelta, name: str) -> str:
+    made: datetime = row["made_at"]
+    ends = [row["eta_lower"], row["eta_upper"]]
+    if ends[0] is not None and ends[1] is not None:
+        return f"{_number((ends[0] - made) / unit)}–{_number((ends[1] - made) / unit)} {name}"
+    if ends[0] is not None:
+        return f"not before {_number((ends[0] - made) / unit)} {name}"
+    return "no interval"
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    if row["resource"] == OBJECTIVE:
+        return "if errors come as in the last hour"
+    if row["coverage"] is None:
+        return "too few past intervals to say how many held"
+    return f"past 80 % intervals held {100.0 * row['coverage']:.0f} %"
+
+
+def _ahead(span: timedelta) -> tuple[str, timedelta, str]:
+    for least, unit, name in _UNITS:
+        if span >= least:
+            return _number(span / unit), unit, name
+    unit, name = _SMALL
+    return _number(span / unit), unit, name
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= _WHOLE else f"{value:.1f}"
