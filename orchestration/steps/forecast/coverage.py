@@ -50,7 +50,8 @@ WITH told AS (
     GROUP BY t.forecast_id, t.made_at, t.resource, t.cluster, t.eta_lower, t.eta_upper
 )
 SELECT resource, count(*) AS told, count(crossed) AS came,
-       count(*) FILTER (crossed + INTERVAL 5 MINUTE >= eta_lower AND crossed <= eta_upper) AS held
+       count(*) FILTER (
+           crossed + INTERVAL 5 MINUTE BETWEEN eta_lower AND eta_upper) AS held
 FROM passed GROUP BY resource ORDER BY resource
 """
 
@@ -86,8 +87,8 @@ class Verdict:
 def judge(snapshot: Snapshot, settings: ForecastSettings, now: datetime) -> Mapping[str, Verdict]:
     """What became of the forecasts of the last week, by kind of resource.
 
-    A passage is the first column of five minutes whose mean is at the threshold. What has not come,
-    or not within three horizons, is none: the interval claims nothing about it.
+    A passage is the end of the first five minutes whose mean is at the threshold. What has not
+    come, or not within three horizons, is none: the interval claims nothing about it.
 
     Args:
         snapshot: the forecasts, and what came since.

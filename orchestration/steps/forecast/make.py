@@ -26,7 +26,7 @@ DELAY = timedelta(minutes=1)
 """After it, what was sent by a time is in the lake."""
 
 PREVIOUS = """
-SELECT forecast_id, reason AS before, eta IS NOT NULL AS timed,
+SELECT forecast_id, CASE WHEN abstained THEN reason END AS before, eta IS NOT NULL AS timed,
        made_at = $made_at AND lake_version = $version AS same
 FROM forecasts WHERE date = $day AND made_at <= $made_at
 QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY made_at DESC, lake_version DESC) = 1
@@ -60,8 +60,8 @@ def due_at(now: datetime, settings: ForecastSettings) -> datetime:
 def make_forecasts(lake: Lake, settings: ForecastSettings, made_at: datetime) -> Made:
     """Foretell all resources of the lake from what it holds up to a time, and keep it.
 
-    A row is written where there is a time, where there was one, where the reason is another than
-    before, and once a UTC day. Run again on the same data, nothing is written; on more data, the
+    A row is written where there is a time, where there was one, where the reason to abstain is
+    another than before, and once a UTC day. Run again on the same data, nothing is written; on more data, the
     new rows take the place of the old ones.
 
     Args:
@@ -124,7 +124,9 @@ def _new(rows: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
     timed = pl.col("timed").fill_null(value=False)
     known = pl.col("timed").is_not_null()
     changed = ~known | timed | pl.col("eta").is_not_null()
-    changed |= ~pl.col("reason").eq_missing(pl.col("before"))
+    # Whether what fills not falls or stands may change with every sample.
+    why = pl.when("abstained").then(pl.col("reason"))
+    changed |= ~why.eq_missing(pl.col("before"))
     return told.filter(changed & ~pl.col("same").fill_null(value=False)).drop(
         "before", "timed", "same"
     )

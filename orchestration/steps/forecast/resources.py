@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from orchestration.forecast_settings import ForecastSettings, ResourceSettings
 
 # What never fills, or always is full: memory shown as files, and images.
-_NO_DISK = {"fstype": "(|.*(tmpfs|ramfs|squashfs|iso9660|erofs|overlay|nsfs|proc|sysfs).*)"}
+_NO_DISK = {
+    "fstype": "(dev)?tmpfs|ramfs|rootfs|squashfs|iso9660|erofs|overlay|nsfs|proc|sysfs|autofs|"
+    "fuse.lxcfs"
+}
 _DISK = ("instance", "device", "mountpoint")
 _CLAIM = ("namespace", "persistentvolumeclaim")
 _CONTAINER = ("namespace", "pod", "container")

@@ -1,0 +1,267 @@
+"""Forecasts of the lake: found, foretold, kept once, and never a made-up date."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+GIB = 1024.0**3
+
+
+def test_a_disk_that_fills(resources, line, now):
+    resources.disk(line(1.0, 78.0))
+    row = resources.told()
+    assert (row["cluster"], row["resource"], row["subject"]) == ("c1", "filesystem", "/var")
+    assert row["instance"] == "node-7:9100"
+    assert row["threshold"] == pytest.approx(80 * GIB)
+    assert row["value"] == pytest.approx(78 * GIB, rel=1e-3)
+    assert abs(row["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+    assert row["eta_lower"] <= row["eta"] <= row["eta_upper"]
+    assert (row["abstained"], row["reason"], row["coverage"]) == (False, None, None)
+    assert row["chance"] > 0.9
+    assert row["method"]
+    assert row["horizon_seconds"] == 4 * 3600
+
+
+SHORT = np.full(20, 50.0)
+CANNOT = {
+    "full": (np.full(288, 100.0), {}, "threshold already passed"),
+    "little history": (SHORT, {}, "history is shorter than the horizon"),
+    "a limit of nothing": (np.zeros(288), {"size": 0.0}, "no limit known"),
+    "a limit that means none": (np.zeros(288), {"size": 2.0**63}, "no limit known"),
+    "negative free space": (np.full(288, 101.0), {}, "free space is negative"),
+    "more free than there is": (
+        np.full(288, -50.0),
+        {},
+        "units of value and limit contradict each other",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CANNOT)
+def test_what_cannot_be_told_says_why_and_has_no_date(resources, name):
+    used, more, reason = CANNOT[name]
+    resources.disk(used, **more)
+    row = resources.told()
+    assert (row["reason"], row["abstained"]) == (reason, True)
+    assert [row[name] for name in ("eta", "eta_lower", "eta_upper")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "reason"), [(-1.0, "shrinking"), (0.0, "not expected within the horizon")]
+)
+def test_what_does_not_fill_is_no_abstention(resources, line, per_hour, reason):
+    resources.disk(line(per_hour, 50.0))
+    row = resources.told()
+    assert (row["reason"], row["abstained"], row["eta"]) == (reason, False, None)
+
+
+def test_a_resource_that_went_silent_has_no_forecast(resources, line, now):
+    resources.disk(line(1.0, 78.0))
+    row = resources.told(now + 3 * HOUR)
+    assert (row["reason"], row["abstained"], row["eta"]) == ("no limit known", True, None)
+
+
+def test_without_a_limit_it_is_said(resources, line):
+    resources.put(
+        line(1.0, 78.0),
+        metric="container_memory_working_set_bytes",
+        namespace="shop",
+        pod="cart-1",
+        container="cart",
+    )
+    row = resources.told()
+    assert (row["resource"], row["reason"]) == ("container_memory", "no limit known")
+    assert (row["capacity"], row["threshold"], row["abstained"]) == (None, None, True)
+
+
+def test_units_that_contradict(resources, line):
+    labels = {"namespace": "shop", "pod": "cart-1", "container": "cart"}
+    resources.put(line(1.0, 78.0) * GIB, metric="container_memory_working_set_bytes", **labels)
+    # Mebibytes.
+    resources.put(
+        np.full(288, 100.0 * 1024),
+        metric="kube_pod_container_resource_limits",
+        resource="memory",
+        unit="byte",
+        **labels,
+    )
+    assert resources.told()["reason"] == "units of value and limit contradict each other"
+
+
+@pytest.mark.parametrize(("used", "level"), [(78.0, 0.8), (85.0, 0.9), (95.0, 1.0)])
+def test_the_lowest_level_that_is_not_reached_is_foretold(resources, line, used, level):
+    resources.disk(line(2.0, used))
+    row = resources.told()
+    assert row["threshold"] / row["capacity"] == pytest.approx(level)
+    assert row["eta"] is not None
+
+
+def test_a_disk_that_was_made_larger_did_not_fall(resources, line, now):
+    """What was used goes on straight, though the free space has jumped."""
+    used = line(1.0, 78.0)
+    size = np.where(np.arange(288) < 200, 80.0, 100.0) * GIB
+    resources.disk(used * 100 * GIB / size, size)
+    assert abs(resources.told()["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+
+
+def test_a_container_that_began_again_is_one_resource(resources, line, now):
+    """Its new series has another id; what is known of it goes back over the restart."""
+    labels = {"namespace": "shop", "pod": "cart-1", "container": "cart"}
+    value, limit = "container_memory_working_set_bytes", "kube_pod_container_resource_limits"
+    whole = line(1.0, 78.0) * GIB
+    resources.put(whole[:270], now - 18 * 5 * MINUTE, metric=value, id="/one", **labels)
+    resources.put(whole[270:], metric=value, id="/two", **labels)
+    resources.put(np.full(288, 100 * GIB), metric=limit, resource="memory", **labels)
+    resources.put(np.full(288, 4.0), metric=limit, resource="cpu", **labels)
+    row = resources.told()
+    assert row["reason"] is None
+    assert abs(row["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+    (newest,) = resources.lake.sql(
+        "SELECT series_id FROM series WHERE label(labels, 'id') = '/two'"
+    ).to_pylist()
+    assert row["series_id"] == newest["series_id"]
+
+
+def test_sums_of_pods_and_file_systems_of_memory_are_no_resources(resources, line):
+    metric = "container_memory_working_set_bytes"
+    resources.put(line(1.0, 78.0), metric=metric, namespace="shop", pod="cart-1")
+    resources.put(line(1.0, 78.0), metric=metric, namespace="shop", pod="cart-1", container="POD")
+    resources.disk(line(1.0, 78.0), fstype="tmpfs")
+    resources.disk(line(1.0, 78.0), fstype="squashfs", mountpoint="/snap")
+    assert resources.make().resources == 0
+
+
+def test_a_volume_is_told_once_though_two_metrics_tell_of_it(resources, line, now):
+    claim = {"namespace": "data", "persistentvolumeclaim": "data-0"}
+    used = line(1.0, 78.0) * GIB
+    capacity = np.full(288, 100 * GIB)
+    resources.put(used, metric="kubelet_volume_stats_used_bytes", **claim)
+    resources.put(capacity, metric="kubelet_volume_stats_capacity_bytes", **claim)
+    assert resources.told()["resource"] == "volume_used"
+    resources.put(capacity - used, metric="kubelet_volume_stats_available_bytes", **claim)
+    resources.make(now)
+    of_now = {row["resource"] for row in resources.rows() if row["lake_version"] > 2}
+    assert of_now == {"volume"}
+
+
+def test_a_quota_and_its_hard_limit_are_one_metric(resources, line):
+    labels = {"metric": "kube_resourcequota", "namespace": "shop", "resourcequota": "q"}
+    for name, limit in (("pods", 100.0), ("requests.cpu", 1000.0)):
+        resources.put(line(1.0, 78.0), resource=name, type="used", **labels)
+        resources.put(np.full(288, limit), resource=name, type="hard", **labels)
+    resources.make()
+    pods, cpu = resources.rows()
+    assert (pods["subject"], pods["threshold"]) == ("q pods", 80.0)
+    assert pods["eta"] is not None
+    assert (cpu["subject"], cpu["threshold"], cpu["eta"]) == ("q requests.cpu", 800.0, None)
+
+
+def test_a_threshold_by_configuration(resources, line, now):
+    resources.put(line(10.0, 480.0), metric="queue_length", queue="mail")
+    resources.put(line(10.0, 480.0), metric="queue_length", queue="other")
+    own = {
+        "name": "queue",
+        "metric": "queue_length",
+        "threshold": 500.0,
+        "labels": {"queue": "mail|sms"},
+        "subject": ["queue"],
+    }
+    row = resources.told(resources=[own])
+    assert (row["resource"], row["subject"], row["capacity"]) == ("queue", "mail", None)
+    assert abs(row["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+
+
+def test_a_threshold_that_is_reached_by_falling(resources, line, now):
+    resources.put(line(-10.0, 70.0), metric="battery_charge")
+    own = {"name": "battery", "metric": "battery_charge", "threshold": 50.0, "below": True}
+    row = resources.told(resources=[own])
+    assert (row["value"], row["threshold"]) == (pytest.approx(70.0, abs=0.1), 50.0)
+    assert abs(row["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+
+
+def test_run_again_it_writes_nothing(resources, line):
+    resources.disk(line(1.0, 78.0))
+    resources.disk(line(0.0, 50.0), mountpoint="/")
+    assert resources.make().written == 2
+    before = resources.rows()
+    assert resources.make().written == 0
+    assert resources.rows() == before
+    assert resources.lake.forecasts.version() == 1
+
+
+def test_on_more_data_the_new_rows_take_the_place_of_the_old(resources, line):
+    """Of the same time: late samples of a cluster that was cut off."""
+    resources.disk(line(1.0, 78.0, 24))
+    assert resources.told()["reason"] == "history is shorter than the horizon"
+    resources.disk(line(1.0, 78.0))
+    assert resources.told()["reason"] is None
+    kept = resources.lake.forecasts.delta().count()
+    assert (kept, len(resources.rows())) == (2, 1)
+
+
+def test_nothing_after_its_time_is_looked_at(resources, line, now):
+    whole = line(1.0, 80.0)
+    resources.disk(whole[:-24], end=now - 2 * HOUR)
+    before = resources.told(now - 2 * HOUR)
+    # From then on it stands still.
+    resources.disk(np.concatenate([whole[:-24], np.full(24, whole[-25])]))
+    after = resources.told(now - 2 * HOUR)
+    assert after.pop("lake_version") > before.pop("lake_version")
+    assert after == before
+    assert before["eta"] is not None
+
+
+def test_what_says_nothing_new_is_written_once_a_day(resources, line, now):
+    resources.disk(np.full(600, 50.0) + 0.01 * np.sin(np.arange(600)))
+    resources.disk(line(1.0, 78.0, 600), mountpoint="/filling")
+    at = [now - 2 * HOUR, now - HOUR, now]
+    assert [resources.make(one).written for one in at] == [2, 1, 1]
+    assert resources.make(now - 13 * HOUR).written == 2
+
+
+def test_one_id_a_resource(resources, line, now):
+    for mountpoint in ("/a", "/b"):
+        resources.disk(line(1.0, 78.0), mountpoint=mountpoint)
+    resources.make(now - HOUR)
+    resources.make(now)
+    ids = {(row["subject"], row["forecast_id"]) for row in resources.rows()}
+    assert len(resources.rows()) == 4
+    assert len(ids) == len({name for _, name in ids}) == 2
+
+
+def test_an_empty_lake_has_none(resources):
+    assert resources.make().resources == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "hours"),
+    [
+        ("certmanager_certificate_expiration_timestamp_seconds", 30 * 24.0, 30 * 24.0),
+        ("kubelet_certificate_manager_client_ttl_seconds", None, 10.0),
+    ],
+)
+def test_a_certificate_tells_its_time(resources, now, metric, value, hours):
+    at = (now + value * HOUR).timestamp() if value else hours * 3600.0
+    resources.put([at], metric=metric, name="web")
+    row = resources.told()
+    assert abs(row["eta"] - (now + hours * HOUR)) <= 5 * MINUTE
+    assert row["eta"] == row["eta_lower"] == row["eta_upper"]
+    assert (row["method"], row["abstained"], row["coverage"]) == ("stated", False, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (0.0, "no time of expiry is told"),
+        (float("inf"), "no time of expiry is told"),
+        (1e18, "no time of expiry is told"),
+        (1.7e9, "threshold already passed"),
+    ],
+)
+def test_a_certificate_without_a_time(resources, value, reason):
+    resources.put([value], metric="x509_cert_not_after", subject_CN="web")
+    row = resources.told()
+    assert (row["reason"], row["abstained"], row["eta"]) == (reason, True, None)
