@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ from orchestration.service import Service
 from orchestration.settings import ApiSettings, Settings
 from orchestration.steps import demo as steps
 from orchestration.steps.demo import Report
+from orchestration.steps.forecast.soonest import soonest
 from orchestration.steps.panels import align
 
 REQUEST_SECONDS = 60.0
@@ -81,7 +83,9 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
         done = steps.score(service.lake, detection, settings.incidents, simulation, told)
     if done.scored is None:
         raise ApiError(f"nothing was scored: {done.reason}")
-    return steps.compare(service.lake, simulation, done.scored)
+    with progress("Foretelling what fills"):
+        foretold = soonest(service.lake, settings.forecasts, end)
+    return replace(steps.compare(service.lake, simulation, done.scored), forecasts=foretold)
 
 
 @contextmanager
@@ -120,6 +124,8 @@ def _print(report: Report) -> None:
     )
     out.print(incident.table("Incidents, the earliest first", list(report.incidents)))
     out.print(f"right cause first in {report.causes_found} of {len(report.faults)}")
+    for text in report.forecasts:
+        out.print(f"foretold: {escape(text)}")
 
 
 def _minutes(span: timedelta) -> str:

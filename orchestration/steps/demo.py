@@ -120,6 +120,7 @@ class Report:
     clusters: Sequence[str]
     scored: TimeRange
     incidents: Sequence[Row] = ()
+    forecasts: Sequence[str] = ()
 
     @property
     def found(self) -> int:
@@ -251,6 +252,7 @@ def as_json(report: Report) -> dict[str, Any]:
             }
             for one in report.incidents
         ],
+        "forecasts": list(report.forecasts),
         "false_anomalies": [
             {
                 name: _text(row[name]) if isinstance(row[name], datetime) else row[name]

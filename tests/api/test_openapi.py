@@ -22,6 +22,7 @@ ROUTES = {
     ("get", "/api/v1/anomalies"): {"200", "422"},
     ("get", "/api/v1/anomalies/{anomaly_id}"): {"200", "422"},
     ("get", "/api/v1/events"): {"200", "422"},
+    ("get", "/api/v1/forecasts"): {"200", "422"},
     ("get", "/api/v1/sql"): {"200", "406", "413", "422", "503", "504"},
     ("post", "/api/v1/sql"): {"200", "406", "413", "422", "503", "504"},
     ("get", "/healthz"): {"200"},

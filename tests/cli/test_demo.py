@@ -26,6 +26,9 @@ def check_report(report):
     assert report["found"] >= LEAST_FOUND
     assert report["false"] == len(report["false_anomalies"])
     assert report["false_per_cluster_day"] <= MOST_FALSE_PER_CLUSTER_DAY
+    # The disk fault: nobody has acted yet, and it goes on.
+    (filling,) = [text for text in report["forecasts"] if "data-postgres-0" in text]
+    assert "of ap-3 reaches 100 % in 1." in filling
 
 
 def test_what_is_served_is_what_was_printed(started, tmp_path):

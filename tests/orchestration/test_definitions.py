@@ -76,7 +76,7 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assets = ["anomalies", "cleaned", "compacted", "events", "metrics", "rollups"]
+    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "metrics", "rollups"]
     assert done.stdout.strip() == str(assets)
     # Loading makes nothing: no lake, no log.
     assert [path.name for path in tmp_path.iterdir()] == ([home] if home else [])
@@ -93,11 +93,13 @@ def test_the_graph():
         "rollups": ["metrics"],
         "compacted": ["anomalies", "events", "rollups"],
         "cleaned": ["compacted"],
+        "forecasts": ["metrics"],
     }
     by_day = {"metrics": [], "events": [], "anomalies": ["events", "metrics"]}
     assert deps == by_day | of_the_whole_lake
     assert sorted(key.name for key in graph.asset_check_keys) == [
-        *("few_files", "metrics_fresh", "metrics_whole", "rollups_current", "short_logs")
+        *("few_files", "intervals_hold", "metrics_fresh", "metrics_whole"),
+        *("rollups_current", "short_logs"),
     ]
     for key in graph.get_all_asset_keys():
         assert graph.get(key).description
@@ -108,7 +110,10 @@ def test_the_graph():
         keys = partitions.get_partition_keys(current_time=datetime(2026, 11, 3, 5, tzinfo=UTC))
         assert keys == ["2026-11-01", "2026-11-02", "2026-11-03"]
     jobs = {job.name for job in definitions.jobs}
-    assert jobs == {"pull", "daily", "check", "merge", "clean", "check_maintenance"}
+    assert jobs == {
+        *("pull", "daily", "check", "merge", "clean", "check_maintenance"),
+        *("forecast", "check_forecasts"),
+    }
     crons = {one.name: one.cron_schedule for one in definitions.schedules}
     assert crons == {
         "pull_today": "7,22,37,52 * * * *",
@@ -117,6 +122,8 @@ def test_the_graph():
         "merge_files": "3,18,33,48 * * * *",
         "clean_lake": "53 * * * *",
         "check_lake": "44 * * * *",
+        "make_forecasts": "2,17,32,47 * * * *",
+        "check_intervals": "47 * * * *",
     }
 
 
@@ -124,7 +131,7 @@ def test_the_graph():
 def test_schedules_run_by_themselves_only_where_something_is_pulled(sources, running):
     definitions = build(Settings(sources=sources))
     status = {one.name for one in definitions.schedules if one.default_status is RUNNING}
-    always = {"check_metrics", "check_lake"}
+    always = {"check_metrics", "check_lake", "check_intervals"}
     assert status == always | ({"pull_today", "daily_yesterday"} if running else set())
 
 

@@ -61,8 +61,8 @@ def make_forecasts(lake: Lake, settings: ForecastSettings, made_at: datetime) ->
     """Foretell all resources of the lake from what it holds up to a time, and keep it.
 
     A row is written where there is a time, where there was one, where the reason to abstain is
-    another than before, and once a UTC day. Run again on the same data, nothing is written; on more data, the
-    new rows take the place of the old ones.
+    another than before, and once a UTC day. Run again on the same data, nothing is written; on
+    more data, the new rows take the place of the old ones.
 
     Args:
         lake: holds the resources, takes the forecasts.

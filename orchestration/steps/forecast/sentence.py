@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestration.steps.forecast.expiry import STATED
 from orchestration.steps.forecast.objectives import OBJECTIVE
+from orchestration.steps.forecast.resources import INSTEAD
 
 _UNITS = (
     (timedelta(days=2), timedelta(days=1), "d"),
@@ -46,7 +47,7 @@ def sentence(row: Mapping[str, Any]) -> str:
 
 def _what(row: Mapping[str, Any]) -> str:
     name = row.get("subject")
-    kind = row["resource"].replace("_", " ")
+    kind = INSTEAD.get(row["resource"], row["resource"]).replace("_", " ")
     said = f"`{name}`" if name else kind
     if name and row["resource"] != "filesystem":
         said = f"{kind} {said}"

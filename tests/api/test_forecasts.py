@@ -1,0 +1,167 @@
+"""What fills, over HTTP and as metrics of our own."""
+
+import re
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lake.schema import FORECASTS
+
+HOUR = timedelta(hours=1)
+GIB = 1024.0**3
+
+
+def forecast(now, name, hours, made=0.1, **changes):
+    """A row that was made so many hours ago, of what is reached in so many from now."""
+    eta = None if hours is None else now + hours * HOUR
+    return dict.fromkeys(FORECASTS.schema.names) | {
+        "cluster": "eu-1",
+        "forecast_id": name,
+        "resource": "filesystem",
+        "subject": "/var",
+        "instance": f"{name}:9100",
+        "made_at": now - made * HOUR,
+        "value": 70 * GIB,
+        "capacity": 100 * GIB,
+        "threshold": 80 * GIB,
+        "eta": eta,
+        "eta_lower": eta and eta - 0.5 * HOUR,
+        "eta_upper": eta and eta + 0.5 * HOUR,
+        "horizon_seconds": 4 * 3600.0,
+        "coverage": 0.79,
+        "abstained": False,
+        "lake_version": 3,
+        **changes,
+    }
+
+
+def put(lake, rows):
+    table = pl.DataFrame(rows, infer_schema_length=None).to_arrow()
+    lake.forecasts.append(table.cast(FORECASTS.schema))
+
+
+@pytest.fixture(scope="module")
+def filled(shared, now):
+    why = {"abstained": True, "reason": "no limit known", "threshold": None, "capacity": None}
+    put(
+        shared.lake,
+        [
+            forecast(now, "soon", 1.0),
+            forecast(now, "later", 3.0, namespace="shop"),
+            forecast(now, "far", 9.0, resource="volume"),
+            forecast(now, "us", 2.0, cluster="us-2"),
+            forecast(now, "why", None, **why),
+            forecast(now, "calm", None, reason="shrinking"),
+            # It was to fill, and does no more.
+            forecast(now, "calmed", 2.0, made=1.0),
+            forecast(now, "calmed", None, reason="shrinking"),
+            # Its interval is over; and nobody knows of it any more.
+            forecast(now, "over", -1.0, made=4.0),
+            forecast(now, "gone", 2.0, made=25.0),
+            forecast(now, "of tomorrow", 2.0, made=-1.0),
+        ],
+    )
+    return shared
+
+
+def ids(filled, **params):
+    reply = filled.http.get("/api/v1/forecasts", params=params)
+    assert reply.status_code == 200, reply.text
+    return [item["forecast_id"] for item in reply.json()["items"]]
+
+
+FILTERS = {
+    "within the horizon": ({}, ["soon", "us", "later"]),
+    "within an hour and a half": ({"within": "PT1H30M"}, ["soon"]),
+    "within a day": ({"within": "P1D"}, ["soon", "us", "later", "far"]),
+    "a cluster": ({"cluster": "us-2"}, ["us"]),
+    "two clusters": ({"cluster": ["us-2", "eu-1"]}, ["soon", "us", "later"]),
+    "a namespace": ({"namespace": "shop"}, ["later"]),
+    "a resource": ({"resource": "volume", "within": "P1D"}, ["far"]),
+    "abstained too": ({"abstained": "true"}, ["soon", "us", "later", "why"]),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters(filled, name):
+    params, expected = FILTERS[name]
+    assert ids(filled, **params) == expected
+
+
+def test_pages_neither_repeat_nor_skip(filled):
+    params = {"limit": 1, "within": "P1D", "abstained": "true"}
+    found = []
+    for _ in range(9):
+        page = filled.http.get("/api/v1/forecasts", params=params).json()
+        found += [item["forecast_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert found == ["soon", "us", "later", "far", "why"]
+
+
+def test_each_says_what_it_says_in_a_sentence(filled):
+    items = filled.http.get("/api/v1/forecasts", params={"abstained": "true"}).json()["items"]
+    texts = {item["forecast_id"]: item["text"] for item in items}
+    assert texts["soon"] == (
+        "`/var` on soon:9100 of eu-1 reaches 80 % in 1.1 h "
+        "(0.6–1.6 h; past 80 % intervals held 79 %)"
+    )
+    assert re.search("cannot be told .* no limit known$", texts["why"])
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"within": "PT0S"}, 422),
+        ({"within": "soon"}, 422),
+        ({"within": "P4000D"}, 422),
+        ({"limit": 0}, 422),
+        ({"cursor": "none"}, 400),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused(filled, params, status):
+    assert filled.http.get("/api/v1/forecasts", params=params).status_code == status
+
+
+def test_a_caller_sees_forecasts_of_his_clusters_alone(start, now):
+    token = {"token": "0123456789abcdef", "clusters": ["us-2"]}
+    with start(api={"tokens": [token]}) as running:
+        put(running.lake, [forecast(now, "eu", 1.0), forecast(now, "us", 2.0, cluster="us-2")])
+        headers = {"Authorization": "Bearer 0123456789abcdef"}
+        for params in ({}, {"cluster": ["eu-1", "us-2"]}):
+            reply = running.http.get("/api/v1/forecasts", params=params, headers=headers)
+            assert [item["forecast_id"] for item in reply.json()["items"]] == ["us"]
+        assert running.http.get("/api/v1/forecasts").status_code == 401
+        sql = {"query": "SELECT forecast_id FROM forecasts"}
+        rows = running.http.post("/api/v1/sql", json=sql, headers=headers).json()["rows"]
+        assert "eu" not in str(rows)
+
+
+def test_seconds_to_a_threshold_are_gauges(filled, now):
+    filled.service.forecaster.run_if_due()
+    text = filled.http.get("/metrics").text
+    families = {one.name: one.samples for one in text_string_to_metric_families(text)}
+    gauges = {
+        (sample.labels["instance"], sample.labels["threshold"]): sample.value
+        for sample in families["fleetlake_seconds_to_threshold"]
+    }
+    assert gauges == {
+        ("soon:9100", "0.8"): 3600.0,
+        ("us:9100", "0.8"): 7200.0,
+        ("later:9100", "0.8"): 3 * 3600.0,
+        ("far:9100", "0.8"): 9 * 3600.0,
+    }
+    (labels,) = [
+        sample.labels
+        for sample in families["fleetlake_seconds_to_threshold"]
+        if sample.labels["instance"] == "us:9100"
+    ]
+    assert (labels["cluster"], labels["resource"], labels["subject"]) == (
+        "us-2",
+        "filesystem",
+        "/var",
+    )
+    assert [sample.value for sample in families["fleetlake_forecast_rounds"]] == [0.0]

@@ -1,0 +1,94 @@
+"""The resident forecaster: a round each time it is due, and again soon after one that failed."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from orchestration import forecaster as forecaster_module
+from orchestration.forecast_settings import ForecastSettings
+from orchestration.forecaster import Forecaster
+from tests.patience import wait_until
+
+MINUTE = timedelta(minutes=1)
+
+
+class Clock:
+    """A time that stands still until it is moved."""
+
+    def __init__(self, time):
+        self.time = time
+
+    def __call__(self):
+        return self.time
+
+
+@pytest.fixture
+def clock(now):
+    return Clock(now - 20 * MINUTE)
+
+
+@pytest.fixture
+def build(resources, clock):
+    return lambda **settings: Forecaster(resources.lake, ForecastSettings(**settings), clock)
+
+
+def test_rounds_in_their_time(resources, build, clock, line, now):
+    resources.disk(line(1.0, 78.0))
+    forecaster = build()
+    forecaster.run_if_due()
+    assert forecaster.statistics.rounds == 0
+    clock.time = now + MINUTE
+    for _ in range(2):
+        forecaster.run_if_due()
+    assert (forecaster.statistics.rounds, forecaster.statistics.last.made_at) == (1, now)
+    (soonest,) = forecaster.statistics.soonest
+    assert soonest["subject"] == "/var"
+    clock.time = now + 16 * MINUTE
+    forecaster.run_if_due()
+    assert forecaster.statistics.last.made_at == now + 15 * MINUTE
+
+
+def test_what_others_made_is_read(resources, build, clock, line, now):
+    resources.disk(line(1.0, 78.0))
+    forecaster = build(resident=False)
+    clock.time = now + MINUTE
+    resources.make()
+    forecaster.run_if_due()
+    assert forecaster.statistics.rounds == 0
+    assert len(forecaster.statistics.soonest) == 1
+
+
+def test_no_more_than_asked_for_is_kept(resources, build, clock, line, now):
+    for name in ("/a", "/b", "/c"):
+        resources.disk(line(1.0, 78.0), mountpoint=name)
+    resources.make()
+    clock.time = now + MINUTE
+    forecaster = build(resident=False, gauges=2)
+    forecaster.run_if_due()
+    assert len(forecaster.statistics.soonest) == 2
+
+
+def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypatch):
+    forecaster = build()
+    clock.time = now + MINUTE
+    make = forecaster_module.make_forecasts
+    monkeypatch.setattr(forecaster_module, "make_forecasts", lambda *_: 1 / 0)
+    for _ in range(2):
+        forecaster.run_if_due()
+    assert (forecaster.statistics.failures, forecaster.statistics.rounds) == (1, 0)
+    monkeypatch.setattr(forecaster_module, "make_forecasts", make)
+    clock.time += MINUTE
+    forecaster.run_if_due()
+    assert (forecaster.statistics.rounds, forecaster.statistics.error) == (1, None)
+
+
+def test_it_runs_by_itself_and_ends_when_told(resources, build, clock, line, now, monkeypatch):
+    monkeypatch.setattr(forecaster_module, "LOOK_SECONDS", 0.01)
+    resources.disk(line(1.0, 78.0))
+    forecaster = build()
+    clock.time = now + MINUTE
+    forecaster.start()
+    wait_until(lambda: forecaster.statistics.rounds == 1)
+    forecaster.stop()
+    assert "forecast" not in [thread.name for thread in threading.enumerate()]
