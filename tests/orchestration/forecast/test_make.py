@@ -5,6 +5,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from orchestration.maintenance_settings import MaintenanceSettings
+from orchestration.steps.maintain import compact_lake
+
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 GIB = 1024.0**3
@@ -265,3 +268,17 @@ def test_a_certificate_without_a_time(resources, value, reason):
     resources.put([value], metric="x509_cert_not_after", subject_CN="web")
     row = resources.told()
     assert (row["reason"], row["abstained"], row["eta"]) == (reason, True, None)
+
+
+def test_merged_files_have_the_same_rows(resources, line, now):
+    resources.disk(line(1.0, 78.0, 24), mountpoint="/young")
+    resources.disk(line(1.0, 78.0))
+    resources.make()
+    # Late samples: the forecast of the same time is made again.
+    resources.disk(line(1.0, 78.0), mountpoint="/young")
+    resources.make()
+    before = resources.rows()
+    stored = resources.lake.forecasts.delta().count()
+    compact_lake(resources.lake, MaintenanceSettings().policy(), lambda: now + 48 * HOUR)
+    assert resources.rows() == before
+    assert resources.lake.forecasts.delta().count() == len(before) < stored
