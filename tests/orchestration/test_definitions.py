@@ -76,8 +76,7 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "incidents"]
-    assets += ["metrics", "rollups"]
+    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "metrics", "rollups"]
     assert done.stdout.strip() == str(assets)
     # Loading makes nothing: no lake, no log.
     assert [path.name for path in tmp_path.iterdir()] == ([home] if home else [])
@@ -97,7 +96,6 @@ def test_the_graph():
         "forecasts": ["metrics"],
     }
     by_day = {"metrics": [], "events": [], "anomalies": ["events", "metrics"]}
-    by_day["incidents"] = ["anomalies", "events", "metrics"]
     assert deps == by_day | of_the_whole_lake
     assert sorted(key.name for key in graph.asset_check_keys) == [
         *("few_files", "intervals_hold", "metrics_fresh", "metrics_whole"),

@@ -20,8 +20,8 @@ from orchestration.steps.forecast.grid import HOUR
 from orchestration.steps.forecast.history import Float64, Int64, Span
 from orchestration.steps.forecast.outcome import frame_of
 
-BLOCK = 2_000
-"""Resources whose past is in memory at once: 30 MB an array, for a week of five minutes."""
+BLOCK = 1_000
+"""Resources whose past is in memory at once: 16 MB an array, for a week of five minutes."""
 
 NO_LIMIT = "no limit known"
 CONTRADICT = "units of value and limit contradict each other"
