@@ -66,12 +66,15 @@ def measure(folder: str, resources: int, rounds: int, seed: int) -> list[Case]:
         make_forecasts(lake, settings, NOW - past * 3 * STEP)
         spent.append(time.process_time() - began)
         elapsed.append(time.perf_counter() - wall)
+    began = time.process_time()
     verdict = judge(lake.snapshot(), settings, NOW)["volume"]
+    judged = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     of = f"{resources:,} resources"
     return [
         Case(f"a round of {of}, CPU time", "s", median(spent)),
         Case(f"a round of {of}, elapsed", "s", median(elapsed)),
+        Case("of it, judging the forecasts before, CPU time", "s", judged),
         Case("peak of memory, filling the lake included", "MiB", peak),
         Case("resources that reach a level within 4 h, first round", "", told.passing),
         Case("forecasts judged, the newest", "", verdict.told),

@@ -95,7 +95,9 @@ def _limited(found: Found, newest: pl.DataFrame) -> _Limited:
     told = told.join(limits, on="limit_id", how="left", maintain_order="left")
     told = told.sort("cluster", KEY, "at", "series_id", nulls_last=False)
     # Of several series of one resource (a container that began again) the newest counts.
-    table = told.unique(["cluster", KEY], keep="last", maintain_order=True).with_row_index("row")
+    table = told.unique(["cluster", KEY], keep="last", maintain_order=True)
+    # As files are sorted: see `history.CELLS`.
+    table = table.sort("cluster", "series_id").with_row_index("row")
     series = told.select("cluster", KEY, "series_id", "limit_id").join(
         table.select("cluster", KEY, "row"), on=["cluster", KEY], maintain_order="left"
     )
@@ -173,7 +175,7 @@ def _used(snapshot: Snapshot, limited: _Limited, rows: Int64, span: Span) -> Flo
         return out
     ids = series["series_id"].to_numpy()
     place = np.searchsorted(rows, series["row"].to_numpy())
-    values = history.panel(snapshot, [kind.metric], ids, span)
+    values = history.panel(snapshot, kind.metric, series["cluster"], ids, span)
     if kind.reads == "free":
         values = _sizes(snapshot, limited, series, rows[place], span) - values
     if len(ids) == len(rows):
@@ -197,7 +199,8 @@ def _sizes(
     sizes = np.repeat(now, span.width, axis=1)
     own = np.flatnonzero(np.isin(limit_ids, moved))
     ids, back = np.unique(limit_ids[own], return_inverse=True)
-    sizes[own] = history.carried(history.panel(snapshot, [kind.limit], ids, span))[back]
+    past = history.panel(snapshot, kind.limit, series["cluster"], ids, span)
+    sizes[own] = history.carried(past)[back]
     return sizes
 
 

@@ -24,10 +24,12 @@ CELLS = """
 SELECT series_id, (epoch_us(time) - $start_us) // $step_us AS "column",
        sum(sum) / sum("count") AS value
 FROM buckets(INTERVAL 5 MINUTE)
-WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
+WHERE time >= $start AND time < $end AND metric = $metric
+  AND cluster BETWEEN $first AND $last AND series_id BETWEEN $least AND $most
   AND series_id IN (SELECT unnest($ids)) AND isfinite(sum)
 GROUP BY ALL
 """
+"""Bounds, since files are sorted by cluster, metric and series: most row groups are left out."""
 
 NEWEST = """
 SELECT series_id, arg_max(last, time) AS newest, max(time) AS at
@@ -77,13 +79,31 @@ def changed(snapshot: Snapshot, metrics: list[str], ids: list[int], between: Tim
     return np.asarray(rows.column("series_id").to_numpy(), dtype=np.int64)
 
 
-def panel(snapshot: Snapshot, metrics: list[str], ids: Int64, span: Span) -> Float64:
-    """Means of columns, `[len(ids), width]` in the order of the ids, NaN = no data."""
+def panel(snapshot: Snapshot, metric: str, clusters: pl.Series, ids: Int64, span: Span) -> Float64:
+    """Means of columns, `[len(ids), width]` in the order of the ids, NaN = no data.
+
+    It is quick where the ids of one cluster are near each other.
+
+    Args:
+        snapshot: where they are.
+        metric: of all.
+        clusters: that the series are of.
+        ids: of the series, each once.
+        span: which columns.
+    """
     out = np.full((len(ids), span.width), np.nan)
     if not len(ids):
         return out
     between = span.between
-    params = _params(between, metrics, ids.tolist()) | {
+    params = {
+        "start": between.start,
+        "end": between.end,
+        "metric": metric,
+        "first": clusters.min(),
+        "last": clusters.max(),
+        "least": int(ids.min()),
+        "most": int(ids.max()),
+        "ids": ids.tolist(),
         "start_us": to_micros(between.start),
         "step_us": span.step // MICROSECOND,
     }

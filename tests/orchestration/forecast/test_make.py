@@ -105,9 +105,9 @@ def test_the_lowest_level_that_is_not_reached_is_foretold(resources, line, used,
 def test_a_disk_that_was_made_larger_did_not_fall(resources, line, now):
     """What was used goes on straight, though the free space has jumped."""
     used = line(1.0, 78.0)
-    size = np.where(np.arange(288) < 200, 80.0, 100.0) * GIB
+    size = np.where(np.arange(288) < 284, 80.0, 100.0) * GIB
     resources.disk(used * 100 * GIB / size, size)
-    assert abs(resources.told()["eta"] - (now + 2 * HOUR)) <= 15 * MINUTE
+    assert abs(resources.told()["eta"] - (now + 2 * HOUR)) <= 10 * MINUTE
 
 
 def test_a_container_that_began_again_is_one_resource(resources, line, now):
