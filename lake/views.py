@@ -60,6 +60,7 @@ QUALIFY row_number() OVER (
 """
 """A forecast that is made again of the same time replaces the one before."""
 
+
 def _metrics(on: str) -> str:
     return f"""
 SELECT s.date, s.cluster, s.metric, s.series_id, s.time, s.value,
