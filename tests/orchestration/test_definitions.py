@@ -76,7 +76,8 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "metrics", "rollups"]
+    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "incidents", "metrics"]
+    assets.append("rollups")
     assert done.stdout.strip() == str(assets)
     # Loading makes nothing: no lake, no log.
     assert [path.name for path in tmp_path.iterdir()] == ([home] if home else [])
@@ -95,7 +96,12 @@ def test_the_graph():
         "cleaned": ["compacted"],
         "forecasts": ["metrics"],
     }
-    by_day = {"metrics": [], "events": [], "anomalies": ["events", "metrics"]}
+    by_day = {
+        "metrics": [],
+        "events": [],
+        "anomalies": ["events", "metrics"],
+        "incidents": ["anomalies", "events"],
+    }
     assert deps == by_day | of_the_whole_lake
     assert sorted(key.name for key in graph.asset_check_keys) == [
         *("few_files", "intervals_hold", "metrics_fresh", "metrics_whole"),
@@ -197,9 +203,8 @@ def run(settings, job, day, **config):
 
 
 def rows(lake):
-    connection = lake.snapshot().connect()
-    found = connection.sql("SELECT * FROM stored.anomalies ORDER BY ALL").to_arrow_table()
-    return found.to_pylist()
+    # Of those that are written again, with their incident, the newest.
+    return lake.sql("SELECT * FROM anomalies ORDER BY ALL").to_pylist()
 
 
 def test_a_day_is_materialised_and_again_with_the_same_rows(settings, filled, day, history, at):
@@ -215,6 +220,9 @@ def test_a_day_is_materialised_and_again_with_the_same_rows(settings, filled, da
     assert told["metrics"]["rows_pulled"] == 0
     assert told["anomalies"]["dagster/row_count"] == len(held) > 0
     assert told["anomalies"]["not_scored"] == ""
+    incidents = {row["incident_id"] for row in held}
+    assert None not in incidents
+    assert told["incidents"]["dagster/row_count"] == len(incidents) > 0
     samples = filled.samples.version()
     assert run(settings, "daily", day).keys() == told.keys()
     assert rows(filled) == held

@@ -1,0 +1,102 @@
+"""Incidents after each tick: where there is something to do, and resolved though nothing comes."""
+
+from datetime import timedelta
+
+import pytest
+
+from ingest.receiver import Receiver
+from ingest.settings import IngestSettings
+from lake import Lake, TimeRange
+from lake.maintenance.compaction import compact
+from lake.maintenance.policy import CompactionPolicy
+from orchestration.detection_settings import DetectionSettings
+from orchestration.steps.incidents.live import Live
+from orchestration.steps.models import Detected
+from orchestration.steps.tick import Ticker
+from orchestration.worker import Worker
+
+MINUTE = timedelta(minutes=1)
+NOTHING = Detected(None, 0, 0, "no data")
+
+
+@pytest.fixture
+def live(shop):
+    return Live(shop.lake, DetectionSettings(), shop.settings)
+
+
+def scored(shop, minute):
+    now = shop.at + minute * MINUTE
+    return Detected(TimeRange(now - MINUTE, now), 1, 1), now
+
+
+def test_it_follows_what_ticks_find_and_rests_when_they_find_nothing(shop, live):
+    shop.fill()
+    assert live.after(*scored(shop, -1)).incidents == 0
+    shop.flag("db", 0, end=3, state="interim")
+    assert live.after(*scored(shop, 5)).written == 1
+    # Its own links to the anomalies are no news.
+    assert live.after(*scored(shop, 6)) is None
+    shop.flag("db", 0, end=10, state="final")
+    live.after(*scored(shop, 12))
+    assert [row["state"] for row in shop.incidents()] == ["open"]
+    assert live.after(*scored(shop, 13)) is None
+
+
+def test_it_is_resolved_in_time_though_nothing_is_scored_any_more(shop, live):
+    shop.fill()
+    shop.flag("db", 0, end=10)
+    live.after(*scored(shop, 12))
+    assert live.after(NOTHING, shop.at + 39 * MINUTE) is None
+    assert live.after(NOTHING, shop.at + 40 * MINUTE).written == 1
+    assert [row["state"] for row in shop.incidents()] == ["resolved"]
+    assert live.after(NOTHING, shop.at + 90 * MINUTE) is None
+
+
+def test_an_incident_of_hours_is_kept_whole_by_ticks_alone(shop, live):
+    shop.fill()
+    for start in range(0, 600, 60):
+        shop.flag("db", start, end=start + 50)
+        live.after(*scored(shop, start + 51))
+    (row,) = shop.incidents()
+    assert len(row["anomaly_ids"]) == 10
+    assert row["end"] - row["start"] == timedelta(minutes=590)
+
+
+def test_the_worker_groups_after_a_tick_and_tells_of_a_failure(shop, tmp_path, monkeypatch):
+    shop.fill()
+    shop.flag("db", 0, end=3, state="interim")
+    now = shop.at + 5 * MINUTE
+
+    def clock():
+        return now
+
+    detection = DetectionSettings(also=())
+    receiver = Receiver(shop.lake, tmp_path / "receiver", IngestSettings(), clock)
+    live = Live(shop.lake, detection, shop.settings)
+    worker = Worker(receiver, Ticker(shop.lake, detection), clock, live=live)
+    worker._tick()
+    assert [row["entities"] for row in shop.incidents()] == [["shop/db"]]
+    monkeypatch.setattr(Live, "after", lambda *_: 1 / 0)
+    now += MINUTE
+    worker._tick()
+    assert worker.problems()["incidents"] == "ZeroDivisionError: division by zero"
+    assert "tick" not in worker.problems()
+    receiver.close()
+
+
+def test_links_outlive_growth_compaction_and_a_second_opening(shop):
+    shop.fill()
+    shop.flag("db", 0, end=10)
+    shop.update()
+    shop.flag("cart", 2, end=12)
+    shop.update()
+    (row,) = shop.incidents()
+    before = shop.lake.sql("SELECT * FROM anomalies ORDER BY ALL").to_pylist()
+    for table in (shop.lake.anomalies, shop.lake.incidents):
+        assert len(table.files()[1]) > 1
+        compact(table, CompactionPolicy(), shop.at + timedelta(days=2))
+        assert len(table.files()[1]) == 1
+    again = Lake.open(shop.lake.root)
+    assert again.sql("SELECT * FROM anomalies ORDER BY ALL").to_pylist() == before
+    assert {one["incident_id"] for one in before} == {row["incident_id"]}
+    assert shop.incidents() == [row]
