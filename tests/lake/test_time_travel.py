@@ -53,7 +53,7 @@ def test_a_version_of_a_table(grown, version):
 
 def test_a_result_names_its_snapshot_and_that_gives_the_same_rows(grown, make_samples):
     before = grown.query(COUNT)
-    assert before.snapshot_id == "1-5.0.0.0.0.0.0.0"
+    assert before.snapshot_id == "1-5" + ".0" * (len(TABLES) - 1)
     grown.samples.append(make_samples([1, 2, 3]))
     again = [
         grown.query(COUNT, as_of=as_of)
@@ -67,7 +67,7 @@ def test_a_result_names_its_snapshot_and_that_gives_the_same_rows(grown, make_sa
 def test_strangers_and_notebooks_see_the_past_too(grown):
     result = grown.query_guarded(COUNT, Limits(), as_of="1-2.0")
     assert result.rows.to_pylist() == [{"n": 2}]
-    assert result.snapshot_id == "1-2.0._._._._._._"
+    assert result.snapshot_id == "1-2.0" + "._" * (len(TABLES) - 2)
     with connect(grown.root, as_of={"samples": 3}) as connection:
         assert connection.execute(COUNT).fetchone() == (3,)
 
@@ -91,7 +91,7 @@ def test_a_time(grown, moment, rows):
 
 def test_tables_that_are_younger_than_the_time_are_empty(grown):
     snapshot = grown.snapshot(LONG_AGO - STEP)
-    assert snapshot.id == "1-_._._._._._._._"
+    assert snapshot.id == "1-_" + "._" * (len(TABLES) - 1)
     assert set(snapshot.versions.values()) == {-1}
     assert grown.sql("SELECT * FROM metrics, events", as_of=snapshot.id).num_rows == 0
 
