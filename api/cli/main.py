@@ -27,7 +27,7 @@ COMMANDS = {
     "up": ("api.cli.up:up", "Run everything: take data, keep it, score it each minute, show it."),
     "sql": (
         "api.cli.sql:sql",
-        "Run SQL on the lake. Views: samples, series, metrics, events, anomalies, incidents, …",
+        "Run SQL on the lake. Views: samples, series, metrics, events, anomalies and more.",
     ),
     "import": (
         "api.cli.import_files:import_files",

@@ -66,7 +66,7 @@ def sql(
         Path | None, typer.Option("--output", "-o", help="Write to a file, by its ending.")
     ] = None,
 ) -> None:
-    """Run SQL on the lake. Views: samples, series, metrics, events, anomalies, incidents, …"""
+    """Run SQL on the lake. Views: samples, series, metrics, events, anomalies and more."""
     chosen = _form(form, output, as_json=json_)
     sink = _sink(chosen, output)
     source = RemoteSource(url, token, as_of) if url else _local(directory, config, as_of)
