@@ -1,5 +1,6 @@
 """The receiver behind a real server: heavy bodies, hung-up senders, a log that fails."""
 
+import gc
 import logging
 import os
 import socket
@@ -55,7 +56,17 @@ def share_waited(http, act):
     return max(waits) / (time.perf_counter() - began)
 
 
+@pytest.fixture
+def frozen():
+    """As `api.server.serve` does: what other tests have left is not looked through meanwhile."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.alone
+@pytest.mark.usefixtures("frozen")
 def test_a_heavy_body_does_not_hold_up_the_others(http, body, now_ms):
     """90,000 new series take seconds. Whatever blocks the others while it works does so always."""
     shares = []

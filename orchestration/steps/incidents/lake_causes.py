@@ -16,7 +16,6 @@ from orchestration.steps.causes.evidence import Evidence, strongest
 from orchestration.steps.incidents import counter_evidence, lake_events
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.json_numbers import known as known_number
-from orchestration.steps.incidents.lake_events import Happened
 from orchestration.steps.incidents.lake_metrics import ENTITY, metrics_of
 from orchestration.steps.incidents.members import Said
 from orchestration.steps.incidents.topology import Place, Topology
@@ -85,9 +84,7 @@ def rank(
     places = _in_question(known, [place for place, _ in members])
     between = TimeRange(at - settings.changes, at + window)
     events = lake_events.happened(snapshot, known, places, between)
-    evidence, onsets = _metrics(
-        snapshot, detection, known, places, at, settings.baseline, window, events
-    )
+    evidence, onsets = _metrics(snapshot, detection, known, places, at, settings.baseline, window)
     evidence[FLAGGED] = _flagged(members)
     for place, row in members:
         onsets[place] = min(onsets.get(place, row["start"]), row["start"])
@@ -119,7 +116,6 @@ def _metrics(
     at: datetime,
     baseline: timedelta,
     window: timedelta,
-    events: Sequence[Happened],
 ) -> tuple[Found, dict[Place, datetime]]:
     """Evidence of metrics, and when each entity was off."""
     kinds: Found = {"metrics": [], "silence": []}
@@ -130,12 +126,11 @@ def _metrics(
         if data is None:
             continue
         off = metric_evidence.deviations_of(data, ENTITY)
-        for kind, found in (
-            ("metrics", metric_evidence.of_metrics(data, off, ENTITY)),
-            ("silence", metric_evidence.of_silence(data, ENTITY)),
-        ):
+        moved = metric_evidence.of_metrics(data, off, ENTITY)
+        silent = metric_evidence.of_silence(data, ENTITY)
+        for kind, found in (("metrics", moved), ("silence", silent)):
             kinds[kind] += [((cluster, one.entity), one) for one in found]
-        for one in metric_evidence.of_metrics(data, off, ENTITY):
+        for one in moved:
             if one.onset is not None and notable({"metrics": one.size}):
                 onsets[cluster, one.entity] = one.onset
     return kinds, onsets
