@@ -11,7 +11,9 @@ SEVERITIES = ("critical", "major", "minor", "low")
 """From the worst."""
 
 _LEAST = (8.0, 5.0, 3.0)
-"""Weights from which an incident is critical, major, minor."""
+"""Weights from which an incident is critical, major, minor: one series at twice its threshold for a
+quarter of an hour weighs 2; three at four times for an hour 6; six at eight times for an hour, of
+failing requests, 9."""
 
 _USERS_SEE = 1.5
 _STEP_MINUTES = 15.0

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from detectors.incidents import SEVERITIES
 from lake import Lake, TimeRange
 from lake.schema import EVENTS
 from lake.timerange import to_micros
@@ -19,7 +20,7 @@ Row = dict[str, Any]
 Verdict = Literal["confirmed", "false"]
 
 FEEDBACK = "feedback"
-SEVERITY_RANK = "list_position(['critical', 'major', 'minor', 'low'], severity)"
+SEVERITY_RANK = f"list_position({list(SEVERITIES)}, severity)"
 JSON_COLUMNS = ("causes", "impact")
 LONGEST_NOTE = 4_000
 
@@ -82,7 +83,6 @@ def incidents(
         FilterError: the cursor is not from this listing, or the limit is out of range.
     """
     reach = TimeRange(wanted.between.start - LONGEST_INTERVAL, wanted.between.end)
-    ranks = {"critical": 1, "major": 2, "minor": 3, "low": 4}
     params = {
         "first_day": reach.start.date(),
         "last_day": reach.end.date(),
@@ -91,7 +91,7 @@ def incidents(
         "clusters": sorted(wanted.clusters) or None,
         "visible": None if wanted.visible is None else sorted(wanted.visible),
         "states": sorted(wanted.states) or None,
-        "least": None if wanted.severity is None else ranks[wanted.severity],
+        "least": None if wanted.severity is None else SEVERITIES.index(wanted.severity) + 1,
         **paging.after(cursor),
         "rows": paging.size(limit) + 1,
     }
