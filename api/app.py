@@ -9,8 +9,9 @@ from fastapi_offline import FastAPIOffline
 
 from api import admission, problems
 from api.pages import home
-from api.results.queries import Queries
+from api.results.queries import MIB, Queries
 from api.routes import events, forecasts, health, incidents, listings, otlp, sql, write
+from lake import range_query
 from orchestration.service import Service
 
 
@@ -40,6 +41,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
     )
     app.state.service = service
     app.state.queries = Queries.build(service.settings.api)
+    range_query.shared.limit(service.settings.api.sql_pool_mb * MIB)
     problems.install(app)
     routers = (
         write.router,

@@ -42,6 +42,12 @@ class ApiSettings(BaseModel):
     sql_seconds: float = Field(30.0, gt=0, description="longest a SQL query may run")
     sql_memory_mb: int = Field(1024, gt=0, description="memory of one SQL query")
     sql_threads: int = Field(2, gt=0, description="threads of one SQL query")
+    sql_pool_mb: int = Field(
+        128,
+        ge=0,
+        description="memory for what range queries read, of some series over some time, which need "
+        "no engine; 0 = an engine answers them, too",
+    )
     sql_result_mb: int = Field(256, gt=0, description="most that a SQL query may give")
     sql_concurrency: int = Field(2, gt=0, description="SQL queries that run at once; others wait")
     sql_queue_seconds: float = Field(60.0, gt=0, description="longest a SQL query may wait")

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.errors import TooManyQueriesError
-from lake import Limits
+from lake import Limits, range_query
 from lake.sandbox import shared
 from orchestration.settings import ApiSettings
 
@@ -102,6 +102,7 @@ class QueryCollector(Collector):
         for name, text, value in (
             ("running", "SQL queries that run.", self._queries.running),
             ("waiting", "SQL queries that wait for a slot.", self._queries.waiting),
+            ("pool_bytes", "Memory of what range queries read.", range_query.shared.nbytes),
             ("workers_busy", "Processes that are at a SQL query.", shared().busy),
             ("workers_idle", "Processes that wait for a SQL query.", shared().idle),
         ):

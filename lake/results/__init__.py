@@ -2,6 +2,7 @@
 
 from lake.results.plain import plain
 from lake.results.sink import Sink
+from lake.results.whole import Whole, whole
 from lake.results.writers import Format, writer
 
-__all__ = ["Format", "Sink", "plain", "writer"]
+__all__ = ["Format", "Sink", "Whole", "plain", "whole", "writer"]
