@@ -68,12 +68,3 @@ def test_a_file_that_cannot_be_read_is_told_by_the_engine(some_days):
         with Path(file.path).open("r+b") as content:
             content.truncate(file.size // 2)
     assert answered(snapshot, sql, pool=Pool(1 << 20)) is None
-
-
-def test_a_pool_holds_no_more_than_it_may(some_days):
-    snapshot, pool = some_days.snapshot(), Pool(50_000)
-    sql = "SELECT count(value) AS n FROM samples WHERE metric = '{}'"
-    wanted = {m: answered(snapshot, sql.format(m), pool=Pool(1 << 24)) for m in ("up", "requests")}
-    for metric in ("up", "requests", "up"):
-        assert answered(snapshot, sql.format(metric), pool=pool) == wanted[metric]
-        assert pool.nbytes <= 50_000
