@@ -23,6 +23,7 @@ FIELDS = (
 METRICS = tuple(f"cpu_usage_{field}" for field in FIELDS)
 
 MINUTE, HOUR = 60, 3600
+EIGHT_HOURS = timedelta(hours=8)
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,13 @@ class Question:
     goal: float
 
 
-def questions(load: Workload) -> list[Question]:
-    """The eight questions."""
-    hosts = [f"host_{number % load.hosts}" for number in (249, 7, 101, 333, 42, 480, 12, 260)]
-    one_hour = (START + timedelta(hours=5, minutes=17), timedelta(hours=1))
-    eight_hours = (START + timedelta(hours=3), timedelta(hours=8))
+def questions(load: Workload, turn: int = 0) -> list[Question]:
+    """The eight questions; each turn asks about other hosts and hours, as TSBS does."""
+    rng = np.random.default_rng(turn)
+    hosts = [f"host_{number}" for number in rng.choice(load.hosts, 8, replace=False)]
+    minutes = int(rng.integers(0, 60 * (load.hours - 1)))
+    one_hour = (START + timedelta(minutes=minutes), timedelta(hours=1))
+    eight_hours = (START + timedelta(hours=int(rng.integers(0, load.hours - 7))), EIGHT_HOURS)
     whole = (START, timedelta(hours=load.hours))
     return [
         _highest("single-groupby-1-1-1", METRICS[:1], hosts[:1], one_hour, MINUTE),

@@ -5,11 +5,14 @@
 21.6 million samples (500 hosts, ten metrics, 12 h at 10 s; see `benchmarks/devops.py`) go into a
 lake, are compacted and rolled up as the maintenance of a server does it, and into Debian's
 `victoria-metrics`. Both are asked over HTTP, on one kept-alive connection, one question at a time:
-VictoriaMetrics with `nocache=1`, ours by `POST /api/v1/sql`, in JSON. Answers are compared before
-anything is timed. Medians of `--runs` runs. Beside them the same SQL by `Lake.sql` in a process,
-which leaves out HTTP, JSON and the sandbox; its rival is ClickHouse in a process, where it is
-installed (`uv run --with chdb python benchmarks/query.py`), over the same Parquet files of samples,
-since it knows no rollups, and with an answer in Arrow's format as ours.
+VictoriaMetrics with `nocache=1`, ours by `POST /api/v1/sql`, in JSON. Answers of some
+turns are compared. Each run asks about other hosts and hours, of twenty turns that come again;
+medians of `--runs` runs after one of each turn that is not counted, and the very first time.
+
+Beside them the same SQL by `Lake.sql` in a process, which leaves out HTTP, JSON and the sandbox;
+its rival is ClickHouse in a process, where it is installed
+(`uv run --with chdb python benchmarks/query.py`), over the same Parquet files of samples, since it
+knows no rollups, and with an answer in Arrow's format as ours.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -186,57 +190,73 @@ def check(question: Question, mine: Answer, theirs: Answer) -> None:
         raise RuntimeError(f"{question.name}: {len(wrong)} of {len(mine)} differ: {wrong[:5]}")
 
 
-def milliseconds(act: Callable[[], object], runs: int) -> float:
-    """The median of so many runs, after three for warmth."""
-    taken = []
-    for _ in range(runs + 3):
-        before = time.perf_counter()
-        act()
-        taken.append(time.perf_counter() - before)
-    return statistics.median(taken[3:]) * 1000
+TURNS = 20
+"""Of hosts and hours."""
+
+CHECKED = 5
+"""Turns whose answers are compared."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Milliseconds by question: of many times, and of the first."""
+
+    median: dict[str, float]
+    first: dict[str, float]
+
+
+def timed(
+    turns: Sequence[Sequence[Question]], runs: int, act: Callable[[Question], object]
+) -> Timed:
+    """The median of so many runs, after one of each turn for warmth."""
+    taken: dict[str, list[float]] = {}
+    for run in range(-len(turns), runs):
+        for question in turns[run % len(turns)]:
+            before = time.perf_counter()
+            act(question)
+            taken.setdefault(question.name, []).append(1000 * (time.perf_counter() - before))
+    first = {name: found[0] for name, found in taken.items()}
+    return Timed(
+        {name: statistics.median(found[len(turns) :]) for name, found in taken.items()}, first
+    )
 
 
 def devops(load: Workload, cache: Path, runs: int) -> Iterable[Case]:
     """All questions, ours beside VictoriaMetrics'."""
     data = cache / f"data-{load.hosts}-{load.hours}"
     lake = fill(data / "lake", load)
-    asked = questions(load)
-    in_process = {
-        one.name: milliseconds(lambda one=one: lake.sql(one.sql), runs)  # type: ignore[misc]
-        for one in asked
-    }
+    turns = [questions(load, turn) for turn in range(TURNS)]
+    asked = turns[0]
+    in_process = timed(turns, runs, lambda one: lake.sql(one.sql))
     clickhouse = asker(lake)
-    theirs_in_process: dict[str, float] = {}
-    server = _our_server(data)
-    with started(server) as (_, client):
-        mine = {one.name: answer_of_sql(one, ask_sql(client, one)) for one in asked}
-        own = {one.name: milliseconds(lambda one=one: ask_sql(client, one), runs) for one in asked}  # type: ignore[misc]
+    theirs = theirs_in_process = Timed({}, {})
+    checked = [one for turn in turns[:CHECKED] for one in turn]
+    with started(_our_server(data)) as (_, client):
+        own = timed(turns, runs, lambda one: ask_sql(client, one))
+        mine = [answer_of_sql(one, ask_sql(client, one)) for one in checked]
     if clickhouse is not None:
-        for one in asked:
-            check(one, mine[one.name], answer_of(one, rows(clickhouse(one, JSON))))
-            theirs_in_process[one.name] = milliseconds(
-                lambda one=one: clickhouse(one, ARROW),  # type: ignore[misc]
-                runs,
-            )
+        for one, answer in zip(asked, mine, strict=False):
+            check(one, answer, answer_of(one, rows(clickhouse(one, JSON))))
+        theirs_in_process = timed(turns[:1], runs, lambda one: clickhouse(one, ARROW))
     with tempfile.TemporaryDirectory() as folder:
         rival = victoria_metrics(Path(folder), "-retentionPeriod=100y")
-        theirs: dict[str, float] = {}
         if rival is not None:
             with started(rival) as (_, client):
                 send_to_victoria_metrics(client, load)
-                for one in asked:
-                    check(one, mine[one.name], answer_of_metricsql(one, ask_metricsql(client, one)))
-                    theirs[one.name] = milliseconds(
-                        lambda one=one: ask_metricsql(client, one),
-                        runs,  # type: ignore[misc]
-                    )
+                theirs = timed(turns, runs, lambda one: ask_metricsql(client, one))
+                for one, answer in zip(checked, mine, strict=True):
+                    check(one, answer, answer_of_metricsql(one, ask_metricsql(client, one)))
+    for what, ours_is, theirs_is in (
+        ("over HTTP", own.median, theirs.median),
+        ("over HTTP, the first time", own.first, theirs.first),
+    ):
+        for one in asked:
+            name = f"{one.name} (from {one.served}), {what}"
+            yield Case(name, "ms", ours_is[one.name], theirs_is.get(one.name), "victoria-metrics")
     for one in asked:
-        name = f"{one.name} (from {one.served}), over HTTP"
-        yield Case(name, "ms", own[one.name], theirs.get(one.name), "victoria-metrics")
-    for one in asked:
-        theirs_here = theirs_in_process.get(one.name)
+        theirs_here = theirs_in_process.median.get(one.name)
         name = f"{one.name} (from {one.served}), in a process"
-        yield Case(name, "ms", in_process[one.name], theirs_here, "chdb")
+        yield Case(name, "ms", in_process.median[one.name], theirs_here, "chdb")
 
 
 def _our_server(data: Path) -> Server:

@@ -43,7 +43,7 @@ class ApiSettings(BaseModel):
     sql_memory_mb: int = Field(1024, gt=0, description="memory of one SQL query")
     sql_threads: int = Field(2, gt=0, description="threads of one SQL query")
     sql_pool_mb: int = Field(
-        128,
+        256,
         ge=0,
         description="memory for what range queries read, of some series over some time, which need "
         "no engine; 0 = an engine answers them, too",

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.files import TableFile
-from lake.pruning.conditions import EARLIEST, LATEST, Condition, Texts, Times, either, every
+from lake.pruning.conditions import EARLIEST, LATEST, NEVER, Condition, Texts, Times, every
 from lake.range_query.footers import Footer
 from lake.range_query.groups import OVER_TIME, Groups, bucket
 from lake.range_query.pool import Pool
@@ -112,7 +112,8 @@ def _rows(
 
 
 def _texts(column: str, values: Collection[str]) -> Condition:
-    return either(Texts(column, value, value) for value in sorted(values))
+    """What spans them: of the files that are left, the footers tell more."""
+    return Texts(column, min(values), max(values)) if values else NEVER
 
 
 def _footers(

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from lake.range_query.question import UnsuitedError
 
-POOL_BYTES = 128 << 20
+POOL_BYTES = 256 << 20
 """What the pool of a process may hold, where nothing else is said."""
 
 

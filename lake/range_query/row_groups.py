@@ -172,14 +172,23 @@ class RowGroup:
         """
         return pool.get((self.path, self.number, ""), self._runs)
 
-    def numbers(self, pool: Pool, column: str, kind: npt.DTypeLike = np.float64) -> Numbers:
-        """A column of numbers.
+    def ids(self, pool: Pool) -> Ints:
+        """The numbers of series; of the table `series`.
+
+        Raises:
+            UnsuitedError: one is missing.
+        """
+        key = self.path, self.number, "series_id"
+        return pool.get(key, lambda: _numbers(self._read(["series_id"])["series_id"], np.int64))
+
+    def numbers(self, pool: Pool, column: str) -> Numbers:
+        """A column of numbers, in half the bytes where that holds them all.
 
         Raises:
             UnsuitedError: one is missing.
         """
         key = self.path, self.number, column
-        return pool.get(key, lambda: _numbers(self._read([column])[column], kind))
+        return pool.get(key, lambda: _short(_numbers(self._read([column])[column], np.float64)))
 
     def texts(self, pool: Pool, column: str) -> Codes:
         """A column of text."""
@@ -210,6 +219,13 @@ class RowGroup:
             of_runs[name] = Codes({text: 0}, np.zeros(len(starts), np.int64))
         clusters, metrics = of_runs["cluster"], of_runs["metric"]
         return Runs(np.append(starts, len(ids)), ids[starts], clusters, metrics, Times.of(times))
+
+
+def _short(numbers: Numbers) -> Numbers:
+    with np.errstate(over="ignore"):
+        short = numbers.astype(np.float32)
+    same = np.array_equal(short, numbers) or np.array_equal(short, numbers, equal_nan=True)
+    return short if same else numbers
 
 
 def _numbers(column: pa.ChunkedArray, kind: npt.DTypeLike) -> Numbers:

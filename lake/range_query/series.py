@@ -60,7 +60,7 @@ def find(
     ids: list[Ints] = []
     read: dict[str, list[Codes]] = {name: [] for name in names}
     for group in groups:
-        numbers = group.numbers(pool, "series_id", np.int64)
+        numbers = group.ids(pool)
         kept = np.ones(len(numbers), bool) if wanted is None else np.isin(numbers, wanted)
         for column, values in texts.items():
             kept &= group.texts(pool, column).among(values)

@@ -204,16 +204,28 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
     return spans.height > 1 and bool((spans["first"][1:] > spans["last"][:-1]).all())
 
 
-def _codes(frame: pl.DataFrame, name: str) -> npt.NDArray[np.int64]:
-    """A number for each of a column's texts; 0 where there is none."""
-    return frame[name].to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+def _codes(frame: pl.DataFrame, name: str) -> npt.NDArray[np.uint32]:
+    """A number for each of a column's texts, and one for none."""
+    codes = frame[name].to_physical()
+    if codes.null_count():
+        codes = codes.cast(pl.UInt32).fill_null(codes.len())
+    return codes.to_numpy()
+
+
+def _begins(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The rows with other labels than the one before. Rows of a series mostly follow each other."""
+    changed = np.zeros(max(frame.height - 1, 0), bool)
+    for name in labels:
+        codes = _codes(frame, name)
+        changed |= codes[1:] != codes[:-1]
+    return np.append(0, np.flatnonzero(changed) + 1)[: frame.height]
 
 
 def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.int64]:
     """A number for each combination of labels."""
     codes = np.zeros(frame.height, np.int64)
     for name in labels:
-        own = _codes(frame, name)
+        own = _codes(frame, name).astype(np.int64)
         width = int(own.max(initial=0)) + 1
         if int(codes.max(initial=0)) > MOST_CODES // width:
             codes = np.unique(codes, return_inverse=True)[1]
@@ -222,10 +234,8 @@ def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.
 
 
 def _numbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Codes as numbers from 0, in their order. Rows of one code mostly follow each other."""
-    begins = np.append(0, np.flatnonzero(np.diff(codes)) + 1)
-    numbers = np.unique(codes[begins], return_inverse=True)[1]
-    return np.repeat(numbers, np.diff(np.append(begins, len(codes))))
+    """Codes as numbers from 0, in their order."""
+    return np.unique(codes, return_inverse=True)[1]
 
 
 def _codes_of(frame: pl.DataFrame, labels: Sequence[str], by: str) -> npt.NDArray[np.int64]:
@@ -233,15 +243,31 @@ def _codes_of(frame: pl.DataFrame, labels: Sequence[str], by: str) -> npt.NDArra
 
     A rollout gives a service's pods new names: none of them has both a baseline and an incident.
     """
-    key = _numbered(_series_codes(frame, labels))
-    kind, n = frame[KIND].to_numpy(), int(key.max(initial=-1)) + 1
-    old, new = (np.bincount(key[kind == one], minlength=n) > 0 for one in (BASELINE, INCIDENT))
-    broken = (old != new)[key]
+    begins = _begins(frame, labels)
+    lengths = np.diff(np.append(begins, frame.height))
+    firsts = frame[begins]
+    key = _numbered(_series_codes(firsts, labels))
     lasting = [name for name in labels if name == by or name not in UNIT_NAMES]
-    if len(lasting) == len(labels) or not broken.any():
-        return key
-    followed = _numbered(_series_codes(frame, lasting))
-    return np.where(broken, n + followed, key)
+    if len(lasting) < len(labels):
+        n, kind = int(key.max(initial=-1)) + 1, frame[KIND].to_numpy()
+        old, new = (_has(kind == one, begins, key, n) for one in (BASELINE, INCIDENT))
+        broken = (old != new)[key]
+        if broken.any():
+            followed = _numbered(_series_codes(firsts, lasting))
+            key = np.where(broken, n + followed, key)
+    return np.repeat(key, lengths)
+
+
+def _has(
+    rows: npt.NDArray[np.bool_],
+    begins: npt.NDArray[np.int64],
+    key: npt.NDArray[np.int64],
+    n: int,
+) -> npt.NDArray[np.bool_]:
+    """Whether each of `n` series has a row; of runs of rows, with the series of each."""
+    found = np.zeros(n, bool)
+    found[key[np.logical_or.reduceat(rows, begins)]] = True
+    return found
 
 
 def _sorted(
@@ -255,12 +281,14 @@ def _sorted(
 ) -> MetricRows:
     frame = frame.select("timestamp", "value", KIND, *labels)
     key, time = _codes_of(frame, labels, by), frame["timestamp"].to_physical().to_numpy()
-    changed = np.diff(key) != 0
+    changed = key[1:] != key[:-1]
     # Files are often in order of series, then time, whatever the series' numbers are.
-    if (np.diff(time)[~changed] < 0).any() or changed.sum() + 1 > len(np.unique(key)):
+    backwards = (time[1:] < time[:-1]) & ~changed
+    series = key[np.append(0, np.flatnonzero(changed) + 1)]
+    if backwards.any() or len(series) > len(np.unique(series)):
         order = np.lexsort((time, key))
         frame, key, time = frame[order], key[order], time[order]
-        changed = np.diff(key) != 0
+        changed = key[1:] != key[:-1]
     firsts = np.append(0, np.flatnonzero(changed) + 1)
     kind = frame[KIND].to_numpy()
     weight = np.zeros(len(key))
@@ -273,5 +301,5 @@ def _sorted(
         kind == BASELINE,
         weight,
     )
-    series = frame[firsts].select(pl.col(name).cast(pl.String) for name in labels)
-    return MetricRows(series, rows, time, kind, at, window, foreign)
+    named = frame[firsts].select(pl.col(name).cast(pl.String) for name in labels)
+    return MetricRows(named, rows, time, kind, at, window, foreign)
