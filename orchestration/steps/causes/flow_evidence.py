@@ -11,7 +11,8 @@ from detectors.causes import Deviations, unexplained
 from orchestration.errors import CausesError
 from orchestration.steps.causes.evidence import Evidence, compared
 from orchestration.steps.causes.metric_evidence import METRIC, metric_keys
-from orchestration.steps.causes.metric_rows import BASELINE, BEFORE, MetricRows
+from orchestration.steps.causes.metric_rows import MetricRows
+from orchestration.steps.causes.series_codes import BASELINE, BEFORE
 
 Calls = Mapping[str, set[str]]
 Warn = Callable[[str], None]

@@ -11,14 +11,9 @@ import polars as pl
 from detectors.causes import Deviations, at_ends, deviations, onset_of
 from lake.timerange import from_micros
 from orchestration.steps.causes.evidence import Evidence, compared
-from orchestration.steps.causes.metric_rows import (
-    BASELINE,
-    INCIDENT,
-    MICROSECOND,
-    MetricRows,
-    micros,
-)
+from orchestration.steps.causes.metric_rows import MICROSECOND, MetricRows, micros
 from orchestration.steps.causes.names import UNIT_NAMES, Names
+from orchestration.steps.causes.series_codes import BASELINE, INCIDENT
 
 EDGE_COLUMNS = (
     ("source", "target"),

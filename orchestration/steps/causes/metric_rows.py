@@ -13,7 +13,6 @@ from detectors.causes import Rows
 from lake.external import read_coded
 from lake.timerange import EPOCH, from_micros
 from orchestration.errors import CausesError
-from orchestration.steps.causes.names import UNIT_NAMES
 from orchestration.steps.causes.question import (
     LEAST_COLUMNS,
     LONGEST_REST,
@@ -21,19 +20,15 @@ from orchestration.steps.causes.question import (
     WINDOW,
     Question,
 )
+from orchestration.steps.causes.series_codes import BASELINE, BEFORE, INCIDENT, series_codes
 from orchestration.steps.file_columns import TEXT
 
 Warn = Callable[[str], None]
-
-BEFORE, BASELINE, INCIDENT = 0, 1, 2
-"""What a row is: before the incident, where the baseline is of another time; or one of these."""
 
 _LONGEST = 6
 """Windows after which a row weighs nothing."""
 
 KIND = "__kind"
-
-MOST_CODES = 2**62
 
 EARLIEST = 0.01
 """Share of rows that may be of a wrong clock."""
@@ -204,72 +199,6 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
     return spans.height > 1 and bool((spans["first"][1:] > spans["last"][:-1]).all())
 
 
-def _codes(frame: pl.DataFrame, name: str) -> npt.NDArray[np.uint32]:
-    """A number for each of a column's texts, and one for none."""
-    codes = frame[name].to_physical()
-    if codes.null_count():
-        codes = codes.cast(pl.UInt32).fill_null(codes.len())
-    return codes.to_numpy()
-
-
-def _begins(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.int64]:
-    """The rows with other labels than the one before. Rows of a series mostly follow each other."""
-    changed = np.zeros(max(frame.height - 1, 0), bool)
-    for name in labels:
-        codes = _codes(frame, name)
-        changed |= codes[1:] != codes[:-1]
-    return np.append(0, np.flatnonzero(changed) + 1)[: frame.height]
-
-
-def _series_codes(frame: pl.DataFrame, labels: Sequence[str]) -> npt.NDArray[np.int64]:
-    """A number for each combination of labels."""
-    codes = np.zeros(frame.height, np.int64)
-    for name in labels:
-        own = _codes(frame, name).astype(np.int64)
-        width = int(own.max(initial=0)) + 1
-        if int(codes.max(initial=0)) > MOST_CODES // width:
-            codes = np.unique(codes, return_inverse=True)[1]
-        codes = codes * width + own
-    return codes
-
-
-def _numbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Codes as numbers from 0, in their order."""
-    return np.unique(codes, return_inverse=True)[1]
-
-
-def _codes_of(frame: pl.DataFrame, labels: Sequence[str], by: str) -> npt.NDArray[np.int64]:
-    """A number for each series; pods that others have followed are one series with those.
-
-    A rollout gives a service's pods new names: none of them has both a baseline and an incident.
-    """
-    begins = _begins(frame, labels)
-    lengths = np.diff(np.append(begins, frame.height))
-    firsts = frame[begins]
-    key = _numbered(_series_codes(firsts, labels))
-    lasting = [name for name in labels if name == by or name not in UNIT_NAMES]
-    if len(lasting) < len(labels):
-        n, kind = int(key.max(initial=-1)) + 1, frame[KIND].to_numpy()
-        old, new = (_has(kind == one, begins, key, n) for one in (BASELINE, INCIDENT))
-        broken = (old != new)[key]
-        if broken.any():
-            followed = _numbered(_series_codes(firsts, lasting))
-            key = np.where(broken, n + followed, key)
-    return np.repeat(key, lengths)
-
-
-def _has(
-    rows: npt.NDArray[np.bool_],
-    begins: npt.NDArray[np.int64],
-    key: npt.NDArray[np.int64],
-    n: int,
-) -> npt.NDArray[np.bool_]:
-    """Whether each of `n` series has a row; of runs of rows, with the series of each."""
-    found = np.zeros(n, bool)
-    found[key[np.logical_or.reduceat(rows, begins)]] = True
-    return found
-
-
 def _sorted(
     frame: pl.DataFrame,
     labels: Sequence[str],
@@ -280,7 +209,8 @@ def _sorted(
     foreign: bool,
 ) -> MetricRows:
     frame = frame.select("timestamp", "value", KIND, *labels)
-    key, time = _codes_of(frame, labels, by), frame["timestamp"].to_physical().to_numpy()
+    kind = frame[KIND].to_numpy()
+    key, time = series_codes(frame, labels, by, kind), frame["timestamp"].to_physical().to_numpy()
     changed = key[1:] != key[:-1]
     # Files are often in order of series, then time, whatever the series' numbers are.
     backwards = (time[1:] < time[:-1]) & ~changed

@@ -13,7 +13,8 @@ from lake.query import run
 from lake.schema import ENTITY_COLUMNS
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings
-from orchestration.steps.causes.metric_rows import BASELINE, INCIDENT, MetricRows, micros
+from orchestration.steps.causes.metric_rows import MetricRows, micros
+from orchestration.steps.causes.series_codes import BASELINE, INCIDENT
 from orchestration.steps.families import lookup
 from orchestration.steps.incidents.entities import NODE, entity_of
 from orchestration.steps.incidents.topology import Place, Topology
