@@ -34,7 +34,7 @@ EARLIEST = 0.01
 """Share of rows that may be of a wrong clock."""
 
 STEP_ROWS = 100_000
-"""Rows by which the metrics' step is found."""
+"""Rows by which the metrics' step and begin are found."""
 
 
 MICROSECOND = timedelta(microseconds=1)
@@ -101,7 +101,11 @@ def read_metrics(question: Question, warn: Warn) -> MetricRows:
 
 
 def _together(files: Sequence[Path], by: str) -> pl.DataFrame:
-    frames = [_named(pl.DataFrame(read_coded(path)), path, by) for path in files]
+    # Each column is copied once, when it is needed in one piece.
+    frames = [
+        _named(pl.DataFrame(pl.from_arrow(read_coded(path), rechunk=False)), path, by)
+        for path in files
+    ]
     try:
         frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
@@ -135,16 +139,17 @@ def _window(
     step = times.diff().median() if len(times) > 1 else None
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
     # A clock that is years off is not when the recording began.
-    first, last = (_moment(frame, share) for share in (EARLIEST, 1.0))
+    first, last = _early(frame), from_micros(int(frame["timestamp"].to_physical().max() or 0))
     rest = last - question.at
     if other is None and rest <= min(LONGEST_REST, SHORT_REST * (question.at - first)):
         return max(rest, least), True
     return least, False
 
 
-def _moment(frame: pl.DataFrame, share: float) -> datetime:
-    """When a share of the rows was over."""
-    return from_micros(int(frame["timestamp"].to_physical().quantile(share, "lower") or 0))
+def _early(frame: pl.DataFrame) -> datetime:
+    """When but a share of the rows was over."""
+    some = frame["timestamp"].gather_every(max(1, frame.height // STEP_ROWS)).to_physical()
+    return from_micros(int(some.quantile(EARLIEST, "lower") or 0))
 
 
 def _kinds(
@@ -155,7 +160,9 @@ def _kinds(
     incident = (time >= at) & (time <= at + _LONGEST * window)
     before = BEFORE if other is not None else BASELINE
     kind = pl.when(incident).then(INCIDENT).when(time < at).then(before)
-    marked = frame.with_columns(kind.cast(pl.Int8).alias(KIND)).filter(pl.col(KIND).is_not_null())
+    marked = frame.with_columns(kind.cast(pl.Int8).alias(KIND))
+    if marked[KIND].null_count():
+        marked = marked.filter(pl.col(KIND).is_not_null())
     if other is not None:
         rows = other.with_columns(pl.lit(BASELINE, pl.Int8).alias(KIND))
         for name, type_ in frame.schema.items():
@@ -210,24 +217,23 @@ def _sorted(
 ) -> MetricRows:
     frame = frame.select("timestamp", "value", KIND, *labels)
     kind = frame[KIND].to_numpy()
-    key, time = series_codes(frame, labels, by, kind), frame["timestamp"].to_physical().to_numpy()
-    changed = key[1:] != key[:-1]
+    time = frame["timestamp"].to_physical().to_numpy()
+    firsts, of_runs = series_codes(frame, labels, by, kind)
+    backwards = time[1:] < time[:-1]
+    backwards[firsts[1:] - 1] = False
     # Files are often in order of series, then time, whatever the series' numbers are.
-    backwards = (time[1:] < time[:-1]) & ~changed
-    series = key[np.append(0, np.flatnonzero(changed) + 1)]
-    if backwards.any() or len(series) > len(np.unique(series)):
+    if backwards.any() or len(of_runs) > len(np.unique(of_runs)):
+        key = np.repeat(of_runs, np.diff(np.append(firsts, len(time))))
         order = np.lexsort((time, key))
-        frame, key, time = frame[order], key[order], time[order]
-        changed = key[1:] != key[:-1]
-    firsts = np.append(0, np.flatnonzero(changed) + 1)
-    kind = frame[KIND].to_numpy()
-    weight = np.zeros(len(key))
+        frame, key, time, kind = frame[order], key[order], time[order], kind[order]
+        firsts = np.append(0, np.flatnonzero(key[1:] != key[:-1]) + 1)
+    weight = np.zeros(len(time))
     inside = kind == INCIDENT
     ago = (time[inside] - micros(at)) / (window / MICROSECOND)
     weight[inside] = ago <= 1.0 if flat else np.exp(-ago)
     rows = Rows(
         np.ascontiguousarray(frame["value"].to_numpy()),
-        np.append(firsts, len(key)).astype(np.int64),
+        np.append(firsts, len(time)).astype(np.int64),
         kind == BASELINE,
         weight,
     )

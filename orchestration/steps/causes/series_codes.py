@@ -53,8 +53,10 @@ def series_codes(
     labels: Sequence[str],
     by: str,
     kind: npt.NDArray[np.int8],
-) -> npt.NDArray[np.int64]:
-    """A number for each series; pods that others have followed are one series with those.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The runs of rows of a series: where each begins, and the number of the series.
+
+    Pods that others have followed are one series with those.
 
     A rollout gives a service's pods new names: none of them has both a baseline and an incident.
 
@@ -65,7 +67,6 @@ def series_codes(
         kind: `[n]`, `BASELINE`, `INCIDENT` or something else.
     """
     begins = _begins(frame, labels)
-    lengths = np.diff(np.append(begins, frame.height))
     firsts = frame[begins]
     key = _numbered(_series_codes(firsts, labels))
     lasting = [name for name in labels if name == by or name not in UNIT_NAMES]
@@ -76,7 +77,7 @@ def series_codes(
         if broken.any():
             followed = _numbered(_series_codes(firsts, lasting))
             key = np.where(broken, n + followed, key)
-    return np.repeat(key, lengths)
+    return begins, key
 
 
 def _has(
