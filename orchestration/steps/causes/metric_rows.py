@@ -139,7 +139,7 @@ def _window(
     step = times.diff().median() if len(times) > 1 else None
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
     # A clock that is years off is not when the recording began.
-    first, last = _early(frame), from_micros(int(frame["timestamp"].to_physical().max() or 0))
+    first, last = _early(frame), from_micros(int(frame["timestamp"].to_physical().to_numpy().max()))
     rest = last - question.at
     if other is None and rest <= min(LONGEST_REST, SHORT_REST * (question.at - first)):
         return max(rest, least), True
