@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lake.clock import Clock, utc_now
 from lake.errors import LakeError
-from lake.range_query.answer import answer
+from lake.range_query.answering import answer
 from lake.range_query.parser import asked
 from lake.range_query.pool import Pool, shared
 from lake.range_query.question import UnsuitedError
@@ -38,7 +38,7 @@ def answered(
         pool: keeps what is read.
         now: the time that `now()` is.
     """
-    if snapshot.store.reader != "file":
+    if snapshot.store.reader != "file" or not pool.most:
         return None
     question = asked(sql, now)
     if question is None:

@@ -10,10 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.range_query.question import UnsuitedError
+from lake.table_spec import TableSpec
 from lake.timerange import to_micros
 
 PARSED = 12
 """Bytes in memory of a byte of a footer, about."""
+
+MOST_HELD = 500
+"""Texts of which it is remembered where they are. Whoever asks may ask for any."""
 
 LEAST_CUT = 64
 """Bytes of the shortest text that some writers cut short in what they say of a column."""
@@ -64,11 +68,11 @@ class Footer:
         nbytes: about.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, spec: TableSpec) -> None:
         self.metadata = pq.read_metadata(path)
         self.nbytes = PARSED * self.metadata.serialized_size
         self._places = {name: i for i, name in enumerate(self.metadata.schema.names)}
-        self._check()
+        self._check(spec)
         groups = range(self.metadata.num_row_groups)
         self.rows = np.array([self.metadata.row_group(i).num_rows for i in groups], np.int64)
         self._texts = {name: self._bounds(name) for name in ("cluster", "metric")}
@@ -84,24 +88,23 @@ class Footer:
         self._times = self._bounds("time").numbers() if "time" in self._places else None
         self._held: dict[tuple[str, str], Mask] = {}
 
-    def _check(self) -> None:
+    def _check(self, spec: TableSpec) -> None:
         """Who else wrote a file may have put something else under a name."""
-        schema = self.metadata.schema.to_arrow_schema()
-        kinds = {field.name: field.type for field in schema}
-        texts = [kinds.get("cluster"), kinds.get("metric")]
-        time = kinds.get("time")
-        if texts != [pa.string()] * 2 or kinds.get("series_id") != pa.int64():
-            raise UnsuitedError
-        if time is not None and not (pa.types.is_timestamp(time) and time.tz):
-            raise UnsuitedError
+        kinds = {field.name: field.type for field in self.metadata.schema.to_arrow_schema()}
+        for field in spec.schema:
+            if kinds.get(field.name) != field.type and not pa.types.is_map(field.type):
+                raise UnsuitedError
 
     def _bounds(self, column: str) -> Bounds:
         least, greatest = [], []
         for i in range(self.metadata.num_row_groups):
             told = self.metadata.row_group(i).column(self._places[column]).statistics
             known = told is not None and told.has_min_max
-            least.append(told.min if known else None)
-            greatest.append(told.max if known else None)
+            try:
+                least.append(told.min if known else None)
+                greatest.append(told.max if known else None)
+            except (ValueError, OverflowError) as error:
+                raise UnsuitedError from error  # a time that Python cannot say
         return Bounds(least, greatest)
 
     def _is_alike(self, group: int, name: str, bounds: Bounds) -> bool:
@@ -122,9 +125,12 @@ class Footer:
         found = np.zeros(len(self.rows), bool)
         for text in texts:
             key = column, text
-            if key not in self._held:
-                self._held[key] = self._texts[column].hold(text)
-            found |= self._held[key]
+            held = self._held.get(key)
+            if held is None:
+                held = self._texts[column].hold(text)
+                if len(self._held) < MOST_HELD:
+                    self._held[key] = held
+            found |= held
         return found
 
     def of_series(self, series_ids: npt.NDArray[np.int64]) -> Mask:

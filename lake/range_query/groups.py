@@ -137,9 +137,11 @@ def _codes(rows: Rows, keys: Sequence[Key]) -> Ints:
             step = key.micros if isinstance(key, Bucket) else 1
             if len(times):
                 place = (times - times.min()) // step
-                if (codes.max() + 1) * (int(place.max()) + 1) > MOST_KEYS:
-                    place = np.unique(place, return_inverse=True)[1]
-                codes = codes * (int(place.max()) + 1) + place
+                width = int(place.max()) + 1
+                if (int(codes.max()) + 1) * width > MOST_KEYS:
+                    codes = _numbered(codes, place)
+                else:
+                    codes = codes * width + place
     return codes
 
 

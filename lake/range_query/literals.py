@@ -13,31 +13,32 @@ UNITS = {
 }
 """Days and longer are the calendar's."""
 
-SPELLED = re.compile(r"([1-9]\d{0,5}) ([a-z]+)")
+SPELLED = re.compile(r"([1-9]\d{0,5}) ([a-z]+)", re.ASCII)
 
 MOST = 1_000_000
 """Of a unit."""
 
 MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?(?:(Z)|([+-]\d\d)(?::(\d\d))?)?)?"
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?(?:(Z)|([+-]\d\d)(?::(\d\d))?)?)?",
+    re.ASCII,
 )
 
 FARTHEST_ZONE = 14 * 60
 """Minutes from UTC."""
 
 
-def interval(number: str, unit: str) -> int:
+def interval(number: int, unit: str) -> int:
     """The length of an interval.
 
-    >>> interval("5", "minutes")
+    >>> interval(5, "minutes")
     300000000
 
     Raises:
         UnsuitedError: it is none that is surely understood.
     """
-    if unit not in UNITS or not number.isdecimal() or not 0 < int(number) < MOST:
+    if unit not in UNITS or not 0 < number < MOST:
         raise UnsuitedError
-    return int(number) * UNITS[unit]
+    return number * UNITS[unit]
 
 
 def spelled(text: str) -> int:
@@ -45,7 +46,7 @@ def spelled(text: str) -> int:
     found = SPELLED.fullmatch(text)
     if found is None:
         raise UnsuitedError
-    return interval(found[1], found[2])
+    return interval(int(found[1]), found[2])
 
 
 def moment(text: str) -> int:

@@ -32,6 +32,8 @@ OVER_TIME = frozenset({"arg_max", "increase", "rate"})
 WHOLE = frozenset({"count", "time", "series_id"})
 """No floats: what functions make of them has other types."""
 
+MOST_OUTPUTS = 64
+
 LONGEST = 20_000
 """Characters of a query that is looked at here."""
 
@@ -98,7 +100,7 @@ class _Parser:
         name = read.name().low
         if name == "buckets":
             read.need("(")
-            step = read.interval()
+            step, _ = read.interval()
             read.need(")")
         alias = self._alias()
         if read.take("join"):
@@ -121,11 +123,20 @@ class _Parser:
             return self._source.column(name)
         return self._source.column(self._read.name().low, name)
 
+    def _selected(self) -> str:
+        """A column that is selected or grouped by."""
+        qualified, name = self._read.peek(1).low == ".", self._column()
+        if qualified and name in IDENTITY and self._source.qualifies_twice:
+            raise UnsuitedError  # of which of the two tables makes a difference, to an engine
+        return name
+
     # What is selected.
 
     def _outputs(self) -> tuple[Output, ...]:
         found = self._read.listed(self._output)
         self._read.need("from")
+        if len(found) > MOST_OUTPUTS:
+            raise UnsuitedError
         return tuple(found)
 
     def _output(self) -> Output:
@@ -144,11 +155,11 @@ class _Parser:
         if self._read.take("null"):
             return Nothing()
         if self._read.peek(1).low != "(":
-            return Column(self._column())
+            return Column(self._selected())
         function = self._read.name().low
         self._read.need("(")
         if function == "time_bucket":
-            found: Expression = Bucket(self._read.interval())
+            found: Expression = Bucket(*self._read.interval())
             self._read.need(",")
             self._of_time()
         elif function == "count" and self._read.take("*"):

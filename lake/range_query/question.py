@@ -13,9 +13,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`time_bucket(…, time)`: the begin of a span of so many microseconds."""
+    """`time_bucket(…, time)`: the begin of a span of so many microseconds.
+
+    The same length that is written in another way is another expression, for an engine.
+    """
 
     micros: int
+    written: str
 
 
 @dataclass(frozen=True, slots=True)

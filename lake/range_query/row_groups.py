@@ -12,10 +12,14 @@ import pyarrow.parquet as pq
 from lake.range_query.footers import Footer
 from lake.range_query.pool import Pool
 from lake.range_query.question import UnsuitedError
+from lake.schema import ENTITY_COLUMNS
 
 MILLISECOND = 1_000
 LONGEST_MS = (1 << 31) - 1
 LONGEST = (1 << 63) - 1
+
+HASHED = (1 << 64) - 1
+MULTIPLIER = 0x9E3779B97F4A7C15
 
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[Any]
@@ -139,7 +143,8 @@ class Runs:
     @property
     def nbytes(self) -> int:
         """Bytes, about."""
-        return self.starts.nbytes + self.series_ids.nbytes * 3 + self.times.offsets.nbytes
+        texts = self.clusters.nbytes + self.metrics.nbytes
+        return self.starts.nbytes + self.series_ids.nbytes + texts + self.times.offsets.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,21 @@ class RowGroup:
             UnsuitedError: a series' rows are not in order of time.
         """
         return pool.get((self.path, self.number, ""), self._runs)
+
+    def identities(self, pool: Pool) -> npt.NDArray[np.uint64]:
+        """A hash of all that is known of each series beside its labels; of the table `series`."""
+        return pool.get((self.path, self.number, "identity"), self._identities)
+
+    def _identities(self) -> npt.NDArray[np.uint64]:
+        texts = ["cluster", "metric", *ENTITY_COLUMNS]
+        rows = self._read(texts, *texts)
+        found = np.zeros(rows.num_rows, np.uint64)
+        for name in texts:
+            codes = Codes.of(rows[name])
+            # Python's hashes are keyed: nobody finds two texts of one.
+            hashes = [hash((name, text)) & HASHED for text in (*codes.places, None)]
+            found = found * np.uint64(MULTIPLIER) + np.array(hashes, np.uint64)[codes.which]
+        return found
 
     def ids(self, pool: Pool) -> Ints:
         """The numbers of series; of the table `series`.

@@ -144,7 +144,8 @@ def _of_series(runs: Runs, series: Series) -> tuple[Ints, Ints]:
     # Two may have one number: it is a hash, and whoever sends data may look for such.
     for name, codes in (("cluster", runs.clusters), ("metric", runs.metrics)):
         of_series = series.columns[name]
-        kept &= codes.take(chosen).numbered(of_series.places) == of_series.which[place]
+        of_run = codes.take(chosen).numbered(of_series.places)
+        kept &= (of_run == of_series.which[place]) & (of_run >= 0)
     return chosen[kept], place[kept]
 
 

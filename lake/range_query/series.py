@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lake.range_query.pool import Pool
 from lake.range_query.question import UnsuitedError
@@ -58,27 +59,29 @@ def find(
     names = sorted({"cluster", "metric", *columns})
     wanted = None if series_ids is None else np.array(sorted(series_ids), np.int64)
     ids: list[Ints] = []
+    identities = []
     read: dict[str, list[Codes]] = {name: [] for name in names}
     for group in groups:
         numbers = group.ids(pool)
         kept = np.ones(len(numbers), bool) if wanted is None else np.isin(numbers, wanted)
+        for column in ("cluster", "metric"):
+            kept &= group.texts(pool, column).which >= 0  # what has none, joins nothing
         for column, values in texts.items():
             kept &= group.texts(pool, column).among(values)
         rows = np.flatnonzero(kept)
         ids.append(numbers[rows])
+        identities.append(group.identities(pool)[rows])
         for name in names:
             read[name].append(group.texts(pool, name).take(rows))
     if sum(map(len, ids)) > MOST_SERIES * 8:  # each comes again on other days
         raise UnsuitedError
     joined = {name: Codes.joined(parts) for name, parts in read.items()}
-    return _once(np.concatenate([*ids, np.zeros(0, np.int64)]), joined)
+    identity = np.concatenate([*identities, np.zeros(0, np.uint64)])
+    return _once(np.concatenate([*ids, np.zeros(0, np.int64)]), identity, joined)
 
 
-def _once(ids: Ints, columns: Mapping[str, Codes]) -> Series:
+def _once(ids: Ints, identity: npt.NDArray[np.uint64], columns: Mapping[str, Codes]) -> Series:
     unique, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-    if len(unique) > MOST_SERIES:
-        raise UnsuitedError
-    for codes in columns.values():
-        if not np.array_equal(codes.which[first][inverse], codes.which):
-            raise UnsuitedError  # the view has a row for each of the two
+    if len(unique) > MOST_SERIES or (identity[first][inverse] != identity).any():
+        raise UnsuitedError  # the view has a row for each thing that is known of a series
     return Series(unique, {name: codes.take(first) for name, codes in columns.items()})

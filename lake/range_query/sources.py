@@ -35,13 +35,18 @@ class Source:
     joined: bool
     columns: dict[str, frozenset[str]]
 
+    @property
+    def qualifies_twice(self) -> bool:
+        """Whether some columns are of two tables."""
+        return len(self.columns) > 1
+
     def knows(self, name: str) -> bool:
         """Whether a column is called so."""
         return any(name in names for names in self.columns.values())
 
     def may_know(self, name: str) -> bool:
-        """Whether a column may be called so, one that no range query reads included."""
-        return name in OTHERS or self.knows(name)
+        """Whether a column or all of a row may be called so, and not only by an output."""
+        return name in OTHERS or name in self.columns or self.knows(name)
 
     def column(self, name: str, of: str | None = None) -> str:
         """The name, if it is of a column.
@@ -71,7 +76,8 @@ def source_of(name: str, step: int | None, alias: str | None, of_series: str | N
         raise UnsuitedError
     if of_series is not None and name == "metrics":
         raise UnsuitedError  # it has those columns twice
-    columns = {alias or name: OF_ROWS[name]}
+    # What a macro gives has no name of its own.
+    columns = {alias or ("" if name == "buckets" else name): OF_ROWS[name]}
     if of_series is not None:
         if of_series in columns:
             raise UnsuitedError

@@ -82,4 +82,4 @@ class Where:
             read.take("timestamptz")
             return moment(read.text())
         read.need("now", "(", ")")
-        return to_micros(self._now()) - (read.interval() if read.take("-") else 0)
+        return to_micros(self._now()) - (read.interval()[0] if read.take("-") else 0)

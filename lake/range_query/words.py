@@ -40,6 +40,7 @@ EXACT_DIGITS = 15
 """Of a number: so many are the same whichever way they become a float."""
 
 LARGEST_ID = (1 << 63) - 1
+MOST_DIGITS = len(str(LARGEST_ID))
 
 
 class Word(NamedTuple):
@@ -143,7 +144,9 @@ class Reader:
     def whole(self, most: int = 10**EXACT_DIGITS) -> int:
         """A whole number."""
         word = self.next()
-        if word.kind != "number" or not word.said.isdecimal() or int(word.said) > most:
+        if word.kind != "number" or not word.said.isdecimal() or len(word.said) > MOST_DIGITS:
+            raise UnsuitedError
+        if int(word.said) > most:
             raise UnsuitedError
         return int(word.said)
 
@@ -159,9 +162,11 @@ class Reader:
             raise UnsuitedError
         return sign * float(word.said)
 
-    def interval(self) -> int:
-        """A length of time."""
+    def interval(self) -> tuple[int, str]:
+        """A length of time, and how it is written."""
         self.need("interval")
         if self.peek().kind == "text":
-            return spelled(self.text())
-        return interval(str(self.whole()), self.name().low)
+            text = self.text()
+            return spelled(text), f"'{text}'"
+        number, unit = self.whole(), self.name().low
+        return interval(number, unit), f"{number} {unit}"

@@ -3,14 +3,19 @@
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from lake import TimeRange
+from lake import Lake, TimeRange
 from lake.errors import QueryError
+from lake.maintenance.compaction import compact
+from lake.maintenance.policy import CompactionPolicy
 from lake.range_query import Pool, answered
 from lake.range_query.words import RESERVED
+
+LATE = datetime(2026, 3, 4, tzinfo=UTC)
 
 EVER = TimeRange(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 """Said to `Lake.query`, it makes an engine answer."""
@@ -180,6 +185,16 @@ def test_what_an_engine_refuses_is_left_to_it(some_days, sql):
 
 
 LEFT = [
+    "SELECT cluster AS samples, count(*) FROM samples WHERE metric = 'up' GROUP BY samples",
+    "SELECT cluster AS s, count(*) FROM samples s WHERE metric = 'up' GROUP BY s",
+    "SELECT max(buckets.max) AS m FROM buckets(INTERVAL 1 HOUR) WHERE metric = 'up'"
+    " AND time < '2026-03-02'",
+    "SELECT r.cluster, count(*) FROM samples s JOIN series r USING (cluster, metric, series_id)"
+    " WHERE metric = 'up' GROUP BY s.cluster",
+    "SELECT time_bucket(INTERVAL 1 HOUR, time) AS b, count(*) FROM samples WHERE metric = 'up'"
+    " GROUP BY time_bucket(INTERVAL 60 MINUTES, time)",
+    "SELECT count(*) FROM samples WHERE metric = 'up' AND time > '2026-03-01 05:17+\u0660\u0662'",
+    "SELECT count(*) FROM samples WHERE metric = 'up' AND time > now() - INTERVAL '1\u0660 hours'",
     "SELECT * FROM samples WHERE metric = 'up'",
     "SELECT value FROM samples WHERE metric = 'up' OR cluster = 'eu'",
     "SELECT value FROM samples WHERE NOT metric = 'up'",
@@ -242,3 +257,32 @@ def test_reserved_words_are_those_of_duckdb():
             "WHERE keyword_category IN ('reserved', 'type_function')"
         ).fetchall()
     assert {name for (name,) in rows} == RESERVED
+
+
+def test_the_past(some_days, make_samples):
+    """A snapshot is answered as it was; one whose files are gone is an engine's to tell of."""
+    sql = "SELECT count(*) AS n FROM samples WHERE metric = 'up'"
+    some_days.samples.append(make_samples([1.0]))
+    then = some_days.snapshot()
+    before = answered(then, sql)["n"].to_pylist()
+    some_days.samples.append(make_samples([1.0]))
+    as_of = some_days.snapshot(then.id)
+    assert answered(as_of, sql)["n"].to_pylist() == before
+    assert answered(some_days.snapshot(), sql)["n"].to_pylist() == [before[0] + 1]
+    compact(some_days.samples, CompactionPolicy(fan_in=2), LATE)
+    kept = {file.path for file in some_days.samples.files()[1]}
+    gone = [file.path for file in then.tables["samples"].files if file.path not in kept]
+    Path(gone[0]).unlink()
+    assert answered(Lake.open(some_days.root).snapshot(then.id), sql) is None
+
+
+def test_the_last_hour_of_rollups_that_lag(some_days, make_samples):
+    """A bucket holds what comes within the hour after its time."""
+    late = datetime(2026, 3, 2, 1, 59, tzinfo=UTC)
+    some_days.samples.append(make_samples([9e9], start=late, metric="requests"))
+    sql = (
+        "SELECT max(max) AS m FROM buckets(INTERVAL 1 HOUR) WHERE metric = 'requests' "
+        "AND time >= '2026-03-02 00:00' AND time < '2026-03-02 01:30'"
+    )
+    assert answered(some_days.snapshot(), sql) is None
+    assert some_days.sql(sql)["m"].to_pylist() == [9e9]

@@ -25,12 +25,12 @@ from lake.range_query.row_groups import MICROS, Codes, Ints, RowGroup
 from lake.range_query.rows import Rows, cut, satisfying
 from lake.range_query.series import Series, find
 from lake.rollups.aggregate import HOUR
-from lake.schema import SAMPLES, SERIES
+from lake.schema import SAMPLES, SERIES, TABLES
 from lake.snapshot import Snapshot
 from lake.timerange import from_micros, to_micros
 
-MOST_PAIRS = 200
-"""Of cluster and metric, that a query is about."""
+MOST_LOOKS = 100_000
+"""At a row group, for a metric of a cluster."""
 
 MOST_FILES = 200
 
@@ -67,15 +67,18 @@ def answer(
     if question.table != SAMPLES.name:
         _refuse_stale(snapshot, start, end)
     rows = _rows(question, snapshot, texts, (start, end), pool)
+    # Sums that overflow are infinite, as an engine's.
+    with np.errstate(all="ignore"):
+        return _answer(question, rows)
+
+
+def _answer(question: Question, rows: Rows) -> pa.Table:
     if "sum" in rows.numbers and "count" in rows.numbers:
         rows = _with_mean(rows)
     rows = satisfying(rows, question.comparisons)
     found = _ungrouped(question, rows) if question.keys is None else _grouped(question, rows)
     table = pa.table(found, names=[output.name for output in question.outputs])
-    table = _in_order(table, question)
-    if table.num_rows > MOST_ANSWERED:
-        raise UnsuitedError
-    return table
+    return _in_order(table, question)
 
 
 def _refuse_stale(snapshot: Snapshot, start: int, end: int) -> None:
@@ -123,7 +126,8 @@ def _footers(
     if len(files) > MOST_FILES:
         raise UnsuitedError
     snapshot.check(table, files)
-    return [(file.path, pool.get(file.path, lambda: Footer(file.path))) for file in files]  # noqa: B023
+    spec = TABLES[table]
+    return [(file.path, pool.get(file.path, lambda: Footer(file.path, spec))) for file in files]  # noqa: B023
 
 
 def _groups_of_texts(
@@ -133,6 +137,8 @@ def _groups_of_texts(
     between: tuple[int, int],
 ) -> Iterator[RowGroup]:
     """The row groups that can hold rows with these texts."""
+    footers = list(footers)
+    _refuse_many(footers, sum(map(len, texts.values())))
     for path, footer in footers:
         kept = footer.of_time(*between)
         for column, values in texts.items():
@@ -147,8 +153,8 @@ def _groups_of(
 ) -> Iterator[RowGroup]:
     """The row groups that can hold rows of these series."""
     pairs = series.pairs()
-    if len(pairs) > MOST_PAIRS:
-        raise UnsuitedError
+    footers = list(footers)
+    _refuse_many(footers, len(pairs))
     for path, footer in footers:
         wanted = np.zeros(len(footer.rows), bool)
         for cluster, metric, ids in pairs:
@@ -158,6 +164,12 @@ def _groups_of(
         yield from (RowGroup(path, footer, int(number)) for number in kept)
 
 
+def _refuse_many(footers: Collection[tuple[str, Footer]], texts: int) -> None:
+    """Each text is looked for in each row group."""
+    if texts * sum(len(footer.rows) for _, footer in footers) > MOST_LOOKS:
+        raise UnsuitedError
+
+
 def _with_mean(rows: Rows) -> Rows:
     mean = rows.numbers["sum"] / rows.numbers["count"]
     numbers = {**rows.numbers, "avg": mean}
@@ -165,6 +177,8 @@ def _with_mean(rows: Rows) -> Rows:
 
 
 def _ungrouped(question: Question, rows: Rows) -> list[pa.Array]:
+    if len(rows.times) > MOST_ANSWERED:
+        raise UnsuitedError
     every_row = np.arange(len(rows.times))
     return [_column(output.expression, rows, every_row) for output in question.outputs]
 
@@ -176,14 +190,16 @@ def _grouped(question: Question, rows: Rows) -> list[pa.Array]:
     groups = Groups.of(rows, keys, ordered=over_time)
     if not keys and not len(groups):
         return [_of_no_rows(each) for each in expressions]
-    found = []
-    for each in expressions:
+    if len(groups) > MOST_ANSWERED:
+        raise UnsuitedError
+    found: dict[Expression, pa.Array] = {}
+    for each in dict.fromkeys(expressions):
         if isinstance(each, Aggregate):
             values, none = groups.values(each)
-            found.append(pa.array(values, mask=none))
+            found[each] = pa.array(values, mask=none)
         else:
-            found.append(_column(each, groups.rows, groups.first))
-    return found
+            found[each] = _column(each, groups.rows, groups.first)
+    return [found[each] for each in expressions]
 
 
 def _of_no_rows(expression: Expression) -> pa.Array:
