@@ -86,6 +86,9 @@ class Store(Protocol):
         """Changes when a table's log does, for who knows it up to a version.
 
         None: there is a later version, or to ask costs as much as to read the log.
+
+        Raises:
+            LakeNotFoundError: the log is gone, as far as that is seen without reading it.
         """
         ...
 
@@ -175,6 +178,8 @@ class Folder:
             return None
         try:
             return log.stat().st_mtime_ns
+        except FileNotFoundError as error:
+            raise LakeNotFoundError(self.url) from error
         except OSError:
             return None
 

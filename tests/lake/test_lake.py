@@ -107,3 +107,11 @@ def test_connect_gives_a_notebook_every_view(lake, make_samples):
         assert counts == [1, 0, 0, 0, 0]
         with pytest.raises(QueryError):
             connection.execute("INSERT INTO samples SELECT * FROM samples")
+
+
+def test_a_folder_that_is_taken_away_is_noticed(lake, make_samples):
+    lake.samples.append(make_samples())
+    assert lake.sql("SELECT count(*) AS n FROM samples").to_pylist() == [{"n": 1}]
+    shutil.rmtree(lake.root)
+    with pytest.raises(LakeNotFoundError):
+        lake.sql("SELECT count(*) AS n FROM samples")
