@@ -70,7 +70,7 @@ def check_select(sql: str, more_tables: Collection[str] = ()) -> str:
     'SELECT count(*) FROM samples'
     >>> check_select("COPY samples TO 'x'")
     Traceback (most recent call last):
-    lake.errors.QueryNotAllowedError: statement is COPY: send one SELECT over anomalies, ...
+    lake.errors.QueryNotAllowedError: statement is COPY: send one SELECT over advice, ...
 
     Args:
         sql: what came.

@@ -141,6 +141,11 @@ class Lake:
         """One row a resource with a limit and time at which its forecast changed, or is a time."""
         return self.tables["forecasts"]
 
+    @property
+    def advice(self) -> Table:
+        """One row an advice (the view shows its newest state)."""
+        return self.tables["advice"]
+
     def snapshot(self, as_of: AsOf | None = None) -> Snapshot:
         """Pin a version of every table, by default the newest.
 

@@ -33,7 +33,7 @@ class Notebook:
     >>> lake.sql("SELECT count(*) AS n FROM samples").fetchall()
     [(0,)]
     >>> lake
-    <lake at version 1-0.0.0.0.0.0.0.0.0.0: 0 samples; .sql("SELECT …"), .tables, .refresh()>
+    <lake at version 1-0.0.0.0.0.0.0.0.0.0.0: 0 samples; .sql("SELECT …"), .tables, .refresh()>
     >>> folder.cleanup()
     """
 

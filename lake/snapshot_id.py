@@ -25,7 +25,7 @@ class SnapshotId:
 
     >>> id = SnapshotId({"samples": 812, "series": 40, "events": 77})
     >>> str(id)
-    '1-812.40.77._._._._._._._'
+    '1-812.40.77._._._._._._._._'
     >>> SnapshotId.parse("1-812.40").versions["series"]
     40
     >>> SnapshotId.parse("1-812.40").versions["events"]

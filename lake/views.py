@@ -60,6 +60,13 @@ QUALIFY row_number() OVER (
 """
 """A forecast that is made again of the same time replaces the one before."""
 
+ADVICE_VIEW = """
+SELECT * FROM stored.advice
+QUALIFY row_number() OVER (
+    PARTITION BY date, cluster, advice_id ORDER BY revision DESC, made_at DESC) = 1
+"""
+"""As an incident: an advice keeps the time since which it is given, and with it its day."""
+
 
 def _metrics(on: str) -> str:
     return f"""
@@ -90,6 +97,7 @@ VIEWS: dict[str, str] = {
     "models": "SELECT * FROM stored.models",
     "incidents": INCIDENTS_VIEW,
     "forecasts": FORECASTS_VIEW,
+    "advice": ADVICE_VIEW,
     "metrics": METRICS_VIEW,
 }
 """Name of each view to its query, in the order in which they are made."""

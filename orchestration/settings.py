@@ -19,6 +19,7 @@ from ingest.kubernetes import KubernetesSource
 from ingest.pull.source import PrometheusSource
 from ingest.scrape.source import ScrapeSource
 from ingest.settings import IngestSettings
+from orchestration.advice_settings import AdviceSettings
 from orchestration.detection_settings import DetectionSettings
 from orchestration.errors import SettingsError
 from orchestration.forecast_settings import ForecastSettings
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     detection: DetectionSettings = Field(default_factory=DetectionSettings)
     incidents: IncidentSettings = Field(default_factory=IncidentSettings)
     forecasts: ForecastSettings = Field(default_factory=ForecastSettings)
+    advice: AdviceSettings = Field(default_factory=AdviceSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 

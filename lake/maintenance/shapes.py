@@ -90,6 +90,10 @@ SHAPES: dict[str, Shape] = {
         ("cluster",),
         _newest("forecasts", ("cluster", "forecast_id", "made_at"), "lake_version DESC"),
     ),
+    "advice": Shape(
+        ("cluster",),
+        _newest("advice", ("cluster", "advice_id"), "revision DESC, made_at DESC"),
+    ),
 }
 """A table that is not here is merged as it is, a cluster at a time; see `shape_of`."""
 

@@ -23,6 +23,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     # tell; but all rows of one lie on one day.
     "anomalies": {"start": "day", "date": "day", "cluster": "text"},
     "incidents": {"start": "day", "date": "day", "cluster": "text"},
+    "advice": {"since": "day", "date": "day", "cluster": "text"},
     "series": {"cluster": "text", "metric": "text"},
 }
 """View to those columns that tell of files, and how."""

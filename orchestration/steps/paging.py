@@ -5,9 +5,10 @@ A cursor names the last row seen, so that pages neither repeat nor skip rows whe
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -44,7 +45,7 @@ def page(
     lake: Lake,
     sql: str,
     params: Mapping[str, object],
-    between: TimeRange,
+    between: TimeRange | None,
     limit: int,
     key: tuple[str, str],
 ) -> Page:
@@ -58,9 +59,10 @@ def page(
 
 
 def _cursor(row: Row, key: tuple[str, str]) -> str:
-    time, name = key
+    first, name = key
     identity = row[name] if name in row else f"{row['uid']}:{row['count']}"
-    text = json.dumps([to_micros(row[time]), identity])
+    place = row[first]
+    text = json.dumps([to_micros(place) if isinstance(place, datetime) else place, identity])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -70,13 +72,35 @@ def after(cursor: str | None) -> dict[str, object]:
     Raises:
         FilterError: no listing gave it.
     """
+    found = _place(cursor, lambda micros: from_micros(int(micros)))
+    return {"after_time": found[0], "after_id": found[1]}
+
+
+def after_figure(cursor: str | None) -> dict[str, object]:
+    """As `after`, of a listing that is in order of a figure.
+
+    Raises:
+        FilterError: no listing gave it.
+    """
+    found = _place(cursor, _figure)
+    return {"after_figure": found[0], "after_id": found[1]}
+
+
+def _figure(told: Any) -> float:
+    if isinstance(told, bool) or not isfinite(figure := float(told)):
+        raise ValueError(told)
+    return figure
+
+
+def _place(cursor: str | None, read: Callable[[Any], object]) -> tuple[object, str | None]:
+    """What the last row of a page was in order of, and its identity."""
     if cursor is None:
-        return {"after_time": None, "after_id": None}
+        return None, None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        micros, identity = json.loads(base64.urlsafe_b64decode(padded))
+        place, identity = json.loads(base64.urlsafe_b64decode(padded))
         str(identity).encode()  # JSON can write half characters, which no query can take
-        return {"after_time": from_micros(int(micros)), "after_id": str(identity)}
+        return read(place), str(identity)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise FilterError(f"cursor {cursor[:60]!r} is not one that a listing gave") from error
 

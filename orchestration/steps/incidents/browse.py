@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from detectors.incidents import SEVERITIES
 from lake import Lake, TimeRange
-from lake.schema import EVENTS
-from lake.timerange import to_micros
 from orchestration.errors import FilterError, NotFoundError
 from orchestration.steps import paging
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
+from orchestration.steps.feedback_events import feedback_event
 
 Row = dict[str, Any]
 Verdict = Literal["confirmed", "false"]
 
-FEEDBACK = "feedback"
 SEVERITY_RANK = f"list_position({list(SEVERITIES)}, severity)"
 JSON_COLUMNS = ("causes", "impact")
 LONGEST_NOTE = 4_000
@@ -188,37 +184,16 @@ def give_feedback(
     if len(note or "") > LONGEST_NOTE:
         raise FilterError(f"note has {len(note or '')} characters, at most {LONGEST_NOTE} are kept")
     row = incident(lake, incident_id, visible)
-    known = {"verdict": verdict, "cause": cause, "by": by}
-    event = {
-        "cluster": row["cluster"],
-        "time": now,
-        "source": FEEDBACK,
-        "type": "Normal",
-        "reason": verdict.capitalize(),
-        "kind": "Incident",
-        "namespace": None,
-        "name": row["incident_id"],
-        "uid": f"{row['incident_id']}:{to_micros(now)}",
-        "message": note,
-        "count": 1,
-        "attributes": {name: text for name, text in known.items() if text is not None},
-    }
-    lake.events.append(
-        pa.table(
-            {
-                field.name: pa.array(
-                    [
-                        list(value.items())
-                        if isinstance(value := event[field.name], dict)
-                        else value
-                    ],
-                    field.type,
-                )
-                for field in EVENTS.schema
-            },
-            schema=EVENTS.schema,
-        )
+    event = feedback_event(
+        row["cluster"],
+        "Incident",
+        row["incident_id"],
+        now,
+        verdict,
+        note,
+        {"cause": cause, "by": by},
     )
+    lake.events.append(event)
     return incident(lake, row["incident_id"], visible)
 
 

@@ -1,0 +1,106 @@
+"""What becomes of one advice when it is worked out again: pure, a row and what is said now."""
+
+from datetime import datetime
+
+from orchestration.advice_settings import AdviceSettings
+from orchestration.steps.advice.advice import Followed, Numbers
+from orchestration.steps.advice.rows import (
+    ACCEPTED,
+    APPLIED,
+    DISMISSED,
+    OPEN,
+    WITHDRAWN,
+    Row,
+)
+
+SAME_RISK = 0.01
+"""A risk that moves by less is the same."""
+
+KEPT = ("since", "feedback", "effect")
+"""What an advice keeps when it is given anew."""
+
+
+def revised(
+    row: Row | None,
+    given: Row | None,
+    followed: Followed | None,
+    settings: AdviceSettings,
+    now: datetime,
+) -> Row | None:
+    """The next row of an advice; None where it stays as it is.
+
+    Args:
+        row: the newest that is held, with what people said of it; None = it is new.
+        given: as an adviser says it now; None = it says nothing of it any more.
+        followed: what became of it; None = unknown.
+        settings: what is the same, and what is asked again.
+        now: the time.
+    """
+    if row is None:
+        return given
+    state = row["state"]
+    done = followed is not None and followed.applied and not row["abstained"]
+    if followed is not None and done and state in (OPEN, ACCEPTED):
+        return _next(row, now, state=APPLIED, effect=followed.effect)
+    if given is None:
+        if state in (OPEN, ACCEPTED):
+            return _next(row, now, state=WITHDRAWN)
+        if state == APPLIED and followed is not None and followed.effect != row["effect"]:
+            return _next(row, now, effect=followed.effect)
+        return None
+    if state in (ACCEPTED, DISMISSED):
+        moved = distance(row["proposed"], given["proposed"]) > settings.reopen
+        renewed = moved or row["abstained"] != given["abstained"]
+    else:
+        renewed = state != OPEN or _changed(row, given, settings.change)
+    if not renewed:
+        return None
+    return _next(given | {name: row[name] for name in KEPT}, now, revision=row["revision"])
+
+
+def _next(row: Row, now: datetime, **changes: object) -> Row:
+    changed: Row = row | {"made_at": now} | changes
+    return changed | {"revision": changed["revision"] + 1}
+
+
+def _changed(row: Row, given: Row, share: float) -> bool:
+    """Whether an open advice says something else than before."""
+    if row["abstained"] or given["abstained"]:
+        return bool(row["abstained"] != given["abstained"] or row["reason"] != given["reason"])
+    if distance(row["current"], given["current"]) > 0.0:
+        return True
+    if distance(row["proposed"], given["proposed"]) > share:
+        return True
+    return any(_apart(row[name], given[name]) > SAME_RISK for name in ("risk", "current_risk"))
+
+
+def _apart(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
+        return 0.0 if one is other else 1.0
+    return abs(one - other)
+
+
+def distance(one: Numbers, other: Numbers) -> float:
+    """How far figures are apart: the largest relative difference; infinite where others differ.
+
+    >>> distance({"cpu_request_cores": 2.0}, {"cpu_request_cores": 1.0})
+    0.5
+    >>> distance({"class": "Burstable"}, {"class": "Guaranteed"})
+    inf
+    """
+    if one.keys() != other.keys():
+        return float("inf")
+    furthest = 0.0
+    for name, value in one.items():
+        then = other[name]
+        if value == then:
+            continue
+        if not _is_figure(value) or not _is_figure(then):
+            return float("inf")
+        assert isinstance(value, (int, float)) and isinstance(then, (int, float))  # noqa: S101, PT018
+        furthest = max(furthest, abs(value - then) / max(abs(value), abs(then)))
+    return furthest
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

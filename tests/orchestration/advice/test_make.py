@@ -1,0 +1,200 @@
+"""Advice is written once, kept while it holds, and what people say of it is heard."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestration.advice_settings import AdviceSettings
+from orchestration.errors import FilterError, NotFoundError
+from orchestration.steps.advice.advice import Advice, Evidence, Followed
+from orchestration.steps.advice.advisers import Adviser
+from orchestration.steps.advice.browse import Wanted, listing, one_advice
+from orchestration.steps.advice.feedback import give_feedback
+from orchestration.steps.advice.make import make_advice
+from orchestration.steps.advice.rows import table
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+ONE = Advice(
+    "c1",
+    "container_cpu",
+    "shop/cart/app",
+    "cart needs half of what it has",
+    "it used 1 core at most",
+    current={"cpu_request_cores": 4.0, "class": "Burstable"},
+    proposed={"cpu_request_cores": 2.0, "class": "Burstable"},
+    evidence=[Evidence("most used", float("nan"), "cores", "14 days", "cpu")],
+    namespace="shop",
+    saving_cpu_cores=2.0,
+    risk=0.0,
+    current_risk=0.0,
+)
+
+
+class Round:
+    """A lake and one adviser that says what it is told to."""
+
+    def __init__(self, lake):
+        self.lake, self.says, self.settings = lake, [ONE], AdviceSettings()
+        self.became = {}
+
+    def make(self, hours=0, **others):
+        own = Adviser(lambda *_: self.says, lambda *_: self.became)
+        return make_advice(self.lake, self.settings, NOW + hours * HOUR, {"own": own} | others)
+
+    def row(self):
+        (row,) = self.lake.sql("SELECT * FROM advice").to_pylist()
+        return one_advice(self.lake, row["advice_id"])
+
+    def proposing(self, cores):
+        return replace(ONE, proposed=ONE.proposed | {"cpu_request_cores": cores})
+
+
+@pytest.fixture
+def rounds(lake):
+    return Round(lake)
+
+
+def test_written_once(rounds):
+    made = rounds.make()
+    assert (dict(made.given), made.written) == ({"container_cpu": 1}, 1)
+    assert rounds.make(1).written == 0
+    row = rounds.row()
+    assert (row["state"], row["since"], row["proposed"]) == ("open", NOW, dict(ONE.proposed))
+    assert row["evidence"][0] == {
+        "what": "most used",
+        "value": None,
+        "unit": "cores",
+        "over": "14 days",
+        "metric": "cpu",
+    }
+
+
+@pytest.mark.parametrize(("cores", "written"), [(2.1, 0), (2.5, 1)])
+def test_what_moves_a_little_is_the_same_advice(rounds, cores, written):
+    rounds.make()
+    rounds.says = [rounds.proposing(cores)]
+    assert rounds.make(1).written == written
+    assert rounds.row()["since"] == NOW
+    assert rounds.row()["revision"] == 1 + written
+
+
+def test_what_no_longer_holds_is_withdrawn_and_may_come_back(rounds):
+    rounds.make()
+    rounds.says = []
+    assert rounds.make(1).withdrawn == 1
+    assert rounds.row()["state"] == "withdrawn"
+    assert rounds.make(2).written == 0
+    rounds.says = [ONE]
+    rounds.make(3)
+    assert (rounds.row()["state"], rounds.row()["since"]) == ("open", NOW)
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "dismissed"])
+def test_what_was_said_stays_until_the_proposal_moves_by_much(rounds, verdict):
+    rounds.make()
+    row = give_feedback(rounds.lake, rounds.row()["advice_id"], verdict, NOW + HOUR, by="ada")
+    assert (row["state"], row["feedback"][0]["by"]) == (verdict, "ada")
+    rounds.says = [rounds.proposing(1.5)]
+    assert rounds.make(2).written == 0
+    rounds.says = [rounds.proposing(0.5)]
+    rounds.make(3)
+    assert rounds.row()["state"] == "open"
+    assert [one["verdict"] for one in rounds.row()["feedback"]] == [verdict]
+
+
+def test_what_was_dismissed_is_no_advice(rounds):
+    rounds.make()
+    give_feedback(rounds.lake, rounds.row()["advice_id"], "dismissed", NOW, note="no")
+    assert listing(rounds.lake, Wanted()).rows == []
+    assert dict(rounds.make(1).given) == {}
+
+
+def test_feedback_is_heard_though_its_row_was_overwritten(rounds):
+    rounds.make()
+    before = rounds.lake.sql("SELECT * EXCLUDE (date) FROM advice")
+    row = give_feedback(rounds.lake, rounds.row()["advice_id"], "dismissed", NOW + HOUR)
+    # A round that read before it was said, and writes after.
+    raced = one_advice(rounds.lake, row["advice_id"]) | {
+        "state": "open",
+        "feedback": [],
+        "revision": before["revision"][0].as_py() + 2,
+    }
+    rounds.lake.advice.append(table([raced]))
+    assert rounds.row()["state"] == "open"
+    assert rounds.make(2).written == 1
+    assert rounds.row()["state"] == "dismissed"
+    assert rounds.make(3).written == 0
+
+
+def test_what_was_applied_tells_its_effect(rounds):
+    rounds.make()
+    advice_id = rounds.row()["advice_id"]
+    rounds.says = []
+    rounds.became = {advice_id: Followed(applied=True, effect={"measured": {}})}
+    assert rounds.make(1).withdrawn == 0
+    rounds.became = {advice_id: Followed(applied=True, effect={"measured": {"risk": 0.1}})}
+    rounds.make(2)
+    row = rounds.row()
+    assert (row["state"], row["effect"]) == ("applied", {"measured": {"risk": 0.1}})
+    rounds.says = [rounds.proposing(1.0)]
+    rounds.make(3)
+    assert (rounds.row()["state"], rounds.row()["effect"]) == ("open", row["effect"])
+
+
+def test_an_adviser_that_fails_stops_no_other_and_loses_nothing(rounds):
+    rounds.make(other=Adviser(lambda *_: [replace(ONE, kind="node_empty")]))
+
+    def fails(*_):
+        raise ZeroDivisionError("of nothing")
+
+    rounds.says = []
+    made = rounds.make(1, other=Adviser(fails))
+    assert made.failed == {"other": "ZeroDivisionError: of nothing"}
+    (row,) = listing(rounds.lake, Wanted()).rows
+    assert row["kind"] == "node_empty"
+
+
+def test_two_that_say_the_same_thing_are_a_fault(rounds):
+    rounds.says = [ONE, ONE]
+    assert "bug: two say container_cpu of shop/cart/app" in rounds.make().failed["own"]
+
+
+def test_pages_in_order_of_worth(rounds):
+    rounds.says = [
+        replace(ONE, entity=f"shop/cart/{n}", saving_cpu_cores=float(n % 3)) for n in range(7)
+    ]
+    rounds.make()
+    found, cursor = [], None
+    while True:
+        page = listing(rounds.lake, Wanted(), 3, cursor)
+        found += [(row["saving_cpu_cores"], row["advice_id"]) for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert [cores for cores, _ in found] == [2.0, 2.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    assert len(set(found)) == 7
+    with pytest.raises(FilterError, match="is not one that a listing gave"):
+        listing(rounds.lake, Wanted(), 3, "WyJ4IiwgInkiXQ")
+
+
+def test_others_advice_is_not_to_be_seen(rounds):
+    rounds.make()
+    assert listing(rounds.lake, Wanted(visible=["c2"])).rows == []
+    assert listing(rounds.lake, Wanted(clusters=["c1"], visible=["c2"])).rows == []
+    with pytest.raises(NotFoundError, match="no advice begins"):
+        give_feedback(rounds.lake, rounds.row()["advice_id"], "accepted", NOW, visible=["c2"])
+
+
+def test_what_proposes_nothing_cannot_be_accepted(rounds):
+    rounds.says = [replace(ONE, abstained=True, proposed={}, reason="2 h of history")]
+    assert rounds.make().abstained == 1
+    assert listing(rounds.lake, Wanted()).rows == []
+    (row,) = listing(rounds.lake, Wanted(abstained=True)).rows
+    with pytest.raises(FilterError, match="proposes nothing: 2 h of history"):
+        give_feedback(rounds.lake, row["advice_id"], "accepted", NOW)
+    rounds.says = [ONE]
+    rounds.make(1)
+    assert not rounds.row()["abstained"]
