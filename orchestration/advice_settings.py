@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestration.rightsizing_settings import RightsizingSettings
+
 AdviserName = Literal["rightsizing"]
 """Of `orchestration.steps.advice.advisers.ADVISERS`."""
 
@@ -66,6 +68,7 @@ class AdviceSettings(BaseModel):
         description="what was accepted or dismissed is asked again where the proposal moves by "
         "more than this share",
     )
+    rightsizing: RightsizingSettings = Field(default_factory=RightsizingSettings)
     prices: PriceSettings = Field(
         default_factory=PriceSettings, description="unset = savings are told without costs"
     )

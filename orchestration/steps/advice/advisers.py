@@ -8,6 +8,7 @@ from typing import Any
 from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings, AdviserName
 from orchestration.steps.advice.advice import Advice, Followed
+from orchestration.steps.advice.rightsizing import adviser
 
 Row = dict[str, Any]
 
@@ -27,5 +28,5 @@ class Adviser:
     follow: Follow | None = None
 
 
-ADVISERS: Mapping[AdviserName, Adviser] = {}
+ADVISERS: Mapping[AdviserName, Adviser] = {"rightsizing": Adviser(adviser.advise)}
 """By name, which is the column `adviser`."""

@@ -1,0 +1,1 @@
+"""Rightsizing: requests and limits of containers, from what they used."""

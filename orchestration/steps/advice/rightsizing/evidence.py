@@ -1,0 +1,120 @@
+"""What an advice on a container's size rests on, as facts and as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from orchestration.steps.advice.advice import Evidence
+from orchestration.steps.advice.rightsizing.facts import Facts
+from orchestration.steps.advice.rightsizing.inventory import (
+    CPU,
+    LAST_TERMINATED,
+    MEMORY,
+    THROTTLED_PERIODS,
+)
+from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
+from orchestration.steps.advice.rightsizing.sizes import WEEK, Sizes
+from orchestration.steps.advice.rightsizing.usage import Used
+
+_SELDOM = 0.0005
+
+
+def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequence[Evidence]:
+    """Facts about one container."""
+    over = f"{facts.days(used)[one]:.3g} days to {facts.between.end:%Y-%m-%dT%H:%MZ}"
+    unit, metric = ("cores", CPU) if is_cpu else ("bytes", MEMORY)
+    shares = used.whole_quantiles[one]
+    found = [
+        Evidence(f"{what} of a pod", _figure(value), unit, over, metric)
+        for what, value in (
+            ("used half of the time at most", shares[0]),
+            ("used 95 % of the time at most", shares[1]),
+            ("highest outside starts", used.peak[one]),
+            ("highest soon after a start", used.start_peak[one]),
+        )
+        if not np.isnan(value)
+    ]
+    found.append(Evidence("pods that run", int(facts.set_now.pods[one]), "pods"))
+    beyond = "would have been throttled" if is_cpu else "would have been killed"
+    if not np.isnan(sizes.beyond[one]):
+        found.append(
+            Evidence(f"{beyond} by the proposed limit", _figure(sizes.beyond[one]), "share", over)
+        )
+    if not np.isnan(sizes.chance[one]):
+        found.append(
+            Evidence("chance of exceeding the limit in as long a time", _figure(sizes.chance[one]))
+        )
+    throttled = facts.trouble.throttled[one]
+    if is_cpu and not np.isnan(throttled):
+        found.append(
+            Evidence(
+                "throttled as it is set now", _figure(throttled), "share", over, THROTTLED_PERIODS
+            )
+        )
+    if not is_cpu and facts.trouble.kills[one] > 0:
+        found.append(
+            Evidence(
+                "killed for want of memory",
+                _figure(facts.trouble.kills[one]),
+                "times",
+                over,
+                LAST_TERMINATED,
+            )
+        )
+        if not np.isnan(facts.trouble.killed_at[one]):
+            found.append(
+                Evidence(
+                    "limit that killed it", _figure(facts.trouble.killed_at[one]), "bytes", over
+                )
+            )
+    return found
+
+
+def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
+    """Why, in a sentence or three."""
+    used = facts.cpu if is_cpu else facts.memory
+    text = cores_text if is_cpu else bytes_text
+    days = facts.days(used)[one]
+    said = [f"in {days:.3g} days it used at most {text(_figure(used.top[one]))} in a pod"]
+    if is_cpu:
+        said[0] += f", and {text(_figure(used.whole_quantiles[one][1]))} in 95 % of the time"
+        said.append(
+            f"{_percent(sizes.risk[one])} of its minutes would have been above the request, "
+            f"{_percent(sizes.now_risk[one])} are above the one that is set"
+        )
+        throttled = facts.trouble.throttled[one]
+        if throttled > 0.01:
+            said.append(
+                f"it is throttled {_percent(throttled)} of the time by the limit that is set"
+            )
+    else:
+        if used.start_peak[one] > used.peak[one]:
+            said[0] += ", soon after a start"
+        held = "limit" if not np.isnan(sizes.limit[one]) else "request"
+        said.append(f"{_percent(sizes.risk[one])} of its minutes would have been above the {held}")
+        if facts.trouble.kills[one] > 0:
+            at = facts.trouble.killed_at[one]
+            limit = "" if np.isnan(at) else f" at {bytes_text(float(at))}"
+            said.append(f"it was killed for want of memory{limit}")
+    if days < WEEK:
+        said.append("a week has not been seen yet: a peak of one day in it may be missing")
+    return "; ".join(said)
+
+
+def _percent(share: float) -> str:
+    """A share for people.
+
+    >>> _percent(0.0), _percent(0.0001), _percent(0.123), _percent(float("nan"))
+    ('none', 'under 0.1 %', '12.3 %', 'an unknown part')
+    """
+    if np.isnan(share):
+        return "an unknown part"
+    if share == 0.0:
+        return "none"
+    return "under 0.1 %" if share < _SELDOM else f"{100 * share:.3g} %"
+
+
+def _figure(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,256 @@
+"""What containers used, from the rollups, as counts: bounded memory, however many minutes.
+
+CPU is the mean of five minutes, since all that is kept of a counter is by how much it rose; a slot
+after a gap has the mean of the gap. Memory is the highest of five minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from detectors.rightsizing import GROWTH, NOTHING, Usage
+from lake import TimeRange
+from lake.query import run
+from lake.snapshot import Snapshot
+from lake.timerange import MICROSECOND, to_micros
+from orchestration.steps.advice.rightsizing.inventory import CPU, MEMORY, POD, RESTARTS, Inventory
+from orchestration.steps.panels import align
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+SLOT = timedelta(minutes=5)
+BLOCK = timedelta(days=1)
+RECENT = timedelta(hours=1)
+"""What told nothing for so long does not run."""
+
+TOLD = (0.5, 0.95)
+"""Quantiles that are told as evidence."""
+
+AT_ONCE = 8_000
+"""Series a query: their counts are held at once, some megabytes."""
+
+_SLOTS = """
+    SELECT series_id, container, epoch_us(time) AS moment, {columns},
+           first_value(epoch_us(time)) OVER one_series AS begin
+    FROM buckets(INTERVAL 5 MINUTE)
+    JOIN (SELECT unnest($ids) AS series_id, unnest($containers) AS container) USING (series_id)
+    WHERE time >= $start AND time < $end AND metric = $metric
+      AND cluster BETWEEN $first AND $last AND series_id BETWEEN $least AND $most
+      AND isfinite(sum)
+    WINDOW one_series AS (PARTITION BY series_id ORDER BY time)
+"""
+
+_READ = {
+    CPU: (
+        'increase, "count", lag(epoch_us(time)) OVER one_series AS before',
+        # Of its first sample a counter's rise is unknown. After an hour without samples, it is
+        # taken to have stood still.
+        'CASE WHEN before IS NOT NULL OR "count" > 1 '
+        "THEN increase * 1e6 / least(coalesce(moment - before, $slot_us), 3600000000) END",
+    ),
+    MEMORY: ("min, max", "CASE WHEN min < 0 THEN min ELSE max END"),
+}
+
+COUNTS = """
+WITH slots AS ({slots}),
+used AS (
+    SELECT container, moment, ({value}) AS value,
+           (begin > $start_us + $slot_us AND moment < begin + $startup_us)
+           OR (series_id, moment) IN (SELECT unnest($start_ids), unnest($start_slots)) AS starting
+    FROM slots
+)
+SELECT container, (moment - $start_us) // $block_us AS block, starting,
+       CASE WHEN value > 0 THEN CAST(floor(ln(value) / $log) AS BIGINT) ELSE $nothing END AS bin,
+       count(*) AS slots, max(value) AS top, count_if(value < 0) AS negative,
+       min(moment) AS oldest, max(moment) AS newest
+FROM used WHERE value IS NOT NULL GROUP BY ALL
+"""
+
+RESTARTED = """
+SELECT series_id, epoch_us(time) AS moment FROM buckets(INTERVAL 5 MINUTE)
+WHERE time >= $start AND time < $end AND metric = $metric AND increase > 0
+"""
+
+LIVE = """
+SELECT DISTINCT series_id FROM buckets(INTERVAL 5 MINUTE)
+WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Used:
+    """What containers used of one thing, `n` of them.
+
+    Attributes:
+        whole: all slots.
+        steady: those that are not soon after a start.
+        blocks: the highest of each day, starts included `[n, days]`, NaN = none.
+        peak: the highest of steady slots `[n]`.
+        start_peak: the highest soon after a start `[n]`.
+        whole_quantiles: what was used half of the time at most, and 95 % of it `[n, 2]`.
+        negative: slots with a negative value `[n]`.
+        oldest, newest: µs since 1970 of the first and last slot `[n]`, 0 = there is none.
+    """
+
+    whole: Usage
+    steady: Usage
+    blocks: Float64
+    peak: Float64
+    start_peak: Float64
+    whole_quantiles: Float64
+    negative: Int64
+    oldest: Int64
+    newest: Int64
+
+    @property
+    def top(self) -> Float64:
+        """The highest of all `[n]`."""
+        return np.fmax(self.peak, self.start_peak)
+
+
+def window(now: datetime, history: timedelta) -> TimeRange:
+    """Whole days before now, and whole slots."""
+    end = align(now, SLOT)
+    return TimeRange(end - history, end)
+
+
+def used(
+    snapshot: Snapshot,
+    inventory: Inventory,
+    metric: str,
+    between: TimeRange,
+    startup: timedelta,
+) -> Used:
+    """What each container used of CPU or memory.
+
+    Args:
+        snapshot: where it is.
+        inventory: of which containers.
+        metric: `CPU` or `MEMORY`.
+        between: of which time.
+        startup: after a start, what counts apart.
+    """
+    column = "cpu" if metric == CPU else "memory"
+    pairs = inventory.of_pods.explode(column).drop_nulls(column).rename({column: "series_id"})
+    pairs = pairs.sort("cluster", "series_id")
+    starts = _starts(snapshot, inventory, pairs, between, startup)
+    counts: pl.DataFrame | None = None
+    for part in pairs.iter_slices(AT_ONCE):
+        found = _counts(snapshot, part, starts, metric, between, startup)
+        counts = found if counts is None else _added(pl.concat([counts, found]))
+    days = -(-(between.end - between.start) // BLOCK)
+    return _used(counts, inventory.containers.height, days)
+
+
+def live(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
+    """Rows of `of_pods` that told something within the last hour of a time."""
+    recent = TimeRange(between.end - RECENT, between.end)
+    params = {"start": recent.start, "end": recent.end, "metrics": [CPU, MEMORY]}
+    ids = pl.DataFrame(run(snapshot, LIVE, params, recent).rows)["series_id"].implode()
+    told = pl.concat_list("cpu", "memory").list.set_intersection(ids).list.len() > 0
+    return inventory.of_pods.filter(told)
+
+
+def _starts(
+    snapshot: Snapshot,
+    inventory: Inventory,
+    pairs: pl.DataFrame,
+    between: TimeRange,
+    startup: timedelta,
+) -> pl.DataFrame:
+    """Slots soon after a container was started anew in its pod: `series_id`, `moment`."""
+    params = {"start": between.start, "end": between.end, "metric": RESTARTS}
+    found = pl.DataFrame(run(snapshot, RESTARTED, params, between).rows)
+    restarts = found.join(inventory.of(RESTARTS).select("series_id", *POD), on="series_id")
+    # The restart is counted when it has happened: it may be of the slot before.
+    slots = range(-1, max(1, -(-startup // SLOT)))
+    return (
+        restarts.drop("series_id")
+        .join(pairs.select("series_id", *POD), on=POD)
+        .with_columns(pl.lit([n * (SLOT // MICROSECOND) for n in slots]).alias("after"))
+        .explode("after")
+        .select("series_id", (pl.col("moment") + pl.col("after")).alias("moment"))
+        .unique()
+    )
+
+
+def _counts(
+    snapshot: Snapshot,
+    part: pl.DataFrame,
+    starts: pl.DataFrame,
+    metric: str,
+    between: TimeRange,
+    startup: timedelta,
+) -> pl.DataFrame:
+    columns, value = _READ[metric]
+    own = starts.join(part.select("series_id"), on="series_id", how="semi")
+    params = {
+        "start": between.start,
+        "end": between.end,
+        "metric": metric,
+        "first": part["cluster"].min(),
+        "last": part["cluster"].max(),
+        "least": part["series_id"].min(),
+        "most": part["series_id"].max(),
+        "ids": part["series_id"].to_list(),
+        "containers": part["index"].to_list(),
+        "start_us": to_micros(between.start),
+        "slot_us": SLOT // MICROSECOND,
+        "block_us": BLOCK // MICROSECOND,
+        "startup_us": startup // MICROSECOND,
+        "start_ids": own["series_id"].to_list(),
+        "start_slots": own["moment"].to_list(),
+        "log": float(np.log(GROWTH)),
+        "nothing": NOTHING,
+    }
+    sql = COUNTS.format(slots=_SLOTS.format(columns=columns), value=value)
+    return pl.DataFrame(run(snapshot, sql, params, between).rows)
+
+
+def _added(counts: pl.DataFrame) -> pl.DataFrame:
+    return counts.group_by("container", "block", "starting", "bin").agg(
+        pl.col("slots", "negative").sum(),
+        pl.col("top", "newest").max(),
+        pl.col("oldest").min(),
+    )
+
+
+def _used(counts: pl.DataFrame | None, n: int, days: int) -> Used:
+    if counts is None:
+        empty = Usage.of([], [], [], n)
+        nothing, none = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+        unknown = np.full((n, days), np.nan)
+        return Used(
+            empty, empty, unknown, nothing, nothing, empty.quantiles(TOLD), none, none, none
+        )
+    who, block = counts["container"].to_numpy(), counts["block"].to_numpy()
+    bins, slots = counts["bin"].to_numpy(), counts["slots"].to_numpy()
+    top, starting = counts["top"].to_numpy(), counts["starting"].to_numpy()
+    blocks = np.full((n, days), np.nan)
+    np.fmax.at(blocks, (who, block), top)
+    peaks = np.full((2, n), np.nan)
+    np.fmax.at(peaks, (starting.astype(np.int64), who), top)
+    negative, newest = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    np.add.at(negative, who, counts["negative"].to_numpy())
+    np.maximum.at(newest, who, counts["newest"].to_numpy())
+    oldest = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(oldest, who, counts["oldest"].to_numpy())
+    steady = ~starting
+    whole = Usage.of(who, bins, slots, n)
+    return Used(
+        whole,
+        Usage.of(who[steady], bins[steady], slots[steady], n),
+        blocks,
+        peaks[0],
+        peaks[1],
+        whole.quantiles(TOLD),
+        negative,
+        np.where(newest > 0, oldest, 0),
+        newest,
+    )
