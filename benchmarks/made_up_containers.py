@@ -22,6 +22,7 @@ class Containers:
         kind: of each container, an index of `KINDS` `[n]`.
         cpu: cores `[pods, columns]`.
         memory: bytes `[pods, columns]`.
+        starting: within ten minutes of a start `[pods, columns]`.
         cpu_request, memory_request: what is set now, cores and bytes `[n]`.
     """
 
@@ -29,20 +30,22 @@ class Containers:
     kind: np.ndarray
     cpu: np.ndarray
     memory: np.ndarray
+    starting: np.ndarray
     cpu_request: np.ndarray
     memory_request: np.ndarray
 
 
 def made_up(n: int, seed: int, columns: int = 14 * A_DAY) -> Containers:
     random = np.random.default_rng(seed)
-    container, cpu, memory, requests = [], [], [], []
+    container, cpu, memory, starting, requests = [], [], [], [], []
     kind = np.arange(n) % len(KINDS)
     for i in range(n):
         pods = int(random.integers(1, MOST_PODS + 1))
-        own_cpu, own_memory = _container(random, KINDS[kind[i]], pods, columns)
+        own_cpu, own_memory, starts = _container(random, KINDS[kind[i]], pods, columns)
         container += [i] * pods
         cpu.append(own_cpu)
         memory.append(own_memory)
+        starting.append(starts)
         # People ask for some times the most that they have seen, and sometimes for too little.
         first = slice(0, columns // 2)
         generous = np.exp(random.normal([0.7, 0.5], [0.6, 0.4]))
@@ -54,6 +57,7 @@ def made_up(n: int, seed: int, columns: int = 14 * A_DAY) -> Containers:
         kind,
         np.concatenate(cpu).astype(np.float32),
         np.concatenate(memory).astype(np.float32),
+        np.concatenate(starting),
         asked[:, 0],
         asked[:, 1],
     )
@@ -61,8 +65,8 @@ def made_up(n: int, seed: int, columns: int = 14 * A_DAY) -> Containers:
 
 def _container(
     random: np.random.Generator, kind: str, pods: int, columns: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """CPU and memory of the pods of one container."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """CPU and memory of the pods of one container, and when they are starting."""
     time = np.arange(columns)
     day = 2 * np.pi * (time / A_DAY - random.uniform())
     level = 10 ** random.uniform(-1.7, 0.5)
@@ -97,9 +101,10 @@ def _container(
         at = int(random.integers(columns // 8, columns))
         cpu[:, at:] *= random.uniform(0.7, 1.4)
         memory[:, at:] *= random.uniform(0.8, 1.25)
-    if kind in ("starting", "released", "leak"):
-        _restart(random, cpu, memory, level, base, kind == "starting")
-    return cpu, memory
+    starts = np.zeros((pods, columns), dtype=bool)
+    if kind == "starting":
+        _restart(random, cpu, memory, starts, level, base)
+    return cpu, memory, starts
 
 
 def _bursts(random: np.random.Generator, pods: int, columns: int) -> np.ndarray:
@@ -114,13 +119,13 @@ def _restart(
     random: np.random.Generator,
     cpu: np.ndarray,
     memory: np.ndarray,
+    starts: np.ndarray,
     level: float,
     base: float,
-    costly: bool,
 ) -> None:
     """Pods start anew from time to time: compilation and caches, for ten minutes."""
     for row in range(len(cpu)):
         for at in random.integers(0, cpu.shape[1] - 2, random.integers(2, 12)):
-            if costly:
-                cpu[row, at : at + 2] = level * random.uniform(3.0, 10.0)
-                memory[row, at : at + 2] = base * random.uniform(1.3, 1.8)
+            cpu[row, at : at + 2] = level * random.uniform(3.0, 10.0)
+            memory[row, at : at + 2] = base * random.uniform(1.3, 1.8)
+            starts[row, at : at + 2] = True

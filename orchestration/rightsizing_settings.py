@@ -34,6 +34,12 @@ class RightsizingSettings(BaseModel):
         description="cores that it may cost to have none of a workload's minutes above; a "
         "hundredth of it for each per cent less",
     )
+    cpu_worth_share: float = Field(
+        4.0,
+        ge=0.0,
+        description="as `cpu_worth`, as a multiple of the lowest request that `cpu_over` allows; "
+        "the smaller counts",
+    )
     memory_over: float = Field(
         0.2,
         gt=0.0,

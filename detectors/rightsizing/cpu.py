@@ -34,7 +34,12 @@ class CpuRequests:
 
 
 def cpu_requests(
-    usage: Usage, peaks: npt.ArrayLike, pods: npt.ArrayLike, most: float, worth: float
+    usage: Usage,
+    peaks: npt.ArrayLike,
+    pods: npt.ArrayLike,
+    most: float,
+    worth: float,
+    worth_share: float = np.inf,
 ) -> CpuRequests:
     """The request that costs least, where minutes above it have a price.
 
@@ -45,19 +50,25 @@ def cpu_requests(
         most: share of the time that may be above it, 0 to below 1.
         worth: cores, of all pods together, that it may cost to have all of the time covered; a
             hundredth of it for one per cent.
+        worth_share: the same as a multiple of the lowest request that is allowed; of the two, the
+            smaller counts.
 
     Raises:
         InvalidParameterError: a share or price out of range.
     """
     if not 0.0 <= most < 1.0:
         raise InvalidParameterError("most", most, "must be 0 to below 1")
-    if not worth >= 0.0:
-        raise InvalidParameterError("worth", worth, "must not be negative")
+    for name, price in (("worth", worth), ("worth_share", worth_share)):
+        if not price >= 0.0:
+            raise InvalidParameterError(name, price, "must not be negative")
     over = most * np.array(_STEPS)
     top = np.asarray(peaks, dtype=np.float64)
     levels = np.fmin(usage.quantiles(1.0 - over), top[:, None])
     count = np.maximum(np.asarray(pods, dtype=np.float64), 1.0)
-    cost = levels * count[:, None] + worth * over
+    lowest = levels[:, :1] * count[:, None]
+    # Of nothing, any multiple is nothing.
+    share = np.where(lowest > 0.0, lowest, 0.0) * worth_share if np.isfinite(worth_share) else worth
+    cost = levels * count[:, None] + np.minimum(worth, share) * over
     known = np.asarray(np.isfinite(cost).all(axis=1))
     best = np.where(known[:, None], cost, 0.0).argmin(axis=1)
     cores = np.where(known, levels[np.arange(len(top)), best], np.nan)

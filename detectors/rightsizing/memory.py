@@ -51,7 +51,8 @@ def memory_limits(
     Args:
         peaks: the highest value of each block (a day, say) of the past `[n, blocks]`, bytes,
             starts included; NaN = it did not run.
-        pods: that run now: each costs the limit `[n]`.
+        pods: that run now: each costs the limit; or a part of them, where limits are not reserved
+            `[n]`.
         most: chance that is allowed, 0 to 1; where no margin keeps it, the widest is taken.
         worth: bytes, of all pods together, that it may cost to be sure.
 
@@ -74,12 +75,14 @@ def memory_limits(
     spread = np.sqrt(
         (PRIOR_BLOCKS * PRIOR_SPREAD**2 + relative) / (PRIOR_BLOCKS + np.maximum(blocks - 1.0, 0.0))
     )
+    # What is known of the mean is no surer than the blocks that it is from.
+    spread *= np.sqrt(1.0 + 1.0 / np.maximum(blocks, 1))
     # In units of the scale; of a time as long as that which was looked at, Gumbel's law has its
     # peak at what was the highest in that.
     beyond = MARGINS[None, :] / np.maximum(_SCALE * spread, 1e-12)[:, None]
     chance = -np.expm1(-np.exp(-beyond))
     levels = highest[:, None] * (1.0 + MARGINS)
-    count = np.maximum(np.asarray(pods, dtype=np.float64), 1.0)
+    count = np.asarray(pods, dtype=np.float64)
     cost = levels * count[:, None] + worth * chance
     allowed = chance <= most
     allowed[:, -1] |= ~allowed.any(axis=1)

@@ -16,6 +16,10 @@ from orchestration.steps.advice.rightsizing.usage import Used
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
+UNRESERVED = 0.1
+"""What a limit above the request costs, of what a request costs: it is not kept free for it, but
+others may have to give it up."""
+
 WEEK = 7.0
 NO_WEEK = 0.7
 """Confidence of a history without a whole week: what happens once in it may be missing."""
@@ -65,7 +69,14 @@ class Sizes:
 def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     """CPU: the request holds what the settings ask of ordinary minutes, the limit starts too."""
     of, now, n = facts.cpu, facts.set_now, facts.inventory.containers.height
-    wanted = cpu_requests(of.steady, of.peak, now.pods, settings.cpu_over, settings.cpu_worth)
+    wanted = cpu_requests(
+        of.steady,
+        of.peak,
+        now.pods,
+        settings.cpu_over,
+        settings.cpu_worth,
+        settings.cpu_worth_share,
+    )
     # Where all that was seen were starts.
     request = np.where(np.isnan(wanted.cores), of.top, wanted.cores)
     scale = facts.hpa_cpu
@@ -106,14 +117,16 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
 def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     """Memory: the request holds what was seen of ordinary minutes, the limit all, and a margin."""
     of, now = facts.memory, facts.set_now
+    alike = (now.memory_request == now.memory_limit) & settings.keep_class
+    pods = np.maximum(now.pods, 1.0)
+    reserved = np.where(alike | np.isnan(now.memory_limit), pods, UNRESERVED * pods)
     limits = memory_limits(
-        of.blocks, now.pods, settings.memory_over, settings.memory_worth_gib * GIB
+        of.blocks, reserved, settings.memory_over, settings.memory_worth_gib * GIB
     )
     bumped = facts.trouble.killed_at * (1.0 + settings.oom_bump)
     needed = np.fmax(np.fmax(limits.bytes, bumped), settings.least_memory_mib * MIB)
     request = np.where(np.isnan(of.peak), of.top, of.peak)
     request = np.fmax(request, settings.least_memory_mib * MIB)
-    alike = (now.memory_request == now.memory_limit) & settings.keep_class
     limit = np.where(alike, needed, _kept(now.memory_limit, needed, settings.loose))
     limit = np.where(np.isnan(now.memory_limit), np.nan, limit)
     # Nothing stops one without a limit: its request has the margin.

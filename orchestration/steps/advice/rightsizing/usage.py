@@ -145,7 +145,7 @@ def used(
         found = _counts(snapshot, part, starts, metric, between, startup)
         counts = found if counts is None else _added(pl.concat([counts, found]))
     days = -(-(between.end - between.start) // BLOCK)
-    return _used(counts, inventory.containers.height, days)
+    return used_of(counts, inventory.containers.height, days)
 
 
 def live(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
@@ -221,7 +221,8 @@ def _added(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _used(counts: pl.DataFrame | None, n: int, days: int) -> Used:
+def used_of(counts: pl.DataFrame | None, n: int, days: int) -> Used:
+    """What counts by container, day, start and bin tell of `n` containers; None = nothing."""
     if counts is None:
         empty = Usage.of([], [], [], n)
         nothing, none = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
