@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from api import admission, problems
 from api.pages import home
 from api.results.queries import MIB, Queries
-from api.routes import events, forecasts, health, incidents, listings, otlp, sql, write
+from api.routes import advice, events, forecasts, health, incidents, listings, otlp, sql, write
 from lake import range_query
 from orchestration.service import Service
 
@@ -50,6 +50,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         listings.router,
         incidents.router,
         forecasts.router,
+        advice.router,
         sql.router,
         health.router,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.advice_metrics import advised
 from api.forecast_metrics import foretold
 from api.maintenance_metrics import maintained
 from ingest.receiver import Receiver
@@ -33,6 +34,7 @@ class ServiceCollector(Collector):
         yield from _watched(service)
         yield from maintained(service.maintainer.statistics)
         yield from foretold(service.forecaster.statistics, service.clock())
+        yield from advised(service.adviser.statistics)
         health = service.worker.health
         yield _counter("ticks", "Detection ticks.", health.ticks)
         yield _counter("tick_failures", "Detection ticks that failed.", health.tick_failures)

@@ -9,9 +9,12 @@
   * ForecastFileError  a file that cannot be forecast as asked
   * BacktestError      a history that cannot be replayed as asked
   * ChoosingError      a history on which no detector can be chosen
+  * AdviceError        advisers that failed
   * PullError          sources that could not be pulled
   * MaintenanceError   tables of the lake that could not be maintained
 """
+
+from collections.abc import Mapping
 
 
 class OrchestrationError(Exception):
@@ -57,6 +60,15 @@ class PullError(OrchestrationError):
         self.failed = failed
         told = "; ".join(f"{cluster}: {why}" for cluster, why in sorted(failed.items()))
         super().__init__(f"{len(failed)} of {of} sources could not be pulled: {told}")
+
+
+class AdviceError(OrchestrationError):
+    """Advisers that failed; the others' advice is kept."""
+
+    def __init__(self, failed: Mapping[str, str]) -> None:
+        self.failed = failed
+        told = "; ".join(f"{adviser}: {why}" for adviser, why in sorted(failed.items()))
+        super().__init__(f"{len(failed)} advisers failed: {told}")
 
 
 class MaintenanceError(OrchestrationError):

@@ -5,9 +5,6 @@ asks no lake.
 """
 
 import logging
-import os
-import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,15 +12,12 @@ from typing import Any
 
 from lake import Clock, Lake
 from orchestration.forecast_settings import ForecastSettings
-from orchestration.maintainer import NICENESS
+from orchestration.rounds import Rounds
 from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.forecast.make import Made, due_at, make_forecasts
 from orchestration.steps.paging import MAX_PAGE
 
 logger = logging.getLogger(__name__)
-
-LOOK_SECONDS = 1.0
-"""How often it looks whether a round is due."""
 
 REFRESH = timedelta(minutes=1)
 """How often what others made is read."""
@@ -59,8 +53,7 @@ class Forecaster:
         self._lake = lake
         self._settings = settings
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="forecast")
+        self._rounds = Rounds("forecast", self.run_if_due)
         # Not at once: a start has enough to do.
         self._made = due_at(clock(), settings)
         self._not_before = clock()
@@ -68,20 +61,11 @@ class Forecaster:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Wait for the round that is under way, and end."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _loop(self) -> None:
-        if sys.platform == "linux":
-            # There, this is of the thread alone.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while not self._stopping.wait(LOOK_SECONDS):
-            self.run_if_due()
+        self._rounds.stop()
 
     def run_if_due(self) -> None:
         """Make the forecasts whose time has come, and look at what the lake has."""

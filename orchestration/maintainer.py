@@ -5,9 +5,6 @@ lock of a table but for the moment of a commit.
 """
 
 import logging
-import os
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,15 +14,10 @@ from lake import Clock, Lake, LakeError
 from lake.errors import LeaseHeldError
 from lake.maintenance import Cleaned, Merged
 from orchestration.maintenance_settings import MaintenanceSettings
+from orchestration.rounds import Rounds
 from orchestration.steps.maintain import clean_lake, merge_lake
 
 logger = logging.getLogger(__name__)
-
-LOOK_SECONDS = 1.0
-"""How often it looks whether a round is due."""
-
-NICENESS = 10
-"""Of the thread: half-way down, so that it gets what the others leave, and not nothing."""
 
 
 @dataclass
@@ -67,8 +59,7 @@ class Maintainer:
         self._settings = settings
         self._policy = settings.policy()
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="maintain")
+        self._rounds = Rounds("maintain", self.run_if_due)
         started = clock()
         # Not at once: a start has enough to do.
         self._due = {"merge": started + settings.every, "clean": started + settings.every}
@@ -76,20 +67,11 @@ class Maintainer:
     def start(self) -> None:
         """Start the thread."""
         if self._settings.resident:
-            self._thread.start()
+            self._rounds.start()
 
     def stop(self) -> None:
         """Break off the merge that is under way, and end."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _loop(self) -> None:
-        if sys.platform == "linux":
-            # There, this is of the thread alone.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while not self._stopping.wait(LOOK_SECONDS):
-            self.run_if_due()
+        self._rounds.stop()
 
     def run_if_due(self) -> None:
         """Run the rounds whose time has come."""
@@ -97,7 +79,7 @@ class Maintainer:
             ("merge", self._merge, self._settings.every),
             ("clean", self._clean, self._settings.clean_every),
         ):
-            if self._clock() >= self._due[kind] and not self._stopping.is_set():
+            if self._clock() >= self._due[kind] and not self._rounds.stopping:
                 self._run(kind, run)
                 self._due[kind] = self._clock() + every
 
@@ -119,12 +101,12 @@ class Maintainer:
         self.statistics.seconds[kind] = before + (now - started).total_seconds()
 
     def _merge(self) -> None:
-        done = merge_lake(self._lake, self._policy, self._clock, self._stopping.is_set)
+        done = merge_lake(self._lake, self._policy, self._clock, lambda: self._rounds.stopping)
         self._note_merged(done)
         self._note_failures("merge", done.failures)
 
     def _clean(self) -> None:
-        done = clean_lake(self._lake, self._policy, self._clock, self._stopping.is_set)
+        done = clean_lake(self._lake, self._policy, self._clock, lambda: self._rounds.stopping)
         self._note_cleaned(done)
         self._note_failures("clean", done.failures)
 

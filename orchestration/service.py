@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
+from orchestration.adviser_rounds import AdviserRounds
 from orchestration.forecaster import Forecaster
 from orchestration.maintainer import Maintainer
 from orchestration.opening import open_lake
@@ -27,6 +28,7 @@ class Service:
     watchers: Watchers
     maintainer: Maintainer
     forecaster: Forecaster
+    adviser: AdviserRounds
     clock: Clock
 
     @classmethod
@@ -46,20 +48,32 @@ class Service:
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
         maintainer = Maintainer(lake, settings.maintenance, clock)
         forecaster = Forecaster(lake, settings.forecasts, clock)
+        adviser = AdviserRounds(lake, settings.advice, clock)
         return cls(
-            settings, lake, receiver, worker, scraper, watchers, maintainer, forecaster, clock
+            settings,
+            lake,
+            receiver,
+            worker,
+            scraper,
+            watchers,
+            maintainer,
+            forecaster,
+            adviser,
+            clock,
         )
 
     def start(self) -> None:
-        """Start the worker's loops, the scraper, the watches, maintenance and forecasts."""
+        """Start the worker's loops, the scraper, the watches, maintenance, forecasts, advice."""
         self.worker.start()
         self.scraper.start()
         self.watchers.start()
         self.maintainer.start()
         self.forecaster.start()
+        self.adviser.start()
 
     def stop(self) -> None:
         """Stop the loops, flush what is left, give up the log."""
+        self.adviser.stop()
         self.forecaster.stop()
         self.maintainer.stop()
         self.watchers.stop()

@@ -53,6 +53,10 @@ COMMANDS = {
         "api.cli.incident:incident",
         "List incidents, or print the report of one as Markdown.",
     ),
+    "advice": (
+        "api.cli.advice:advice",
+        "Show what would save requests, or risk less: a table, JSON, CSV, or patches.",
+    ),
     "check-detector": (
         "api.cli.check_detector:check_detector",
         "Try a detector by the laws that every detector must obey.",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from orchestration.defs import forecasts, maintenance
+from orchestration.defs import advice, forecasts, maintenance
 from orchestration.defs.assets import build_assets
 from orchestration.defs.checks import metrics_fresh, metrics_whole
 from orchestration.defs.resources import LakeResource
@@ -54,15 +54,21 @@ def build(settings: Settings) -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     return dg.Definitions(
-        assets=[*build_assets(settings.first_day), *maintenance.ASSETS, *forecasts.ASSETS],
+        assets=[
+            *build_assets(settings.first_day),
+            *maintenance.ASSETS,
+            *forecasts.ASSETS,
+            *advice.ASSETS,
+        ],
         asset_checks=[metrics_fresh, metrics_whole, *maintenance.CHECKS, *forecasts.CHECKS],
-        jobs=[pull, daily, check, *maintenance.JOBS, *forecasts.JOBS],
+        jobs=[pull, daily, check, *maintenance.JOBS, *forecasts.JOBS, *advice.JOBS],
         schedules=[
             pull_today,
             daily_yesterday,
             check_metrics,
             *maintenance.schedules(resident=settings.maintenance.resident),
             *forecasts.schedules(resident=settings.forecasts.resident),
+            *advice.schedules(resident=settings.advice.resident),
         ],
         resources={"lake": LakeResource(settings)},
         # One process a run: launching more costs seconds each, and the work is in native threads.

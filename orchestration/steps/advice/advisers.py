@@ -9,6 +9,7 @@ from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings, AdviserName
 from orchestration.steps.advice.advice import Advice, Followed
 from orchestration.steps.advice.rightsizing import adviser
+from orchestration.steps.advice.rightsizing.follow import follow
 
 Row = dict[str, Any]
 
@@ -28,5 +29,5 @@ class Adviser:
     follow: Follow | None = None
 
 
-ADVISERS: Mapping[AdviserName, Adviser] = {"rightsizing": Adviser(adviser.advise)}
+ADVISERS: Mapping[AdviserName, Adviser] = {"rightsizing": Adviser(adviser.advise, follow)}
 """By name, which is the column `adviser`."""

@@ -47,6 +47,25 @@ LEAST_ID = 6
 """Characters of an id that name it, where no other begins with them."""
 
 
+TOTALS = """
+SELECT cluster, kind, count(*) AS "count", sum(saving_cpu_cores) AS saving_cpu_cores,
+       sum(saving_memory_bytes) AS saving_memory_bytes
+FROM advice WHERE NOT abstained AND state IN ('open', 'accepted')
+GROUP BY cluster, kind ORDER BY cluster, kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What is advised in a cluster, of one kind; None = it saves none of that."""
+
+    cluster: str
+    kind: str
+    count: int
+    saving_cpu_cores: float | None
+    saving_memory_bytes: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a listing is narrowed to; empty or None = everything.
@@ -97,6 +116,11 @@ def listing(lake: Lake, wanted: Wanted, limit: int = 100, cursor: str | None = N
     for row in page.rows:
         del row["figure"]
     return paging.Page([parsed(row) for row in page.rows], page.next_cursor, page.versions)
+
+
+def totals(lake: Lake) -> Sequence[Total]:
+    """What is advised, by cluster and kind."""
+    return [Total(**row) for row in lake.sql(TOTALS).to_pylist()]
 
 
 def one_advice(lake: Lake, advice_id: str, visible: Collection[str] | None = None) -> Row:

@@ -45,8 +45,9 @@ def revised(
     if given is None:
         if state in (OPEN, ACCEPTED):
             return _next(row, now, state=WITHDRAWN)
-        if state == APPLIED and followed is not None and followed.effect != row["effect"]:
-            return _next(row, now, effect=followed.effect)
+        effect = None if followed is None else followed.effect
+        if state == APPLIED and effect is not None and effect != row["effect"]:
+            return _next(row, now, effect=effect)
         return None
     if state in (ACCEPTED, DISMISSED):
         moved = distance(row["proposed"], given["proposed"]) > settings.reopen

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration import forecaster as forecaster_module
+from orchestration import rounds
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.forecaster import Forecaster
 from tests.patience import wait_until
@@ -84,7 +85,7 @@ def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypat
 
 
 def test_it_runs_by_itself_and_ends_when_told(resources, build, clock, line, now, monkeypatch):
-    monkeypatch.setattr(forecaster_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(rounds, "LOOK_SECONDS", 0.01)
     resources.disk(line(1.0, 78.0))
     forecaster = build()
     clock.time = now + MINUTE

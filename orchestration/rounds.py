@@ -1,0 +1,49 @@
+"""A thread that looks every second whether something is due, and yields to all others."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+LOOK_SECONDS = 1.0
+"""How often it looks whether a round is due."""
+
+NICENESS = 10
+"""Of the thread: half-way down, so that it gets what the others leave, and not nothing."""
+
+
+class Rounds:
+    """Runs what is due from `start` to `stop`.
+
+    Args:
+        name: of the thread.
+        run_if_due: called every second; it catches what may go wrong, since the thread ends with
+            what it raises.
+    """
+
+    def __init__(self, name: str, run_if_due: Callable[[], None]) -> None:
+        self._run_if_due = run_if_due
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=name)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to end: a long round breaks off."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the round that is under way, and end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _loop(self) -> None:
+        if sys.platform == "linux":
+            # There, this is of the thread alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._stopping.wait(LOOK_SECONDS):
+            self._run_if_due()

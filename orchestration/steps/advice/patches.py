@@ -1,0 +1,131 @@
+"""Advice on sizes as strategic-merge patches, one a workload, as `kubectl patch` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+import yaml
+
+from orchestration.steps.advice.rightsizing.quantities import cpu_quantity, memory_quantity
+
+Row = Mapping[str, Any]
+
+API_VERSIONS = {
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "ReplicationController": "v1",
+    "CronJob": "batch/v1",
+}
+"""Kinds whose pods are made of a template that may be changed (of a Job it may not)."""
+
+QUANTITIES = {
+    "cpu_request_cores": ("requests", "cpu", cpu_quantity),
+    "cpu_limit_cores": ("limits", "cpu", cpu_quantity),
+    "memory_request_bytes": ("requests", "memory", memory_quantity),
+    "memory_limit_bytes": ("limits", "memory", memory_quantity),
+}
+"""Figures of an advice that go into a patch: where, and how they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One workload's patch.
+
+    Attributes:
+        cluster: of which.
+        why: titles of the advice in it.
+        body: the patch.
+    """
+
+    cluster: str
+    why: Sequence[str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Patches, and the advice that cannot be written as one.
+
+    Attributes:
+        patches: by cluster, namespace and workload.
+        left_out: title and why, of advice on sizes that is in none.
+    """
+
+    patches: Sequence[Patch]
+    left_out: Sequence[tuple[str, str]]
+
+
+def patches(rows: Iterable[Row]) -> Patches:
+    """A patch for each workload of which sizes are advised; other advice is passed over.
+
+    Args:
+        rows: advice, parsed.
+    """
+    found: dict[tuple[str, str, str, str], list[Row]] = {}
+    left_out = []
+    for row in rows:
+        if row["abstained"] or not row["proposed"].keys() & QUANTITIES.keys():
+            continue
+        kind = row["workload_kind"]
+        if kind not in API_VERSIONS:
+            why = f"the template of a {kind} cannot be changed" if kind else "its kind is unknown"
+            left_out.append((row["title"], why))
+            continue
+        key = (row["cluster"], row["namespace"], kind, row["workload"])
+        found.setdefault(key, []).append(row)
+    return Patches([_patch(*key, own) for key, own in sorted(found.items())], left_out)
+
+
+def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequence[Row]) -> Patch:
+    containers: dict[str, dict[str, dict[str, str]]] = {}
+    for row in rows:
+        own = containers.setdefault(row["container"], {})
+        for name, (part, resource, written) in QUANTITIES.items():
+            value = row["proposed"].get(name)
+            if value is not None:
+                own.setdefault(part, {})[resource] = written(value)
+    template = {
+        "spec": {
+            "containers": [
+                {"name": name, "resources": dict(sorted(own.items(), reverse=True))}
+                for name, own in sorted(containers.items())
+            ]
+        }
+    }
+    spec: dict[str, Any] = {"template": template}
+    if kind == "CronJob":
+        spec = {"jobTemplate": {"spec": spec}}
+    body = {
+        "apiVersion": API_VERSIONS[kind],
+        "kind": kind,
+        "metadata": {"name": workload, "namespace": namespace},
+        "spec": spec,
+    }
+    return Patch(cluster, [row["title"] for row in rows], body)
+
+
+def as_yaml(found: Patches) -> str:
+    """All of them as YAML documents, with a comment each: its cluster, why, and how to apply it."""
+    parts = []
+    for patch in found.patches:
+        body = patch.body
+        of = body["metadata"]
+        lines = [f"cluster {patch.cluster}", *patch.why]
+        lines.append(
+            f"kubectl patch -n {quote(of['namespace'])} {body['kind'].lower()} "
+            f"{quote(of['name'])} --patch-file FILE"
+        )
+        comments = "".join(f"# {_one_line(line)}\n" for line in lines)
+        parts.append(comments + yaml.safe_dump(dict(body), sort_keys=False))
+    parts += [f"# left out: {_one_line(f'{title} ({why})')}\n" for title, why in found.left_out]
+    return "---\n".join(parts)
+
+
+def _one_line(text: str) -> str:
+    """Names are a stranger's: none may end the comment that it is in."""
+    return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
