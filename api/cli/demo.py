@@ -22,10 +22,12 @@ from api.cli.terminal import err, out, progress
 from api.errors import ApiError
 from api.server import bind, serving
 from ingest.simulation import simulate
+from ingest.simulation.configuration import simulate_configuration
 from lake import utc_now
 from orchestration.service import Service
 from orchestration.settings import ApiSettings, Settings
 from orchestration.steps import demo as steps
+from orchestration.steps.advice.summary import summary
 from orchestration.steps.demo import Report
 from orchestration.steps.forecast.soonest import soonest
 from orchestration.steps.panels import align
@@ -72,11 +74,13 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
     end = align(utc_now(), detection.step)
     with progress("Simulating three clusters"):
         simulation = simulate(end=end, seed=seed)
+        configuration = simulate_configuration(end=end, seed=seed)
     with (
         progress(f"Sending {simulation.samples:,} samples") as told,
         httpx.Client(base_url=url, timeout=REQUEST_SECONDS) as client,
     ):
         steps.push(simulation, client, told)
+        steps.push(configuration, client, told)
     with progress("Flushing to the lake"):
         service.receiver.flush()
     with progress(f"Scoring {len(simulation.series)} series") as told:
@@ -85,7 +89,10 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
         raise ApiError(f"nothing was scored: {done.reason}")
     with progress("Foretelling what fills"):
         foretold = soonest(service.lake, settings.forecasts, end)
-    return replace(steps.compare(service.lake, simulation, done.scored), forecasts=foretold)
+    with progress("Looking for what is too large or too small"):
+        advised = summary(service.lake, settings.advice, end)
+    report = steps.compare(service.lake, simulation, done.scored)
+    return replace(report, forecasts=foretold, advice=advised)
 
 
 @contextmanager
@@ -126,6 +133,13 @@ def _print(report: Report) -> None:
     out.print(f"right cause first in {report.causes_found} of {len(report.faults)}")
     for text in report.forecasts:
         out.print(f"foretold: {escape(text)}")
+    advised = report.advice
+    out.print(
+        f"advice: {advised.count}, which would free {advised.saving or 'nothing'} of what is "
+        "requested (fleetlake advice)"
+    )
+    for text in advised.best[:1]:
+        out.print(f"worth most: {escape(text)}")
 
 
 def _minutes(span: timedelta) -> str:

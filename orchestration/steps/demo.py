@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -18,6 +18,7 @@ from lake.schema import ENTITY_COLUMNS
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps import browse, paging
+from orchestration.steps.advice.summary import Summary
 from orchestration.steps.detect import Progress, detect_range
 from orchestration.steps.incidents import browse as incident_browse
 from orchestration.steps.incidents.update import update
@@ -121,6 +122,7 @@ class Report:
     scored: TimeRange
     incidents: Sequence[Row] = ()
     forecasts: Sequence[str] = ()
+    advice: Summary = field(default_factory=Summary)
 
     @property
     def found(self) -> int:
@@ -253,6 +255,7 @@ def as_json(report: Report) -> dict[str, Any]:
             for one in report.incidents
         ],
         "forecasts": list(report.forecasts),
+        "advice": asdict(report.advice),
         "false_anomalies": [
             {
                 name: _text(row[name]) if isinstance(row[name], datetime) else row[name]

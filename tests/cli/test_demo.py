@@ -29,6 +29,8 @@ def check_report(report):
     # The disk fault: nobody has acted yet, and it goes on.
     (filling,) = [text for text in report["forecasts"] if "data-postgres-0" in text]
     assert "of ap-3 reaches 100 % in 1." in filling
+    assert report["advice"]["count"] > 50
+    assert "saves" in report["advice"]["best"][0]
 
 
 def test_what_is_served_is_what_was_printed(started, tmp_path):
