@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from lake import TimeRange
 from orchestration.service import Service
 from orchestration.steps import browse, explain, paging
+from orchestration.steps.advice import browse as advice_browse
 from orchestration.steps.incidents import browse as incident_browse
 from orchestration.steps.paging import Row
 
 MOST_INCIDENTS = 100
 """On the page: who has more looks for the worst by other means."""
+
+MOST_ADVICE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Overview:
         anomalies: those that the filter lets through, latest first.
         more: there are more than are here.
         incidents: of the clusters that the filter lets through, latest first.
+        advice: of these clusters, what is worth most first.
+        more_advice: there is more than is here.
         density: of the heat map, whatever the filter.
         versions: of the tables that were read.
         note: why detection scored nothing the last time, if so.
@@ -37,6 +42,8 @@ class Overview:
     anomalies: Sequence[Row]
     more: bool
     incidents: Sequence[Row]
+    advice: Sequence[Row]
+    more_advice: bool
     density: Sequence[Row]
     versions: Mapping[str, int]
     note: str | None
@@ -67,6 +74,7 @@ def read_overview(
     page = browse.anomalies(service.lake, wanted, paging.MAX_PAGE)
     grouped = incident_browse.Wanted(between, clusters)
     incidents = incident_browse.incidents(service.lake, grouped, MOST_INCIDENTS)
+    advised = advice_browse.listing(service.lake, advice_browse.Wanted(clusters), MOST_ADVICE)
     health = service.worker.health
     return Overview(
         at=now,
@@ -75,6 +83,8 @@ def read_overview(
         anomalies=page.rows,
         more=page.next_cursor is not None,
         incidents=incidents.rows,
+        advice=advised.rows,
+        more_advice=advised.next_cursor is not None,
         density=browse.density(service.lake, between, bucket),
         versions=page.versions,
         note=health.last_detected.reason if health.last_detected else None,

@@ -14,6 +14,7 @@ from nicegui import background_tasks, run, ui
 
 from api.pages import empty, heat_map, rows, tables
 from api.pages import format as fmt
+from api.pages.advice_card import AdviceCard
 from api.pages.data import Detail, Overview, read_detail, read_overview
 from api.pages.detail import DetailPanel
 from api.pages.mount import confine
@@ -125,6 +126,7 @@ class Home:
             self._build_incidents()
             self._build_list()
             self._detail = DetailPanel()
+            self._advice = AdviceCard()
         self._page.set_visibility(False)
 
     def _build_bar(self) -> None:
@@ -193,6 +195,7 @@ class Home:
         self._warn("; ".join(f"{loop} is failing: {text}" for loop, text in found.errors.items()))
         self._show_fleet(found, bucket)
         self._show_incidents(found)
+        self._advice.show(found.advice, more=found.more_advice)
         self._show_list(found, name, filtered=bool(clusters) or score > 1)
         await self._show_detail()
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from api.pages import format as fmt
 from detectors.incidents import SEVERITIES
+from orchestration.steps.advice.browse import BYTES_A_CORE, GPU_CORES
+from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
 from orchestration.steps.paging import Row
 
 Cells = dict[str, Any]
@@ -89,6 +91,46 @@ def incident_row(row: Row) -> Cells:
         "state": row["state"],
         "state_text": row["state"],
     }
+
+
+def advice_row(row: Row) -> Cells:
+    """A row of `advice.browse.listing`."""
+    shares = {"now": row["current_risk"], "then": row["risk"], "sure": row["confidence"]}
+    return {
+        "id": row["advice_id"],
+        "title": row["title"],
+        "saving": worth(row),
+        "saving_text": saving_text(row),
+        **{name: -1.0 if share is None else share for name, share in shares.items()},
+        **{
+            f"{name}_text": fmt.MISSING if share is None else f"{100 * share:.3g} %"
+            for name, share in shares.items()
+        },
+        "state": row["state"],
+        "state_text": row["state"],
+    }
+
+
+def worth(row: Row) -> float:
+    """What an advice saves, to sort by: in cores, as the listing has it."""
+    cores, size = row["saving_cpu_cores"] or 0.0, row["saving_memory_bytes"] or 0.0
+    return float(cores + size / BYTES_A_CORE + GPU_CORES * (row["saving_gpus"] or 0.0))
+
+
+def saving_text(row: Row) -> str:
+    """What an advice saves; what needs more is negative.
+
+    >>> saving_text({"saving_cpu_cores": 1.5, "saving_memory_bytes": None, "saving_gpus": None})
+    '1.5 cores'
+    """
+    parts = []
+    if row["saving_cpu_cores"] is not None:
+        parts.append(cores_text(row["saving_cpu_cores"]))
+    if row["saving_memory_bytes"] is not None:
+        parts.append(bytes_text(row["saving_memory_bytes"]))
+    if row["saving_gpus"] is not None:
+        parts.append(f"{row['saving_gpus']:.3g} GPUs")
+    return ", ".join(parts) or fmt.MISSING
 
 
 def scale_of(row: Row, values: Iterable[float | None]) -> fmt.Scale:

@@ -95,6 +95,24 @@ def incidents(pick: Pick) -> ui.table:
     return table
 
 
+def advice(pick: Pick) -> ui.table:
+    """One row an advice, in the order in which they come; a click picks it."""
+    columns = [
+        _column("title", "Advice", left=True),
+        _column("saving", "Saves"),
+        _column("now", "Risk now"),
+        _column("then", "Then"),
+        _column("sure", "Sure"),
+        _column("state", "State", left=True),
+    ]
+    table = _table(columns, "id", pick)
+    for name in ("saving", "now", "then", "sure"):
+        table.add_slot(f"body-cell-{name}", TEXT_CELL % name)
+    table.add_slot("body-cell-title", LONG_CELL)
+    table.add_slot("body-cell-state", STATE_CELL)
+    return table
+
+
 def show(table: ui.table, rows: Sequence[Cells], picked: Sequence[str]) -> None:
     """Put rows in, and mark those that are picked."""
     if list(rows) != list(table.rows):

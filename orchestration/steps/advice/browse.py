@@ -13,11 +13,14 @@ State = Literal["open", "accepted", "dismissed", "applied", "withdrawn"]
 
 Order = Literal["saving", "risk"]
 
+BYTES_A_CORE, GPU_CORES = 8 * 1024.0**3, 20.0
+"""About what clouds charge for a core they charge for 8 GiB, and for a GPU 20 times."""
+
 WORTH = (
-    "coalesce(saving_cpu_cores, 0) + coalesce(saving_memory_bytes, 0) / 8589934592 "
-    "+ 20 * coalesce(saving_gpus, 0)"
+    f"coalesce(saving_cpu_cores, 0) + coalesce(saving_memory_bytes, 0) / {BYTES_A_CORE} "
+    f"+ {GPU_CORES} * coalesce(saving_gpus, 0)"
 )
-"""In cores: about what clouds charge for a core they charge for 8 GiB, and for a GPU 20 times."""
+"""In cores."""
 
 ORDERS: dict[Order, str] = {
     "saving": WORTH,
