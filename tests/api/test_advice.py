@@ -121,10 +121,8 @@ def test_feedback(filled):
     path = f"{ROUTE}/{one['advice_id']}/feedback"
     for wrong in ({}, {"verdict": "maybe"}, {"verdict": "accepted", "more": 1}):
         assert filled.http.post(path, json=wrong).status_code == 422
-    assert (
-        filled.http.post(f"{ROUTE}/abcdefabc/feedback", json={"verdict": "accepted"}).status_code
-        == 404
-    )
+    unknown = filled.http.post(f"{ROUTE}/abcdefabc/feedback", json={"verdict": "accepted"})
+    assert unknown.status_code == 404
     said = {"verdict": "dismissed", "note": "it is a cache", "by": "ada"}
     reply = filled.http.post(path, json=said)
     assert reply.status_code == 200

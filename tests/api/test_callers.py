@@ -10,6 +10,8 @@ from api.errors import CallerUnknownError
 from lake.schema import ANOMALIES
 from orchestration.read_token import ReadToken
 from orchestration.settings import Settings
+from orchestration.steps.advice import rows as advice_rows
+from orchestration.steps.advice.advice import Advice
 
 ALL, EU = "a-token-of-all-clusters", "a-token-of-eu-alone"
 TOKENS = {"tokens": [{"token": ALL, "clusters": "all"}, {"token": EU, "clusters": ["eu", "eu2"]}]}
@@ -43,6 +45,9 @@ def guarded(tmp_path_factory, serve, body, now):
         one.service.receiver.flush()
         rows = [anomaly(cluster, now) for cluster in ("eu", "us")]
         one.lake.anomalies.append(pa.Table.from_pylist(rows, ANOMALIES.schema))
+        given = [Advice(cluster, "node_empty", "n1", "t", "r") for cluster in ("eu", "us")]
+        own = [advice_rows.new_row(each, "nodes", now, 1) for each in given]
+        one.lake.advice.append(advice_rows.table(own))
         yield one
 
 
@@ -104,7 +109,7 @@ def test_listings_are_of_the_callers_clusters(guarded, token, seen):
         return guarded.http.get(path, headers=bearer(token), params=params)
 
     assert names(get("/api/v1/clusters"), None) == seen
-    for path in ("/api/v1/anomalies", "/api/v1/events"):
+    for path in ("/api/v1/anomalies", "/api/v1/events", "/api/v1/advice"):
         assert names(get(path)) == seen
         assert names(get(path, cluster="eu")) == ["eu"]
         assert names(get(path, cluster=["eu", "us"])) == seen
@@ -112,6 +117,15 @@ def test_listings_are_of_the_callers_clusters(guarded, token, seen):
         assert names(get(path, cluster="nowhere")) == []
     assert get("/api/v1/anomalies/of-eu").status_code == 200
     assert get("/api/v1/anomalies/of-us").status_code == (200 if "us" in seen else 404)
+
+
+def test_nothing_is_said_of_others_advice(guarded, problem):
+    advice_id = Advice("us", "node_empty", "n1", "t", "r").advice_id
+    path, said = f"/api/v1/advice/{advice_id}", {"verdict": "dismissed"}
+    problem(guarded.http.get(path, headers=bearer(EU)), 404, "not found")
+    reply = guarded.http.post(f"{path}/feedback", headers=bearer(EU), json=said)
+    problem(reply, 404, "not found")
+    assert guarded.http.get(path, headers=bearer(ALL)).json()["state"] == "open"
 
 
 def test_what_is_not_to_be_seen_is_as_if_it_were_not_there(guarded, problem):
