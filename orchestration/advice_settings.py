@@ -5,9 +5,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestration.node_advice_settings import NodeAdviceSettings
 from orchestration.rightsizing_settings import RightsizingSettings
+from orchestration.setting_advice_settings import SettingAdviceSettings
 
-AdviserName = Literal["rightsizing"]
+AdviserName = Literal["rightsizing", "nodes", "settings"]
 """Of `orchestration.steps.advice.advisers.ADVISERS`."""
 
 HOURS_A_MONTH = 730.0
@@ -69,6 +71,12 @@ class AdviceSettings(BaseModel):
         "more than this share",
     )
     rightsizing: RightsizingSettings = Field(default_factory=RightsizingSettings)
+    nodes: NodeAdviceSettings = Field(
+        default_factory=NodeAdviceSettings, description="which nodes could be emptied"
+    )
+    settings: SettingAdviceSettings = Field(
+        default_factory=SettingAdviceSettings, description="settings that deserve a look"
+    )
     prices: PriceSettings = Field(
         default_factory=PriceSettings, description="unset = savings are told without costs"
     )

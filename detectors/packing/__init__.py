@@ -6,8 +6,9 @@ another node which may take it and has the room. What stands in the way of each 
 
 from detectors.packing.admission import PodRules, Taint, Toleration, admitted, tolerated
 from detectors.packing.blockers import Blocker
-from detectors.packing.drain import Plan, Rules, empty
+from detectors.packing.drain import Plan, empty
 from detectors.packing.fleet import NOT_PLACED, Fate, Nodes, Pods
+from detectors.packing.packing import Rules
 
 __all__ = [
     "NOT_PLACED",

@@ -166,3 +166,6 @@ WORKLOADS = (
         version="3.17.1",
     ),
 )  # fmt: skip
+
+CPU_LIMITS = {("us-2", "shipping"): 0.32}
+"""Where a workload's limit is another than elsewhere: it is throttled, though it uses little."""

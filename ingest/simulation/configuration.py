@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from ingest.simulation.container_sizes import expose_containers
 from ingest.simulation.fleet import Cluster
+from ingest.simulation.kube_state import expose_state
 from ingest.simulation.scene import Scene, set_scene
 from ingest.simulation.sheet import Sheet
 from ingest.simulation.simulation import Simulation
@@ -20,7 +21,7 @@ STEP = timedelta(minutes=5)
 
 Expose = Callable[[Sheet, Cluster, Scene], None]
 
-PARTS: tuple[Expose, ...] = (expose_containers,)
+PARTS: tuple[Expose, ...] = (expose_containers, expose_state)
 
 
 def simulate_configuration(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ingest.simulation.catalogue import CLUSTERS, WORKLOADS, ClusterSpec, WorkloadSpec
+from ingest.simulation.catalogue import CLUSTERS, CPU_LIMITS, WORKLOADS, ClusterSpec, WorkloadSpec
 from ingest.simulation.errors import UnknownNameError
 from ingest.simulation.signals import stream
 
@@ -128,7 +128,11 @@ def letters(rng: np.random.Generator, count: int) -> str:
 
 def _place_cluster(spec: ClusterSpec, rng: np.random.Generator) -> Cluster:
     nodes = _nodes(spec, rng)
-    workloads = tuple(w for w in WORKLOADS if spec.name in w.clusters)
+    workloads = tuple(
+        replace(w, cpu_limit=CPU_LIMITS.get((spec.name, w.name), w.cpu_limit))
+        for w in WORKLOADS
+        if spec.name in w.clusters
+    )
     pods: list[Pod] = []
     for workload in workloads:
         template = letters(rng, 10) if workload.kind == "Deployment" else ""

@@ -8,8 +8,10 @@ from typing import Any
 from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings, AdviserName
 from orchestration.steps.advice.advice import Advice, Followed
+from orchestration.steps.advice.nodes import adviser as nodes
 from orchestration.steps.advice.rightsizing import adviser
 from orchestration.steps.advice.rightsizing.follow import follow
+from orchestration.steps.advice.settings import adviser as settings
 
 Row = dict[str, Any]
 
@@ -29,5 +31,9 @@ class Adviser:
     follow: Follow | None = None
 
 
-ADVISERS: Mapping[AdviserName, Adviser] = {"rightsizing": Adviser(adviser.advise, follow)}
+ADVISERS: Mapping[AdviserName, Adviser] = {
+    "rightsizing": Adviser(adviser.advise, follow),
+    "nodes": Adviser(nodes.advise, nodes.follow),
+    "settings": Adviser(settings.advise),
+}
 """By name, which is the column `adviser`."""

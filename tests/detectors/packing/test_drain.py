@@ -139,6 +139,21 @@ def test_another_node_may_fail_afterwards(cluster):
     assert empty(nodes, pods, Rules((0.0,))).drained.tolist() == [2, 1]
 
 
+def test_a_node_that_cannot_be_spared_does_not_keep_others(cluster):
+    # The first two share a zone and hold volumes of it; of the other zone one is enough.
+    nodes, pods = cluster(
+        [[10.0]] * 5,
+        [[1.0], [2.0], [3.0], [3.0], [3.0]],
+        [0, 1, 2, 3, 4],
+        {"zone": [0, 0, 1, 1, 1]},
+        bound=[1, 1, 0, 0, 0],
+    )
+    plan = empty(nodes, pods, Rules((0.0,)))
+    assert plan.blocker[0] == Blocker.SPARE
+    assert plan.blocker[1] in (Blocker.SPARE, Blocker.RECEIVES)
+    assert set(plan.drained.tolist()) & {2, 3, 4}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_with_equal_pods_any_node_may_fail_that_could_before(seed):
     rng = np.random.default_rng(seed)

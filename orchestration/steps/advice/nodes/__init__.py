@@ -1,0 +1,1 @@
+"""Which nodes could be emptied: what the lake knows of nodes and pods, packed."""

@@ -1,0 +1,1 @@
+"""Settings that deserve a look: what history and the other clusters say of them."""

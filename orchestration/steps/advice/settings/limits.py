@@ -1,0 +1,139 @@
+"""CPU limits that throttle what is idle, and requests that another cluster does well without."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from detectors.configuration import limit_for, throttled_though_idle
+from orchestration.advice_settings import AdviceSettings
+from orchestration.steps.advice.advice import Advice, Evidence
+from orchestration.steps.advice.rows import Row
+from orchestration.steps.advice.settings.elsewhere import Compared, Elsewhere
+from orchestration.steps.advice.settings.reads import CPU, PERIODS, THROTTLED
+
+FAR = 2.0
+"""A request is far from another's when it is so many times as much, and from its use as well."""
+
+_BY = ["namespace", "workload", "container"]
+
+
+def throttled(frame: pl.DataFrame, over: str) -> list[Advice]:
+    """Limits of containers that are throttled though they use little.
+
+    Args:
+        frame: `use` and `configured`, a row a container of a workload and cluster.
+        over: of which time that is, for people.
+    """
+    rows = frame.drop_nulls("limit")
+    if not rows.height:
+        return []
+    share, used, limit = (
+        rows[name].fill_null(np.nan).to_numpy() for name in ("throttled", "used_most", "limit")
+    )
+    compared = Compared("limit", "throttled", "CPU limit", "share throttled", "cores")
+    others = Elsewhere(rows, _BY, compared)
+    found = []
+    for at in np.flatnonzero(throttled_though_idle(share, used, limit)):
+        row = rows.row(int(at), named=True)
+        # Where another cluster shows a limit that does, it is that; else by what was cut off.
+        wanted = float(limit_for(share[at : at + 1], limit[at : at + 1])[0])
+        what = "periods" if row["by_periods"] else "the time that it wanted to run"
+        found.append(
+            Advice(
+                cluster=row["cluster"],
+                kind="setting_cpu_limit",
+                entity=f"{row['namespace']}/{row['workload']}/{row['container']}",
+                namespace=row["namespace"],
+                workload=row["workload"],
+                container=row["container"],
+                title=f"{row['namespace']}/{row['workload']} of {row['cluster']} is throttled "
+                f"though idle: in {100.0 * share[at]:.0f} % of {what}, using "
+                f"{100.0 * used[at] / limit[at]:.0f} % of its limit of {limit[at]:g} cores",
+                reason="its CPU limit cuts off short bursts, which makes it slow and saves "
+                f"nothing; expected: next to no throttling with {wanted:g} cores or without a "
+                f"limit; {others.sentence(int(at))}",
+                current={"cpu_limit_cores": float(limit[at])},
+                proposed={"cpu_limit_cores": wanted},
+                evidence=[
+                    Evidence(f"throttled, share of {what}", round(float(share[at]), 4), "share",
+                             over, PERIODS if row["by_periods"] else THROTTLED),
+                    Evidence("95 % of hours used at most, a replica", round(float(used[at]), 4),
+                             "cores", over, CPU),
+                    *others.evidence(int(at)),
+                ],
+                current_risk=round(float(share[at]), 4),
+                confidence=others.confidence(int(at)),
+            )
+        )  # fmt: skip
+    return found
+
+
+def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[Advice]:
+    """Requests of which another cluster does well with less than half, at no less use.
+
+    How much a container needs is what rightsizing tells; this tells where clusters disagree.
+
+    Args:
+        frame: as for `throttled`.
+        over: of which time that is, for people.
+        settings: prices.
+    """
+    rows = frame.drop_nulls(["request", "used_most"]).filter(pl.col("request") > 0.0)
+    if not rows.height:
+        return []
+    rows = rows.with_columns((pl.col("used_most") / pl.col("request")).alias("full"))
+    # The outcome that matters where less is requested is throttling; none is told without limits.
+    rows = rows.with_columns(pl.col("throttled").fill_null(0.0) + 1e-9)
+    compared = Compared(
+        "request", "throttled", "CPU request", "share throttled", "cores", more=False
+    )
+    others = Elsewhere(rows, _BY, compared)
+    found = []
+    for at, row in enumerate(rows.iter_rows(named=True)):
+        far = _far(rows, row)
+        if far is None:
+            continue
+        saved = (row["request"] - far["request"]) * row["replicas"]
+        known = settings.prices.cpu_core_hour is not None
+        found.append(
+            Advice(
+                cluster=row["cluster"],
+                kind="setting_cpu_request",
+                entity=f"{row['namespace']}/{row['workload']}/{row['container']}",
+                namespace=row["namespace"],
+                workload=row["workload"],
+                container=row["container"],
+                title=f"{row['namespace']}/{row['workload']} of {row['cluster']} requests "
+                f"{row['request']:g} cores a replica and uses {row['used_most']:.2g}; in "
+                f"{far['cluster']} it requests {far['request']:g}",
+                reason=f"in {far['cluster']} it uses {far['used_most']:.2g} cores with a request "
+                f"of {far['request']:g} and is throttled no more ({100.0 * far['throttled']:.1f} % "
+                f"beside {100.0 * row['throttled']:.1f} % here); expected: {saved:g} cores free "
+                "for others",
+                current={"cpu_request_cores": row["request"]},
+                proposed={"cpu_request_cores": far["request"]},
+                evidence=[
+                    Evidence("95 % of hours used at most, a replica", round(row["used_most"], 4),
+                             "cores", over, CPU),
+                    *others.evidence(at),
+                ],
+                saving_cpu_cores=saved,
+                saving_cost=settings.prices.month(cores=saved) if known else None,
+                confidence=0.8,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _far(rows: pl.DataFrame, row: Row) -> Row | None:
+    """The cluster that requests least of those that show that less is enough."""
+    same = pl.all_horizontal(pl.col(name) == pl.lit(row[name]) for name in _BY)
+    enough = rows.filter(
+        same,
+        pl.col("request") * FAR <= row["request"],
+        pl.col("used_most") >= 0.8 * pl.lit(row["used_most"]),
+        pl.col("request") >= pl.lit(row["used_most"]),
+        pl.col("throttled") <= pl.max_horizontal(pl.lit(row["throttled"]), pl.lit(0.01)),
+    ).sort("request", "cluster")
+    return enough.row(0, named=True) if enough.height else None

@@ -1,0 +1,212 @@
+"""Settings that deserve a look, from metrics in a lake."""
+
+import numpy as np
+import pytest
+
+from orchestration.advice_settings import AdviceSettings, PriceSettings
+from orchestration.setting_advice_settings import SettingAdviceSettings
+from orchestration.steps.advice.settings.adviser import advise
+
+HOURS = np.arange(288) // 12
+
+
+def _advised(told, now, **settings):
+    given = AdviceSettings(
+        settings=SettingAdviceSettings(**settings), prices=PriceSettings(cpu_core_hour=0.1)
+    )
+    return {(one.kind, one.cluster): one for one in advise(told.put(), now, given)}
+
+
+def _facts(one):
+    return {fact.what: fact.value for fact in one.evidence}
+
+
+def _container(told, cluster, limit=None, request=None, used=0.1, throttled=0.0, name="app-0"):
+    own = {"cluster": cluster, "namespace": "shop", "pod": name, "container": "app"}
+    sizes = {
+        "kube_pod_container_resource_limits": limit,
+        "kube_pod_container_resource_requests": request,
+    }
+    for metric, value in sizes.items():
+        if value is not None:
+            told.say(metric, value, resource="cpu", **own)
+    told.counts("container_cpu_usage_seconds_total", used, **own)
+    if throttled is not None:
+        told.counts("container_cpu_cfs_periods_total", 10.0, **own)
+        told.counts("container_cpu_cfs_throttled_periods_total", 10.0 * throttled, **own)
+
+
+def test_throttled_though_idle_and_not_so_elsewhere(told, now):
+    _container(told, "c1", limit=0.2, throttled=0.3)
+    _container(told, "c2", limit=0.5, throttled=0.01)
+    _container(told, "c3", limit=0.2, throttled=0.3, used=0.19)  # not idle
+    found = _advised(told, now)
+    assert list(found) == [("setting_cpu_limit", "c1")]
+    one = found["setting_cpu_limit", "c1"]
+    assert one.entity == "shop/app/app"
+    assert one.title == (
+        "shop/app of c1 is throttled though idle: in 30 % of periods, using 50 % of its limit of "
+        "0.2 cores"
+    )
+    assert one.proposed == {"cpu_limit_cores": 0.3}
+    assert one.current_risk == pytest.approx(0.3, abs=0.01)
+    assert "in c2, where the CPU limit is 0.5" in one.reason
+    assert one.confidence == 0.8
+    assert _facts(one)["CPU limit in c3"] == 0.2
+
+
+def test_throttled_as_much_with_more_elsewhere_is_less_sure(told, now):
+    _container(told, "c1", limit=0.2, throttled=0.3)
+    _container(told, "c2", limit=0.9, throttled=0.28)
+    one = _advised(told, now)["setting_cpu_limit", "c1"]
+    assert "no better" in one.reason
+    assert one.confidence == 0.25
+
+
+def test_nobody_else_is_said(told, now):
+    _container(told, "c1", limit=0.2, throttled=0.3)
+    one = _advised(told, now)["setting_cpu_limit", "c1"]
+    assert "nothing backs it" in one.reason
+    assert one.confidence == 0.5
+    assert _facts(one)["other clusters that run it and tell how it is set"] == 0
+    assert _advised(told, now, leave_out=("setting_cpu_limit",)) == {}
+
+
+def test_seconds_where_periods_are_not_told(told, now):
+    _container(told, "c1", limit=0.2, used=0.08, throttled=None)
+    own = {"cluster": "c1", "namespace": "shop", "pod": "app-0", "container": "app"}
+    told.counts("container_cpu_cfs_throttled_seconds_total", 0.02, **own)
+    one = _advised(told, now)["setting_cpu_limit", "c1"]
+    assert "20 % of the time that it wanted to run" in one.title
+
+
+def test_a_request_that_another_cluster_does_without(told, now):
+    _container(told, "c1", request=2.0, used=0.3)
+    _container(told, "c2", request=0.5, used=0.3)
+    _container(told, "c3", request=0.2, used=0.1)  # it is asked for less
+    found = _advised(told, now)
+    assert list(found) == [("setting_cpu_request", "c1")]
+    one = found["setting_cpu_request", "c1"]
+    assert one.proposed == {"cpu_request_cores": 0.5}
+    assert one.saving_cpu_cores == 1.5
+    assert one.saving_cost == pytest.approx(1.5 * 0.1 * 730)
+
+
+def test_a_request_elsewhere_that_throttles_or_is_too_small_is_no_example(told, now):
+    _container(told, "c1", request=2.0, used=0.3)
+    _container(told, "c2", request=0.5, used=0.3, throttled=0.4)
+    _container(told, "c3", request=0.25, used=0.3)
+    assert _advised(told, now) == {}
+
+
+def _autoscaler(told, cluster, current, least=1.0, most=4.0):
+    own = {"cluster": cluster, "namespace": "shop", "horizontalpodautoscaler": "app"}
+    name = "kube_horizontalpodautoscaler"
+    told.say(f"{name}_info", scaletargetref_name="app", scaletargetref_kind="Deployment", **own)
+    told.say(
+        f"{name}_spec_target_metric", 50.0, metric_name="cpu", metric_target_type="utilization",
+        **own,
+    )  # fmt: skip
+    for what, values in (
+        ("spec_min_replicas", least),
+        ("spec_max_replicas", most),
+        ("status_current_replicas", current),
+    ):
+        told.say(f"{name}_{what}", np.broadcast_to(np.asarray(values, float), 288), **own)
+
+
+def test_an_autoscaler_at_its_maximum(told, now):
+    _autoscaler(told, "c1", np.where(HOURS % 2 == 0, 4.0, 2.0))
+    _autoscaler(told, "c2", np.where(HOURS % 2 == 0, 6.0, 2.0), most=9.0)
+    found = _advised(told, now)
+    assert list(found) == [("setting_hpa_maximum", "c1")]
+    one = found["setting_hpa_maximum", "c1"]
+    assert one.workload == "app"
+    assert (one.current, one.proposed) == ({"max_replicas": 4.0}, {"max_replicas": 6.0})
+    assert "in 50 % of hours" in one.title
+    assert "in c2, where the maximum is 9" in one.reason
+    assert one.confidence == 0.8
+
+
+def test_an_autoscaler_that_never_left_its_minimum(told, now):
+    for name in ("app-0", "app-1", "app-2", "app-3"):
+        _container(told, "c1", request=1.0, used=0.1, name=name)
+    _autoscaler(told, "c1", 4.0, least=4.0, most=9.0)
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    # 0.4 cores at half of a core each.
+    assert _facts(one)["replicas that the busiest hour of the last day needed at its target"] == (
+        pytest.approx(0.8, abs=0.01)
+    )
+    assert one.proposed == {"min_replicas": 2.0}
+    assert one.saving_cpu_cores == 2.0
+
+
+def test_a_replica_that_does_most_of_it(told, now):
+    for cluster, busy in (("c1", 1.0), ("c2", 0.2)):
+        for number, used in enumerate((busy, 0.2, 0.2)):
+            _container(told, cluster, used=used, name=f"app-{number}")
+    found = _advised(told, now)
+    assert list(found) == [("setting_balance", "c1")]
+    one = found["setting_balance", "c1"]
+    assert _facts(one)["the replica"] == "app-0"
+    assert one.current["busiest_times_siblings"] == pytest.approx(5.0, rel=0.01)
+    assert "in c2 its replicas share alike" in one.reason
+
+
+def test_a_leader_everywhere_is_how_it_is_made(told, now):
+    for cluster in ("c1", "c2"):
+        for number, used in enumerate((1.0, 0.2, 0.2)):
+            _container(told, cluster, used=used, name=f"app-{number}")
+    assert _advised(told, now) == {}
+
+
+def test_a_replica_that_came_late_is_not_idle(told, now):
+    _container(told, "c1", used=0.4, name="app-0")
+    late = np.concatenate([np.full(280, np.nan), np.full(8, 0.4)])
+    own = {"cluster": "c1", "namespace": "shop", "pod": "app-1", "container": "app"}
+    told.say("container_cpu_usage_seconds_total", np.nancumsum(late) * 300.0 + 0.0 * late, **own)
+    assert _advised(told, now) == {}
+
+
+@pytest.mark.parametrize(("owner", "advised"), [("ReplicaSet", True), ("Job", False)])
+def test_all_replicas_on_one_node(told, now, owner, advised):
+    for name, node in (("app-0", "n1"), ("app-1", "n1"), ("web-0", "n2")):
+        told.say(
+            "kube_pod_info", namespace="shop", pod=name, node=node, created_by_kind=owner,
+            created_by_name=name.rpartition("-")[0],
+        )  # fmt: skip
+    for name, node in (("app-0", "n1"), ("app-1", "n2")):
+        told.say(
+            "kube_pod_info", namespace="shop", pod=name, node=node, created_by_kind=owner,
+            created_by_name="app", cluster="c2",
+        )  # fmt: skip
+    found = _advised(told, now)
+    assert (("setting_spread", "c1") in found) is advised
+    if advised:
+        (one,) = found.values()
+        assert one.title == "all 2 replicas of shop/app of c1 are on node n1"
+        assert one.proposed == {"nodes": 2}
+        assert "in c2 they are apart" in one.reason
+
+
+def test_retries_that_multiply_requests_while_they_fail(told, now):
+    failing = np.arange(288) >= 270
+    for cluster, times in (("c1", 3.0), ("c2", 1.0)):
+        edge = {
+            "cluster": cluster,
+            "source_workload": "web", "source_workload_namespace": "shop",
+            "destination_workload": "cart", "destination_workload_namespace": "shop",
+        }  # fmt: skip
+        arrive = np.where(failing, 10.0 * times, 10.0)
+        bad = np.where(failing, 0.3 * arrive, 0.0)
+        at = {"reporter": "destination"} | edge
+        told.counts("istio_requests_total", 10.0, reporter="source", response_code="200", **edge)
+        told.counts("istio_requests_total", arrive - bad, response_code="200", **at)
+        told.counts("istio_requests_total", bad, response_code="503", **at)
+    found = _advised(told, now)
+    assert list(found) == [("setting_retries", "c1")]
+    one = found["setting_retries", "c1"]
+    assert one.entity == "shop/web -> shop/cart"
+    assert one.current["arriving_per_request_while_failing"] == pytest.approx(3.0, rel=0.01)
+    assert one.proposed["arriving_per_request_while_failing"] == pytest.approx(1.0, rel=0.01)
+    assert "in c2 it failed as well, and requests were not multiplied" in one.reason
