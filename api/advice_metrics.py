@@ -17,10 +17,14 @@ def advised(statistics: AdviceStatistics) -> Iterator[Metric]:
         PREFIX + "open", "Advice that is open or accepted.", labels=LABELS
     )
     cores = GaugeMetricFamily(
-        PREFIX + "saving_cpu_cores", "Requested cores that it would free.", labels=LABELS
+        PREFIX + "saving_cpu_cores",
+        "Requested cores that it would free; a node's own.",
+        labels=LABELS,
     )
     memory = GaugeMetricFamily(
-        PREFIX + "saving_memory_bytes", "Requested memory that it would free.", labels=LABELS
+        PREFIX + "saving_memory_bytes",
+        "Requested memory that it would free; a node's own.",
+        labels=LABELS,
     )
     for one in statistics.totals:
         labels = [one.cluster, one.kind]

@@ -140,6 +140,10 @@ def _print(report: Report) -> None:
     )
     for text in advised.best[:1]:
         out.print(f"worth most: {escape(text)}")
+    for text in advised.nodes[:1]:
+        out.print(f"to be emptied: {escape(text)}")
+    for text in advised.looks[:2]:
+        out.print(f"worth a look: {escape(text)}")
 
 
 def _minutes(span: timedelta) -> str:

@@ -31,6 +31,10 @@ def check_report(report):
     assert "of ap-3 reaches 100 % in 1." in filling
     assert report["advice"]["count"] > 50
     assert "saves" in report["advice"]["best"][0]
+    assert "of us-2 could be emptied" in report["advice"]["nodes"][0]
+    looks = " ".join(report["advice"]["looks"])
+    assert "shop/shipping of us-2 is throttled though idle" in looks
+    assert "autoscaler of shop/search of us-2 is at its maximum" in looks
 
 
 def test_what_is_served_is_what_was_printed(started, tmp_path):

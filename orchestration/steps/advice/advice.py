@@ -47,7 +47,8 @@ class Advice:
         evidence: what it rests on.
         namespace, workload, workload_kind, container, node: what it is about, as columns.
         saving_cpu_cores, saving_memory_bytes, saving_gpus: what becomes free of what is requested,
-            in the whole of the cluster; negative where more is needed.
+            in the whole of the cluster; negative where more is needed. Of a node that could be
+            emptied, what it has.
         saving_cost: of that, a month, by the settings' prices.
         risk: share of past minutes, 0 to 1, that would have been throttled or killed.
         current_risk: the same of what is set now.

@@ -78,7 +78,7 @@ def _one(
         kind=KIND,
         entity=node,
         node=node,
-        title=f"node {node} of {world.name} could be emptied: {places}, which frees "
+        title=f"node {node} of {world.name} could be emptied: {places}, which saves "
         f"{cores:g} cores and {memory / GIB:.3g} GiB",
         reason=_reason(world, used, seen, settings),
         current={

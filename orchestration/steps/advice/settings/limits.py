@@ -53,8 +53,8 @@ def throttled(frame: pl.DataFrame, over: str) -> list[Advice]:
                 reason="its CPU limit cuts off short bursts, which makes it slow and saves "
                 f"nothing; expected: next to no throttling with {wanted:g} cores or without a "
                 f"limit; {others.sentence(int(at))}",
-                current={"cpu_limit_cores": float(limit[at])},
-                proposed={"cpu_limit_cores": wanted},
+                current={"limit_cpu_cores": float(limit[at])},
+                proposed={"limit_cpu_cores": wanted},
                 evidence=[
                     Evidence(f"throttled, share of {what}", round(float(share[at]), 4), "share",
                              over, PERIODS if row["by_periods"] else THROTTLED),
@@ -111,8 +111,8 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
                 f"of {far['request']:g} and is throttled no more ({100.0 * far['throttled']:.1f} % "
                 f"beside {100.0 * row['throttled']:.1f} % here); expected: {saved:g} cores free "
                 "for others",
-                current={"cpu_request_cores": row["request"]},
-                proposed={"cpu_request_cores": far["request"]},
+                current={"request_cpu_cores": row["request"]},
+                proposed={"request_cpu_cores": far["request"]},
                 evidence=[
                     Evidence("95 % of hours used at most, a replica", round(row["used_most"], 4),
                              "cores", over, CPU),

@@ -50,7 +50,7 @@ def test_an_advice_with_its_proof(told, now):
     (one,) = advise(told.put(), now, _settings())
     assert (one.cluster, one.kind, one.entity, one.node) == ("c1", "node_empty", "n3", "n3")
     assert one.title == (
-        "node n3 of c1 could be emptied: its 2 pods fit on 1 other node, which frees 8 cores and "
+        "node n3 of c1 could be emptied: its 2 pods fit on 1 other node, which saves 8 cores and "
         "32 GiB"
     )
     assert (one.saving_cpu_cores, one.saving_memory_bytes) == (8.0, 32 * GIB)

@@ -48,7 +48,7 @@ def test_throttled_though_idle_and_not_so_elsewhere(told, now):
         "shop/app of c1 is throttled though idle: in 30 % of periods, using 50 % of its limit of "
         "0.2 cores"
     )
-    assert one.proposed == {"cpu_limit_cores": 0.3}
+    assert one.proposed == {"limit_cpu_cores": 0.3}
     assert one.current_risk == pytest.approx(0.3, abs=0.01)
     assert "in c2, where the CPU limit is 0.5" in one.reason
     assert one.confidence == 0.8
@@ -87,7 +87,7 @@ def test_a_request_that_another_cluster_does_without(told, now):
     found = _advised(told, now)
     assert list(found) == [("setting_cpu_request", "c1")]
     one = found["setting_cpu_request", "c1"]
-    assert one.proposed == {"cpu_request_cores": 0.5}
+    assert one.proposed == {"request_cpu_cores": 0.5}
     assert one.saving_cpu_cores == 1.5
     assert one.saving_cost == pytest.approx(1.5 * 0.1 * 730)
 
