@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,11 +44,21 @@ def advice_of(
             None = that is not known.
         settings: prices, and over which time use was looked at.
     """
-    return [_one(world, plan, step, seen, settings) for step, seen in enumerate(shared)]
+    # The same for each of them; a cluster may have thousands.
+    levels, others = _levels(world, plan), [*_kept(world, plan), *_unseen(world)]
+    return [
+        _one(world, plan, step, seen, levels, others, settings) for step, seen in enumerate(shared)
+    ]
 
 
 def _one(
-    world: World, plan: Plan, step: int, seen: Shared | None, settings: AdviceSettings
+    world: World,
+    plan: Plan,
+    step: int,
+    seen: Shared | None,
+    levels: Sequence[Evidence],
+    others: Sequence[Evidence],
+    settings: AdviceSettings,
 ) -> Advice:
     at = int(plan.drained[step])
     own = plan.step == step
@@ -93,16 +102,9 @@ def _one(
             Evidence("nodes to be emptied", len(plan.drained), "nodes"),
             *_moves(world, plan, own),
             Evidence("pods that go with the node (of DaemonSets, static)", leave, "pods"),
-            *_levels(world, plan),
+            *levels,
             *_used(world, plan, targets, seen, settings),
-            *_kept(world, plan),
-            *(
-                Evidence(f"disruption budget {one.namespace}/{one.name}: metrics do not say which "
-                         "pods it is about; it is taken to be about any of its namespace",
-                         one.allowed, "evictions")
-                for one in world.covered.guessed
-            ),
-            *(Evidence(f"not seen: {text}", None) for text in world.unseen),
+            *others,
         ],
         saving_cpu_cores=cores,
         saving_memory_bytes=memory,
@@ -191,15 +193,26 @@ def _used(
 
 def _kept(world: World, plan: Plan) -> list[Evidence]:
     """How many nodes are kept for what reason, with an example of each."""
-    whys = [why_kept(world, plan, at) for at in range(len(plan.blocker))]
-    counts = Counter(int(one) for one in plan.blocker if one != Blocker.NONE)
     told = []
-    for code, count in sorted(counts.items()):
-        first = int(np.flatnonzero(plan.blocker == code)[0])
-        told.append(
-            Evidence(f"kept, as {world.machines['node'][first]}: {whys[first]}", count, "nodes")
-        )
+    for code in np.unique(plan.blocker[plan.blocker != Blocker.NONE]):
+        same = np.flatnonzero(plan.blocker == code)
+        node, why = world.machines["node"][int(same[0])], why_kept(world, plan, int(same[0]))
+        told.append(Evidence(f"kept, as {node}: {why}", len(same), "nodes"))
     return told
+
+
+def _unseen(world: World) -> list[Evidence]:
+    """What metrics do not tell, and what was assumed instead."""
+    guessed = [
+        Evidence(
+            f"disruption budget {one.namespace}/{one.name}: metrics do not say which pods it is "
+            "about; it is taken to be about any of its namespace",
+            one.allowed,
+            "evictions",
+        )
+        for one in world.covered.guessed
+    ]
+    return [*guessed, *(Evidence(f"not seen: {text}", None) for text in world.unseen)]
 
 
 def why_kept(world: World, plan: Plan, at: int) -> str:
