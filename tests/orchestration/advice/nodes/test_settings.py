@@ -83,7 +83,7 @@ def test_seconds_where_periods_are_not_told(told, now):
 def test_a_request_that_another_cluster_does_without(told, now):
     _container(told, "c1", request=2.0, used=0.3)
     _container(told, "c2", request=0.5, used=0.3)
-    _container(told, "c3", request=0.2, used=0.1)  # it is asked for less
+    _container(told, "c3", request=0.4, used=0.1)  # it is asked for less
     found = _advised(told, now)
     assert list(found) == [("setting_cpu_request", "c1")]
     one = found["setting_cpu_request", "c1"]
