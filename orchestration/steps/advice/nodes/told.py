@@ -122,6 +122,11 @@ def _reason(world: World, used: np.ndarray, seen: Shared | None, settings: Advic
         f"{100.0 * used[0]:.0f} % of its CPU and {100.0 * used[1]:.0f} % of its memory are "
         f"requested; placed by what pods request, every node that takes one keeps {share} free"
     )
+    if not world.tenants.height or not world.pods.request[:, :2].any():
+        told = (
+            "what pods request is not told; placed by what they really used, every node that takes "
+            f"one keeps {share} free"
+        )
     if settings.nodes.spare:
         told += ", and any one other node may still fail"
     if seen is None:

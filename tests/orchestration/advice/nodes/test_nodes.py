@@ -272,6 +272,18 @@ def test_what_a_node_costs(told, now):
     assert advise(told.put(), now, _settings())[0].saving_cost == pytest.approx(0.2 * 730)
 
 
+def test_where_requests_are_not_told_it_says_so_and_is_less_sure(told, now):
+    for name, used in (("n1", 3.0), ("n2", 1.0)):
+        told.node(name)
+        pod = {"namespace": "shop", "pod": f"app-{name}-7c9d8f6b54-x2v9k"}
+        told.say("kube_pod_info", node=name, created_by_kind="ReplicaSet", **pod)
+        told.counts("container_cpu_usage_seconds_total", used, container="app", **pod)
+    (one,) = advise(told.put(), now, _settings())
+    assert one.node == "n2"
+    assert one.reason.startswith("what pods request is not told; placed by what they really used")
+    assert one.confidence < 0.5
+
+
 def test_clusters_are_on_their_own_and_some_tell_too_little(told, now):
     for cluster in ("c1", "c2"):
         for name, cpu in (("n1", 4.0), ("n2", 1.0)):
