@@ -103,18 +103,32 @@ def compared(name: str, fleet: Fleet) -> list[Case]:
     loose = memory_sizes(_facts(fleet, half, 1.5 * fleet.memory_request), RightsizingSettings())
     own = fleet.cpu[future], fleet.cpu_request
     cases = _side_by_side(
-        f"{name}: CPU", _judged(fleet, *own, ours, ours), _judged(fleet, *own, theirs, theirs)
+        f"{name}: CPU",
+        OF_CPU,
+        _judged(fleet, *own, ours, ours),
+        _judged(fleet, *own, theirs, theirs),
     )
     own = fleet.memory[future], fleet.memory_request
     krr = _judged(fleet, *own, theirs_memory, theirs_memory)
     for what, sizes in (("request = limit", alike), ("Burstable", loose)):
         found = _judged(fleet, *own, sizes.request, sizes.limit)
-        cases += _side_by_side(f"{name}: memory, {what}", found, krr)
+        cases += _side_by_side(f"{name}: memory, {what}", OF_MEMORY, found, krr)
     return cases
 
 
-def _side_by_side(name: str, ours: dict[str, float], theirs: dict[str, float]) -> list[Case]:
-    return [Case(f"{name}, {what}", "", ours[what], theirs[what], "KRR") for what in ours]
+OF_CPU = ("saved of what is requested", "minutes above the request", "that of the worst tenth")
+OF_MEMORY = (
+    "saved of what is requested",
+    "minutes above the limit",
+    "containers ever above the limit",
+    "minutes above the request",
+)
+
+
+def _side_by_side(
+    name: str, told: tuple[str, ...], ours: dict[str, float], theirs: dict[str, float]
+) -> list[Case]:
+    return [Case(f"{name}, {what}", "", ours[what], theirs[what], "KRR") for what in told]
 
 
 def _judged(

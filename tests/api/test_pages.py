@@ -26,6 +26,8 @@ from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.service import Service
 from orchestration.settings import Settings
+from orchestration.steps.advice import rows as advice_rows
+from orchestration.steps.advice.advice import Advice
 from orchestration.steps.explain import Chart
 from orchestration.steps.incidents.update import update
 from tests.patience import PATIENCE, wait_until
@@ -144,6 +146,19 @@ SEEN = (
 )
 
 
+ADVICE = Advice(
+    "eu-1",
+    "container_cpu",
+    "shop/cart/app",
+    "CPU of shop/cart/app in eu-1: request 2 cores → 0.3 cores; saves 3.4 cores in 2 pods",
+    "in 14 days it used at most 0.31 cores in a pod",
+    saving_cpu_cores=3.4,
+    risk=0.012,
+    current_risk=0.0,
+    confidence=0.97,
+)
+
+
 def fill(lake: Lake) -> None:
     """Three clusters, one with a leak of memory right now, one late, one silent for an hour."""
     catalogue = Catalogue()
@@ -172,6 +187,8 @@ def fill(lake: Lake) -> None:
         seen.append(anomaly(about, number, start, minutes, score, **values))
     lake.anomalies.append(rows(ANOMALIES, [leak, *seen]))
     lake.events.append(rows(EVENTS, EVENTS_SEEN))
+    given = advice_rows.new_row(ADVICE, "rightsizing", NOW, 1)
+    lake.advice.append(advice_rows.table([given]))
     day = TimeRange(NOW - timedelta(days=2), NOW)
     update(lake, DetectionSettings(), IncidentSettings(), day, NOW)
 
@@ -239,6 +256,8 @@ def test_page_is_served_with_its_data(url):
     assert all(cluster in page for cluster in AGES)
     assert "container_memory_working_set_bytes" in page
     assert "2.27 GiB" in page
+    assert "request 2 cores → 0.3 cores" in page
+    assert "3.4 cores" in page
 
 
 def test_nothing_is_loaded_from_elsewhere(url):

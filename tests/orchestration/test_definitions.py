@@ -76,8 +76,8 @@ def test_definitions_load_in_a_process_of_their_own(tmp_path, home):
         timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assets = ["anomalies", "cleaned", "compacted", "events", "forecasts", "incidents", "metrics"]
-    assets.append("rollups")
+    assets = ["advice", "anomalies", "cleaned", "compacted", "events", "forecasts", "incidents"]
+    assets += ["metrics", "rollups"]
     assert done.stdout.strip() == str(assets)
     # Loading makes nothing: no lake, no log.
     assert [path.name for path in tmp_path.iterdir()] == ([home] if home else [])
@@ -95,6 +95,7 @@ def test_the_graph():
         "compacted": ["anomalies", "events", "rollups"],
         "cleaned": ["compacted"],
         "forecasts": ["metrics"],
+        "advice": ["metrics"],
     }
     by_day = {
         "metrics": [],
@@ -118,7 +119,7 @@ def test_the_graph():
     jobs = {job.name for job in definitions.jobs}
     assert jobs == {
         *("pull", "daily", "check", "merge", "clean", "check_maintenance"),
-        *("forecast", "check_forecasts"),
+        *("forecast", "check_forecasts", "advise"),
     }
     crons = {one.name: one.cron_schedule for one in definitions.schedules}
     assert crons == {
@@ -130,6 +131,7 @@ def test_the_graph():
         "check_lake": "44 * * * *",
         "make_forecasts": "2,17,32,47 * * * *",
         "check_intervals": "47 * * * *",
+        "make_advice": "12 * * * *",
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.steps.advice.browse import Wanted, listing
+from orchestration.steps.advice.rightsizing import usage
 
 MIB = 1024.0**2
 GIB = 1024.0**3
@@ -273,3 +274,12 @@ def test_a_gap_is_no_peak(containers, advised):
     containers.put([(counter, {"metric__": "container_cpu_usage_seconds_total"} | labels)])
     peak = [one for one in advised()["container_cpu"]["evidence"] if "highest" in one["what"]]
     assert peak[0]["value"] < 0.22
+
+
+def test_what_does_not_fit_into_a_query_is_asked_in_several(containers, advised, monkeypatch):
+    for pod in ("b", "c", "d", "f", "g"):
+        containers.container(steady(0.2, days=2), pod=f"cart-7c9d8f6b54-{pod * 5}")
+    whole = advised()["container_cpu"]
+    monkeypatch.setattr(usage, "AT_ONCE", 2)
+    assert containers.make().written == 0
+    assert advised()["container_cpu"] == whole

@@ -215,9 +215,12 @@ def _counts(
 
 def _added(counts: pl.DataFrame) -> pl.DataFrame:
     return counts.group_by("container", "block", "starting", "bin").agg(
-        pl.col("slots", "negative").sum(),
-        pl.col("top", "newest").max(),
+        # In the order of the query, so that more can be put below.
+        pl.col("slots").sum(),
+        pl.col("top").max(),
+        pl.col("negative").sum(),
         pl.col("oldest").min(),
+        pl.col("newest").max(),
     )
 
 
