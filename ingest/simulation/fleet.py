@@ -127,7 +127,7 @@ def letters(rng: np.random.Generator, count: int) -> str:
 
 
 def _place_cluster(spec: ClusterSpec, rng: np.random.Generator) -> Cluster:
-    nodes = _nodes(spec, rng)
+    nodes = name_nodes(spec, spec.nodes, rng)
     workloads = tuple(
         replace(w, cpu_limit=CPU_LIMITS.get((spec.name, w.name), w.cpu_limit))
         for w in WORKLOADS
@@ -144,9 +144,10 @@ def _place_cluster(spec: ClusterSpec, rng: np.random.Generator) -> Cluster:
     return Cluster(spec, nodes, tuple(pods), workloads)
 
 
-def _nodes(spec: ClusterSpec, rng: np.random.Generator) -> tuple[Node, ...]:
+def name_nodes(spec: ClusterSpec, count: int, rng: np.random.Generator) -> tuple[Node, ...]:
+    """Machines with names as the cluster's cloud gives them."""
     network = _PRIVATE_NETWORK[spec.cloud]
-    hosts = rng.choice(np.arange(4, 250), size=(spec.nodes, 2), replace=False)
+    hosts = rng.choice(np.arange(4, 250), size=(count, 2), replace=False)
     pool = "".join(rng.choice(list("0123456789abcdef"), 8))
     number = int(rng.integers(10_000_000, 99_999_999))
     made = []

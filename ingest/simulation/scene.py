@@ -19,6 +19,8 @@ from ingest.simulation.exposition import (
 )
 from ingest.simulation.faults import Scenario, write_script
 from ingest.simulation.fleet import Cluster, Fleet, place
+from ingest.simulation.gpu_exposition import expose_gpus
+from ingest.simulation.gpu_pools import simulate_gpus
 from ingest.simulation.hosts import simulate_hosts
 from ingest.simulation.pods import simulate_pods
 from ingest.simulation.policy import simulate_policy
@@ -103,3 +105,5 @@ def _play_cluster(sheet: Sheet, cluster: Cluster, script: tuple[Scenario, ...], 
     expose_hosts(sheet, hosts, seed)
     expose_volumes(sheet, volumes)
     expose_policy(sheet, policy, seed)
+    for load in simulate_gpus(cluster, timeline, seed):
+        expose_gpus(sheet, load, seed)
