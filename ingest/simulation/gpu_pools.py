@@ -77,7 +77,7 @@ GPU_POOLS = (
     ),
     GpuPoolSpec(
         "us-2", "kueue", "research", "h100", "NVIDIA H100 80GB HBM3", 80 * GIB,
-        jobs=40.0, hours=1.0, cache=500 * GIB,
+        jobs=38.0, hours=1.0, cache=500 * GIB,
     ),
 )  # fmt: skip
 
@@ -155,17 +155,18 @@ def _simulate(spec: GpuPoolSpec, cluster: Cluster, timeline: Timeline, seed: int
 def _submitted(
     spec: GpuPoolSpec, cluster: Cluster, timeline: Timeline, rng: np.random.Generator
 ) -> list[GpuJob]:
-    """People submit by day; more than that is thinned out."""
+    """People submit by day, one after the other: about as many each day."""
     last = float(timeline.seconds[-1]) + timeline.step_seconds
-    days = (last + _BEFORE) / 86_400.0
-    wanted = spec.jobs / (_NIGHT + (1.0 - _NIGHT) * 0.36)  # 0.36 is the mean of the day below
-    came = np.sort(rng.uniform(-_BEFORE, last, rng.poisson(wanted * days)))
-    local = (timeline.start.timestamp() + came) / _HOUR + cluster.spec.utc_offset
+    time = np.arange(-_BEFORE, last, 60.0)
+    local = (timeline.start.timestamp() + time) / _HOUR + cluster.spec.utc_offset
     away = np.abs(local % 24.0 - 14.0)
-    by_day = np.exp(-0.5 * (np.minimum(away, 24.0 - away) / 3.5) ** 2)
-    came = came[rng.random(len(came)) < _NIGHT + (1.0 - _NIGHT) * by_day]
+    busy = np.exp(-0.5 * (np.minimum(away, 24.0 - away) / 3.5) ** 2)
+    upto = np.cumsum(_NIGHT + (1.0 - _NIGHT) * busy)
+    upto *= spec.jobs * (last + _BEFORE) / 86_400.0 / upto[-1]
+    number = np.arange(int(upto[-1]))
+    came = np.interp(number + rng.uniform(0.0, 1.0, len(number)), upto, time)
     size = rng.choice(_SIZES, len(came), p=_SHARES)
-    length = spec.hours * _HOUR * np.exp(rng.normal(0.0, 0.7, len(came)))
+    length = spec.hours * _HOUR * np.exp(rng.normal(0.0, 0.5, len(came)))
     missing = max(DATASET_BYTES - spec.cache, 0.0)
     load = np.where(rng.random(len(came)) < _READS_DATA, missing / _BANDWIDTH, 0.0)
     jobs = [
