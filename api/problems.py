@@ -44,7 +44,12 @@ from lake.errors import (
     TableDamagedError,
     TimeRangeError,
 )
-from orchestration.errors import FilterError, NotFoundError, OrchestrationError
+from orchestration.errors import (
+    FilterError,
+    NotFoundError,
+    OrchestrationError,
+    PlacementError,
+)
 
 RETRY_AFTER_SECONDS = 5
 UNAUTHORIZED = 401
@@ -76,6 +81,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     LakeError: (500, "lake failed"),
     DetectorsError: (500, "detection failed"),
     FilterError: (400, "bad filter"),
+    PlacementError: (400, "bad job"),
     NotFoundError: (404, "not found"),
     OrchestrationError: (500, "failed"),
     CallerUnknownError: (401, "unauthorized"),

@@ -6,10 +6,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestration.node_advice_settings import NodeAdviceSettings
+from orchestration.placement_settings import PlacementSettings
 from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.setting_advice_settings import SettingAdviceSettings
 
-AdviserName = Literal["rightsizing", "nodes", "settings"]
+AdviserName = Literal["rightsizing", "nodes", "settings", "placement"]
 """Of `orchestration.steps.advice.advisers.ADVISERS`."""
 
 HOURS_A_MONTH = 730.0
@@ -79,4 +80,7 @@ class AdviceSettings(BaseModel):
     )
     prices: PriceSettings = Field(
         default_factory=PriceSettings, description="unset = savings are told without costs"
+    )
+    placement: PlacementSettings = Field(
+        default_factory=PlacementSettings, description="of jobs that need GPUs"
     )

@@ -7,6 +7,7 @@
   * DetectFileError    a file that cannot be scored as asked
   * CausesError        a file whose causes cannot be ranked as asked
   * ForecastFileError  a file that cannot be forecast as asked
+  * PlacementError     a job that cannot be placed as asked
   * BacktestError      a history that cannot be replayed as asked
   * ChoosingError      a history on which no detector can be chosen
   * AdviceError        advisers that failed
@@ -43,6 +44,10 @@ class CausesError(OrchestrationError):
 
 class ForecastFileError(OrchestrationError):
     """A file cannot be forecast as asked."""
+
+
+class PlacementError(OrchestrationError):
+    """A job cannot be placed as asked."""
 
 
 class BacktestError(OrchestrationError):

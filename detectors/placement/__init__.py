@@ -5,7 +5,7 @@ run and when they come; `advise` plays the queue of each pool on from now, many 
 job at its end, and ranks the pools by when it would be done.
 """
 
-from detectors.placement.advise import Advice, Place, advise
+from detectors.placement.advise import Answer, Place, advise
 from detectors.placement.gangs import Gangs, gangs
 from detectors.placement.habits import Habits, learn
 from detectors.placement.later import Later
@@ -16,7 +16,7 @@ from detectors.placement.trial import AHEAD, HORIZON, Chances
 __all__ = [
     "AHEAD",
     "HORIZON",
-    "Advice",
+    "Answer",
     "Chances",
     "Dataset",
     "Gangs",

@@ -52,7 +52,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Advice:
+class Answer:
     """The answer for one job.
 
     Attributes:
@@ -66,7 +66,7 @@ class Advice:
     later: Later | None
 
 
-def advise(pools: Sequence[Pool], job: Job, hour: float, chances: Chances | None = None) -> Advice:
+def advise(pools: Sequence[Pool], job: Job, hour: float, chances: Chances | None = None) -> Answer:
     """Rank pools for a job.
 
     Idea: nobody knows how long the jobs before ours take, but how long such jobs took is known. So
@@ -90,7 +90,7 @@ def advise(pools: Sequence[Pool], job: Job, hour: float, chances: Chances | None
             refused.append((pool, why))
     tried.sort(key=lambda each: _rank(each[0]))
     waits = later([trial for _, trial in tried], job, hour)
-    return Advice([place for place, _ in tried], refused, waits)
+    return Answer([place for place, _ in tried], refused, waits)
 
 
 def _rank(place: Place) -> tuple[float, float, tuple[str, str, str]]:

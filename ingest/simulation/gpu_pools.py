@@ -73,7 +73,7 @@ _BANDWIDTH = 0.4 * GIB  # bytes a second
 GPU_POOLS = (
     GpuPoolSpec(
         "eu-1", "volcano", "training", "a100", "NVIDIA A100-SXM4-40GB", 40 * GIB,
-        jobs=24.0, hours=1.1, cache=2000 * GIB, forgotten=1,
+        jobs=20.0, hours=1.0, cache=2000 * GIB, forgotten=1,
     ),
     GpuPoolSpec(
         "us-2", "kueue", "research", "h100", "NVIDIA H100 80GB HBM3", 80 * GIB,

@@ -1,7 +1,9 @@
 """NVIDIA's DCGM exporter.
 
 Names in capitals have no suffix that tells a counter: the reading is said here. A job that ends
-frees its device, so falling load is no harm by itself. Source: `etc/default-counters.csv` of
+frees its device, so falling load is no harm by itself. Load and memory are judged where the exporter
+says whose they are (label `pod`): where it does not, jobs come to a device and go, and nobody can
+tell a job that begins from one that leaks. Source: `etc/default-counters.csv` of
 NVIDIA/dcgm-exporter.
 """
 
@@ -38,13 +40,13 @@ FAMILIES = (
     ),
     Family(
         "DCGM: load, percent",
-        ("DCGM_FI_DEV_GPU_UTIL",),
+        ("DCGM_FI_DEV_GPU_UTIL",), (("pod", ".+"),),
         reading="level", direction="below", least_absolute=30.0, least_relative=0.3,
         ceiling=100.0, entity="pod",
     ),
     Family(
         "DCGM: memory in use, MiB",
-        ("DCGM_FI_DEV_FB_USED",),
+        ("DCGM_FI_DEV_FB_USED",), (("pod", ".+"),),
         reading="level", direction="above", least_absolute=1024.0, least_relative=0.1,
         entity="pod",
     ),
