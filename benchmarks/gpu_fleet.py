@@ -1,5 +1,7 @@
-"""A made-up fleet of GPU pools with queues, event by event: jobs come, wait for all their GPUs at
-once, fetch their data, run and end. What a policy sees of it is what metrics would tell.
+"""A made-up fleet of GPU pools with queues, event by event.
+
+Jobs come, wait for all their GPUs at once, fetch their data, run and end. What a policy sees of it
+is what metrics would tell.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ class Job:
 
     @property
     def ended(self) -> float:
+        """When it gives its GPUs back."""
         return self.began + self.transfer + self.length
 
 
@@ -75,7 +78,7 @@ class PoolState:
     cached: dict[int, float] = field(default_factory=dict)  # in order of last use
     time: list[float] = field(default_factory=lambda: [0.0])
     allocated: list[float] = field(default_factory=lambda: [0.0])
-    waiting: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+    waiting: list[tuple[float, int, int]] = field(default_factory=lambda: [(0.0, 0, 0)])
 
     def scrape(self, now: float) -> None:
         """What the next scrape will tell, in place of what it would have told."""
@@ -86,10 +89,11 @@ class PoolState:
         elif used != self.allocated[-1]:
             self.time.append(at)
             self.allocated.append(used)
+        told = at, len(self.queue), sum(job.gpus for job in self.queue)
         if self.waiting[-1][0] >= at - 1e-9:
-            self.waiting[-1] = self.waiting[-1][0], len(self.queue)
-        elif len(self.queue) != self.waiting[-1][1]:
-            self.waiting.append((at, len(self.queue)))
+            self.waiting[-1] = told
+        elif told[1:] != self.waiting[-1][1:]:
+            self.waiting.append(told)
 
 
 Choose = Callable[["Fleet", Job, float], tuple[int, float]]
@@ -106,6 +110,7 @@ class Fleet:
         self.idle = 0.0
 
     def fits(self, job: Job) -> list[int]:
+        """Pools that can ever hold it."""
         return [
             number
             for number, spec in enumerate(SPECS)

@@ -1,6 +1,7 @@
 """Where to submit jobs that need GPUs: following the advice against submitting at once.
 
-    uv run python benchmarks/placement.py [--seeds 1 2 3 4 5] [--no-datasets] [--json]
+    uv run python benchmarks/placement.py [--seeds 1 2 3 4 5] [--no-datasets]
+        [--a-day 118] [--json]
 
 Four made-up pools of 32 to 64 GPUs in three time zones (`benchmarks/gpu_fleet.py`), ten days of
 jobs of 1 to 32 GPUs, half of which read a data set, and sweeps of many at once. In the first four
@@ -44,9 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--no-datasets", action="store_true", help="no job reads a data set")
+    parser.add_argument("--a-day", type=float, default=A_DAY, help="jobs of all people")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     options = parser.parse_args()
-    runs = [all_policies(seed, not options.no_datasets) for seed in options.seeds]
+    runs = [all_policies(seed, options.a_day, not options.no_datasets) for seed in options.seeds]
     cases = []
     for name in ("advice", "at night"):
         for rival in RIVALS:
@@ -79,11 +81,11 @@ COVERAGE = (
 )
 
 
-def all_policies(seed: int, datasets: bool) -> dict[str, dict[str, float]]:
+def all_policies(seed: int, a_day: float, datasets: bool) -> dict[str, dict[str, float]]:
     """The same jobs four times."""
     rng = np.random.default_rng(seed)
     sizes = rng.uniform(0.3, 3.0, 10) * world.TB
-    jobs = world.made_up_jobs(END + 12.0, A_DAY, rng)
+    jobs = world.made_up_jobs(END + 12.0, a_day, rng)
     if not datasets:
         jobs = [replace(job, dataset=None) for job in jobs]
     policies: dict[str, Callable[[], object]] = {
@@ -147,6 +149,7 @@ class Advised:
         self.slept: set[int] = set()
 
     def __call__(self, fleet, job, now):
+        """Pool and hour."""
         seen = np.floor(now / world.SCRAPE) * world.SCRAPE
         pools = [self._pool(fleet, number, seen) for number in range(len(fleet.pools))]
         name = None if job.dataset is None else str(job.dataset)
@@ -170,10 +173,10 @@ class Advised:
         upto = int(np.searchsorted(state.time, seen + 1e-9, side="right"))
         time = np.array(state.time[:upto]) + FIRST_HOUR
         found = gangs(time, np.array(state.allocated[:upto]))
-        counts = [count for at, count in state.waiting if at <= seen + 1e-9]
+        counts = [told for told in state.waiting if told[0] <= seen + 1e-9]
         hour = int(seen)
         if self.habits.get(number, (-1, None))[0] != hour:
-            times = np.array([at for at, _ in state.waiting])
+            times = np.array([told[0] for told in state.waiting])
             at_hours = np.searchsorted(times, np.arange(hour + 1) + 1e-9, side="right") - 1
             waiting = np.array([state.waiting[one][1] for one in at_hours], float)
             now = FIRST_HOUR + seen
@@ -183,9 +186,9 @@ class Advised:
             name=(spec.name, str(number), ""),
             capacity=spec.capacity,
             running=found.size[running],
-            elapsed=np.where(found.whole, FIRST_HOUR + seen - found.start, np.nan)[running],
-            waiting=counts[-1],
-            waiting_gpus=sum(job.gpus for job in state.queue) if spec.tells_gpus else np.nan,
+            elapsed=FIRST_HOUR + seen - found.start[running],
+            waiting=counts[-1][1],
+            waiting_gpus=counts[-1][2] if spec.tells_gpus and counts[-1][1] else np.nan,
             memory=spec.memory,
             strict=spec.strict,
             datasets={

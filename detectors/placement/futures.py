@@ -72,8 +72,7 @@ def draw(pool: Pool, hour: float, horizon: float, m: int, rng: np.random.Generat
 def _left(pool: Pool, m: int, rng: np.random.Generator) -> Float64:
     """Of lengths that are longer than what has passed, as likely as they are among those."""
     left = np.empty((m, len(pool.running)))
-    elapsed = np.nan_to_num(pool.elapsed)
-    for one, (size, passed) in enumerate(zip(pool.running, elapsed, strict=True)):
+    for one, (size, passed) in enumerate(zip(pool.running, pool.elapsed, strict=True)):
         length, weight = (
             pool.habits.lengths_of(float(size)) if pool.habits.length else (np.zeros(0),) * 2
         )

@@ -1,12 +1,15 @@
 """Jobs, read off how many GPUs are allocated: a rise is a gang that starts, a fall one that ends.
 
 Queues tell how much is allocated, not to whom. Gangs get all their GPUs at once, so a rise has the
-size of the gang; a fall is that of the oldest running gang of this size. What changes within one
-scrape is taken for one gang, and split when a part of it ends.
+size of the gang, and a fall that of one that ends. Which of several of one size it is, is told by
+what is likely: lengths as of those of which it is sure, and a few that go on and on, as a notebook
+does that was left open. What changes within one scrape is taken for one gang, and split when a part
+of it ends.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +17,16 @@ import numpy.typing as npt
 
 from detectors.errors import InvalidParameterError
 from detectors.memory.kernels import compiled
+
+# Of so many that ended it can be told how long they run.
+LEAST_ENDED = 8
+# Part of the gangs that run on and on, and how many times as long as others they do.
+ENDLESS = 0.02
+ENDLESS_TIMES = 30.0
+# Logarithms of lengths: never narrower than this, whatever few of them say.
+LEAST_SPREAD = 0.3
+# A normal distribution's deviation in units of the median one.
+OF_MEDIAN = 1.4826
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -63,20 +76,30 @@ def gangs(time: Float64, allocated: Float64) -> Gangs:
         raise InvalidParameterError("time", "not rising", "each sample after the one before")
     if (allocated < 0.0).any():
         raise InvalidParameterError("allocated", float(allocated.min()), "not negative")
-    size, start, end, whole = _match(time, np.round(allocated))
+    allocated = np.round(allocated)
+    size, start, end, whole, sure = _match(time, allocated, 0.0, 0.0)
+    over = whole & ~np.isnan(end)
+    if np.count_nonzero(over) >= LEAST_ENDED:
+        known = over & sure if np.count_nonzero(over & sure) >= LEAST_ENDED else over
+        ran = np.log((end - start)[known])
+        middle = float(np.median(ran))
+        spread = max(OF_MEDIAN * float(np.median(np.abs(ran - middle))), LEAST_SPREAD)
+        size, start, end, whole, _ = _match(time, allocated, middle, spread)
     return Gangs(size, start, end, whole)
 
 
 @compiled
-def _match(time: Float64, allocated: Float64) -> tuple[Float64, Float64, Float64, Bool]:
-    """Running gangs are kept in order of their starts."""
+def _match(
+    time: Float64, allocated: Float64, middle: float, spread: float
+) -> tuple[Float64, Float64, Float64, Bool, Bool]:
+    """Gangs, and of which it is sure that it was they who ended; those that run by their starts."""
     n = len(time)
     run_size, run_start, run_whole = np.empty(n), np.empty(n), np.empty(n, np.bool_)
     running = 0
     # Each rise is one gang, and each fall ends a part of one more at most.
     room = 2 * n
-    out_size, out_start = np.empty(room), np.empty(room)
-    out_end, out_whole = np.empty(room), np.empty(room, np.bool_)
+    out_size, out_start, out_end = np.empty(room), np.empty(room), np.empty(room)
+    out_whole, out_sure = np.empty(room, np.bool_), np.zeros(room, np.bool_)
     ended = 0
     before = 0.0
     for at in range(n):
@@ -87,10 +110,11 @@ def _match(time: Float64, allocated: Float64) -> tuple[Float64, Float64, Float64
             run_whole[running] = at > 0
             running += 1
         while change < 0.0:
-            one = _who_ends(run_size, running, -change)
+            one, alike = _who_ends(run_size, run_start, running, -change, time[at], middle, spread)
             gone = min(run_size[one], -change)
             out_size[ended], out_start[ended] = gone, run_start[one]
             out_end[ended], out_whole[ended] = time[at], run_whole[one]
+            out_sure[ended] = alike == 1
             ended += 1
             change += gone
             run_size[one] -= gone
@@ -104,23 +128,52 @@ def _match(time: Float64, allocated: Float64) -> tuple[Float64, Float64, Float64
         out_size[ended], out_start[ended] = run_size[one], run_start[one]
         out_end[ended], out_whole[ended] = np.nan, run_whole[one]
         ended += 1
-    return out_size[:ended], out_start[:ended], out_end[:ended], out_whole[:ended]
+    return (
+        out_size[:ended], out_start[:ended], out_end[:ended], out_whole[:ended], out_sure[:ended]
+    )  # fmt: skip
 
 
 @compiled
-def _who_ends(size: Float64, running: int, fall: float) -> int:
-    """The oldest of this size; else the smallest larger one, of which a part ends.
+def _who_ends(
+    size: Float64,
+    start: Float64,
+    running: int,
+    fall: float,
+    now: float,
+    middle: float,
+    spread: float,
+) -> tuple[int, int]:
+    """Of those of this size the likeliest, and how many there are; else a part of a larger one.
 
-    Else the largest, and the rest of the fall is another's.
+    Of larger ones the smallest; where there is none, the largest that is smaller, and the rest of
+    the fall is another's.
     """
+    best, alike, likely = -1, 0, -1.0
     larger, smaller = -1, -1
     for one in range(running):
         if size[one] == fall:
-            return one
-        if size[one] > fall:
+            alike += 1
+            hazard = _hazard(now - start[one], middle, spread)
+            if hazard > likely:
+                best, likely = one, hazard
+        elif size[one] > fall:
             if larger < 0 or size[one] < size[larger]:
                 larger = one
         elif smaller < 0 or size[one] > size[smaller]:
             smaller = one
-    # What was there before the first sample is one block of many gangs: it is the first to split.
-    return smaller if larger < 0 else larger
+    if best >= 0:
+        return best, alike
+    return (smaller if larger < 0 else larger), 0
+
+
+@compiled
+def _hazard(age: float, middle: float, spread: float) -> float:
+    """How likely a gang of this age is to end now; without a spread, the older the likelier."""
+    if spread <= 0.0:
+        return age
+    z = (math.log(age) - middle) / spread
+    beyond = (1.0 - ENDLESS) * 0.5 * math.erfc(z / math.sqrt(2.0))
+    density = math.exp(-0.5 * z * z) / (spread * age * math.sqrt(2.0 * math.pi))
+    long = ENDLESS_TIMES * math.exp(middle)
+    endless = ENDLESS * math.exp(-age / long)
+    return ((1.0 - ENDLESS) * density + endless / long) / (beyond + endless)

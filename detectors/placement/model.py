@@ -80,7 +80,7 @@ class Pool:
         name: cluster, queue and node pool.
         capacity: GPUs that the queue may give out, NaN = unknown.
         running: GPUs of each gang that runs, `[running]`.
-        elapsed: hours since each began, NaN = longer than is known, `[running]`.
+        elapsed: hours since each began, or for which it has been seen to run, `[running]`.
         waiting: gangs that wait.
         waiting_gpus: GPUs that they wait for, NaN = unknown.
         memory: bytes of one GPU, the smallest of the pool, NaN = unknown.

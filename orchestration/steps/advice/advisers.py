@@ -9,6 +9,7 @@ from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings, AdviserName
 from orchestration.steps.advice.advice import Advice, Followed
 from orchestration.steps.advice.nodes import adviser as nodes
+from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.rightsizing import adviser
 from orchestration.steps.advice.rightsizing.follow import follow
 from orchestration.steps.advice.settings import adviser as settings
@@ -35,5 +36,6 @@ ADVISERS: Mapping[AdviserName, Adviser] = {
     "rightsizing": Adviser(adviser.advise, follow),
     "nodes": Adviser(nodes.advise, nodes.follow),
     "settings": Adviser(settings.advise),
+    "placement": Adviser(advise_pools),
 }
 """By name, which is the column `adviser`."""

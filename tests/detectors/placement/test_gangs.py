@@ -37,6 +37,17 @@ def test_missing_samples_are_left_out_and_none_is_none():
     assert not gangs(np.zeros(0), np.zeros(0)).size.size
 
 
+def test_a_notebook_that_was_left_open_is_not_what_ends():
+    """It is the oldest of its size, each time that a job of one GPU ends."""
+    jobs = np.arange(10.0, 50.0)
+    time = np.concatenate([[0.0, 1.0], np.ravel(np.column_stack([jobs, jobs + 0.5]))])
+    # By turns jobs of one GPU and of two, of which it is sure which ends.
+    allocated = np.concatenate([[0.0, 1.0], np.tile([2.0, 1.0, 3.0, 1.0], len(jobs) // 2)])
+    found = gangs(time, allocated)
+    assert found.start[found.running].tolist() == [1.0]
+    assert (found.end - found.start)[~found.running] == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("time", "allocated"),
     [([0.0, 0.0], [1.0, 2.0]), ([0.0, 1.0], [1.0, -2.0]), ([0.0], [1.0, 2.0])],

@@ -31,6 +31,7 @@ class Known:
     Attributes:
         pool: as it is now.
         gangs: that were read off it.
+        allocated: GPUs that somebody has, over time.
         waiting: gangs that wait, over time.
         mean_wait: hours that those that began in the last day waited, None = none began.
         settings: what is set of it.
@@ -39,6 +40,7 @@ class Known:
 
     pool: Pool
     gangs: Gangs
+    allocated: Steps
     waiting: Steps
     mean_wait: float | None
     settings: GpuPoolSettings
@@ -123,7 +125,7 @@ def _known(
         # Kueue's queues may borrow: what they have, they may have.
         capacity=max(capacity, held) if not np.isnan(capacity) else capacity,
         running=found.size[running],
-        elapsed=np.where(found.whole, now - found.start, np.nan)[running],
+        elapsed=now - found.start[running],
         waiting=waits,
         habits=habits,
         # Pods that are not made yet are not asked for: less than a GPU each is no answer.
@@ -134,7 +136,8 @@ def _known(
         datasets=shared.of(name[0], own, settings),
         known=fresh,
     )
-    return Known(pool, found, waiting, mean_wait(waiting, found.start, now - DAY, now), own, since)
+    waited = mean_wait(waiting, found.start, now - DAY, now)
+    return Known(pool, found, allocated, waiting, waited, own, since)
 
 
 def _sum(lines: Sequence[Line], role: str) -> Steps:

@@ -82,8 +82,8 @@ SELECT series_id, epoch_us(time) / 3.6e9 AS hour, value
 FROM samples
 WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
   AND series_id IN (SELECT unnest($ids)) AND isfinite(value)
-QUALIFY value IS DISTINCT FROM lag(value) OVER own OR lead(value) OVER own IS NULL
 WINDOW own AS (PARTITION BY series_id ORDER BY time)
+QUALIFY value IS DISTINCT FROM lag(value) OVER own OR lead(value) OVER own IS NULL
 ORDER BY series_id, time
 """
 """Steps, and the last sample: it tells how fresh the series is."""
