@@ -10,7 +10,18 @@ from fastapi_offline import FastAPIOffline
 from api import admission, problems
 from api.pages import home
 from api.results.queries import MIB, Queries
-from api.routes import advice, events, forecasts, health, incidents, listings, otlp, sql, write
+from api.routes import (
+    advice,
+    events,
+    forecasts,
+    health,
+    incidents,
+    listings,
+    otlp,
+    placement,
+    sql,
+    write,
+)
 from lake import range_query
 from orchestration.service import Service
 
@@ -51,6 +62,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         incidents.router,
         forecasts.router,
         advice.router,
+        placement.router,
         sql.router,
         health.router,
     )

@@ -57,6 +57,10 @@ COMMANDS = {
         "api.cli.advice:advice",
         "Show what would save requests, or risk less: a table, JSON, CSV, or patches.",
     ),
+    "place": (
+        "api.cli.place:place",
+        "Rank queues of GPUs for a job: waiting time, when it is done, and why.",
+    ),
     "check-detector": (
         "api.cli.check_detector:check_detector",
         "Try a detector by the laws that every detector must obey.",

@@ -29,6 +29,25 @@ def moment(text: str, now: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def ahead(text: str, now: datetime) -> datetime:
+    """A time, or in how long.
+
+    Raises:
+        ApiError: if it is neither.
+
+    >>> ahead("90m", datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
+    '2026-01-01T01:30:00+00:00'
+    """
+    found = _duration(text)
+    try:
+        if found is not None:
+            return now + found
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise ApiError(f"{text!r} is no time: say 2026-11-29T08:00, or in how long: 12h") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def how_long(text: str) -> timedelta:
     """A duration.
 

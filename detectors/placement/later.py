@@ -18,6 +18,9 @@ NO_WORSE = 0.02
 # So much cheaper, or so much more likely to find its GPUs free, is worth a night.
 CHEAPER = 0.95
 QUIETER = 0.3
+# So close together costs, or chances, are the same.
+SAME = 0.01
+SAME_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,15 +70,11 @@ def later(trials: Sequence[Trial], job: Job, hour: float) -> Later | None:
     fit = enough & better
     if not fit.any():
         return None
-    # The cheapest; of those, the one that most surely finds room; of those, the soonest.
-    rank = np.lexsort(
-        (
-            np.broadcast_to(trials[0].submit, cost.shape)[fit],
-            -at_once[fit],
-            np.nan_to_num(cost[fit], nan=np.inf),
-        )
-    )
-    place, each = np.argwhere(fit)[rank[0]].tolist()
+    # The cheapest; of those, the ones that most surely find room; of those, the soonest.
+    fit &= ~(cost > (1.0 + SAME) * np.nanmin(np.where(fit, cost, np.nan), initial=np.inf))
+    fit &= at_once >= at_once[fit].max() - SAME_CHANCE
+    soonest = int(np.where(fit, trials[0].submit, np.inf).argmin())
+    place, each = divmod(soonest, fit.shape[1])
     chosen = trials[place]
     return Later(
         pool=chosen.pool,

@@ -10,6 +10,7 @@ from detectors.placement.futures import Futures
 
 Float64 = npt.NDArray[np.float64]
 
+_NONE = np.zeros(0)
 _ROUNDING = 1e-9  # of a GPU: sizes are whole numbers
 
 
@@ -38,12 +39,8 @@ def starts(
     Returns:
         Hours from now, infinite = not within the horizon, `[m, k]`.
     """
-    f = futures
-    out: Float64 = _starts(
-        f.running, f.left, f.wait_size, f.wait_length, f.come_at, f.come_size, f.come_length,
-        capacity, gpus, np.asarray(submit, np.float64), horizon, strict,
-    )  # fmt: skip
-    return out
+    begun, _ = _played(futures, capacity, gpus, np.asarray(submit), _NONE, horizon, strict)
+    return begun
 
 
 def free_at(futures: Futures, capacity: float, times: Float64, *, strict: bool = False) -> Float64:
@@ -55,16 +52,31 @@ def free_at(futures: Futures, capacity: float, times: Float64, *, strict: bool =
         times: hours from now, ascending.
         strict: whether the queue is.
     """
+    asked = np.asarray(times, np.float64)
+    _, free = _played(futures, capacity, 1.0, _NONE, asked, float(asked[-1]), strict)
+    return free
+
+
+def _played(
+    futures: Futures,
+    capacity: float,
+    gpus: float,
+    submit: Float64,
+    times: Float64,
+    horizon: float,
+    strict: bool,
+) -> tuple[Float64, Float64]:
+    # One kernel for both, as compiling it takes seconds.
     f = futures
-    out: Float64 = _free_at(
+    begun, free = _play_all(
         f.running, f.left, f.wait_size, f.wait_length, f.come_at, f.come_size, f.come_length,
-        capacity, np.asarray(times, np.float64), strict,
+        float(capacity), float(gpus), submit.astype(np.float64), times, float(horizon), strict,
     )  # fmt: skip
-    return out
+    return begun, free
 
 
 @compiled
-def _starts(
+def _play_all(
     running: Float64,
     left: Float64,
     wait_size: Float64,
@@ -75,45 +87,28 @@ def _starts(
     capacity: float,
     gpus: float,
     submit: Float64,
+    times: Float64,
     horizon: float,
     strict: bool,
-) -> Float64:
+) -> tuple[Float64, Float64]:
+    """Starts, once for each time of submission; and what is free without it, once."""
     m, k = left.shape[0], len(submit)
-    out = np.full((m, k), np.inf)
-    never = np.empty(0)
-    free = np.empty(0)
+    begun = np.full((m, k), np.inf)
+    free = np.full((m, len(times)), capacity)
+    # In the last round nothing is submitted, and GPUs are counted.
+    rounds = k + 1 if len(times) > 0 else k
     for row in range(m):
-        for each in range(k):
-            out[row, each] = _play(
+        for each in range(rounds):
+            ours = each < k
+            at = submit[each] if ours else np.inf
+            start = _play(
                 running, left[row], wait_size[row], wait_length[row],
                 come_at[row], come_size[row], come_length[row],
-                capacity, gpus, submit[each], horizon, strict, never, free,
+                capacity, gpus, at, horizon, strict, times[:0] if ours else times, free[row],
             )  # fmt: skip
-    return out
-
-
-@compiled
-def _free_at(
-    running: Float64,
-    left: Float64,
-    wait_size: Float64,
-    wait_length: Float64,
-    come_at: Float64,
-    come_size: Float64,
-    come_length: Float64,
-    capacity: float,
-    times: Float64,
-    strict: bool,
-) -> Float64:
-    m = left.shape[0]
-    out = np.full((m, len(times)), capacity)
-    for row in range(m):
-        _play(
-            running, left[row], wait_size[row], wait_length[row],
-            come_at[row], come_size[row], come_length[row],
-            capacity, 1.0, np.inf, times[-1] + _ROUNDING, strict, times, out[row],
-        )  # fmt: skip
-    return out
+            if ours:
+                begun[row, each] = start
+    return begun, free
 
 
 @compiled

@@ -1,9 +1,9 @@
 """NVIDIA's DCGM exporter.
 
 Names in capitals have no suffix that tells a counter: the reading is said here. A job that ends
-frees its device, so falling load is no harm by itself. Load and memory are judged where the exporter
-says whose they are (label `pod`): where it does not, jobs come to a device and go, and nobody can
-tell a job that begins from one that leaks. Source: `etc/default-counters.csv` of
+frees its device, so falling load is no harm by itself. Load and memory are judged where the
+exporter says whose they are (label `pod`): where it does not, jobs come to a device and go, and
+nobody can tell one that begins from one that leaks. Source: `etc/default-counters.csv` of
 NVIDIA/dcgm-exporter.
 """
 

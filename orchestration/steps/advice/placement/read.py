@@ -72,7 +72,8 @@ RECENT = timedelta(minutes=30)
 SERIES = """
 SELECT cluster, metric, series_id, namespace, node, instance, labels
 FROM series
-WHERE list_contains($metrics, metric) AND last_seen >= $since AND first_seen < $until
+WHERE list_contains($metrics, metric) AND first_seen < $until
+  AND last_seen >= CASE WHEN list_contains($changing, metric) THEN $begin ELSE $since END
   AND ($clusters IS NULL OR list_contains($clusters, cluster))
 ORDER BY cluster, metric, series_id
 """
@@ -97,13 +98,13 @@ GROUP BY ALL ORDER BY series_id
 """
 
 FILLING = """
-SELECT series_id, max(max - min) / 300 AS rate
+SELECT series_id, max((max - min) / (300 * ("count" - 1) / "count")) AS rate
 FROM buckets(INTERVAL 5 MINUTE)
 WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
-  AND series_id IN (SELECT unnest($ids)) AND isfinite(sum)
+  AND series_id IN (SELECT unnest($ids)) AND isfinite(sum) AND "count" > 1
 GROUP BY ALL ORDER BY series_id
 """
-"""How fast each cache was filled at most, bytes a second."""
+"""How fast each cache was filled at most, bytes a second, between a slot's first and last sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,10 @@ def read_state(
     """
     params = {
         "metrics": sorted(METRICS),
+        # An exporter that began again has other series: what it told before is history, too.
+        "changing": sorted(name for name, told in METRICS.items() if told.role in CHANGING),
         # `last_seen` is exact to the day.
+        "begin": now - history - timedelta(days=1),
         "since": now - timedelta(days=1),
         "until": now,
         "clusters": None if clusters is None else sorted(clusters),
