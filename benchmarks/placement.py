@@ -67,6 +67,7 @@ def main() -> None:
 FIGURES = {
     "mean wait": "hours",
     "95th percentile of waits": "hours",
+    "mean wait of jobs without a deadline": "hours",
     "mean wait and transfer": "hours",
     "GPUs idle while a job waits that would fit": "GPU hours",
     "GPUs held for transfers": "GPU hours",
@@ -114,6 +115,7 @@ def play(jobs, sizes, policy) -> dict[str, float]:
             (
                 wait.mean(),
                 np.quantile(wait, 0.95),
+                wait[[job.deadline is None for job in judged]].mean(),
                 lost.mean(),
                 fleet.wanted_idle,
                 sum(job.transfer * job.gpus for job in judged),

@@ -108,6 +108,28 @@ def test_at_night_where_it_is_cheaper_and_in_time_all_the_same(make_pool):
     assert advise([pool], Job(gpus=4, hours=2.0), NOON).later is None
 
 
+def test_a_cheaper_pool_now_is_no_later_hour(make_pool):
+    fast = make_pool("fast", price=np.full(24, 3.0))
+    slow = make_pool("slow", running=[8], elapsed=[1.0], price=np.full(24, 1.0))
+    advice = advise([fast, slow], Job(gpus=4, hours=1.0, deadline=30.0), NOON)
+    assert names(advice) == ["fast", "slow"]
+    assert advice.later.pool.name[0] == "slow"
+    assert advice.later.hours >= 1.0
+
+
+def test_what_has_run_for_long_is_of_those_that_run_long(make_pool, make_habits):
+    """Half of the jobs take an hour, half ten: after two hours it is one of ten."""
+    mixed = make_habits()
+    mixed.length[-1], mixed.weight[-1] = np.array([1.0, 10.0]), np.array([0.5, 0.5])
+    fresh = make_pool("fresh", running=[8], elapsed=[0.0], habits=mixed)
+    old = make_pool("old", running=[8], elapsed=[2.0], habits=mixed)
+    advice = advise([fresh, old], Job(gpus=8, hours=1.0), NOON)
+    assert names(advice) == ["fresh", "old"]
+    assert advice.places[0].wait[0] == pytest.approx(1.0, rel=0.3)
+    assert advice.places[0].wait[2] == pytest.approx(10.0, rel=0.3)
+    assert advice.places[1].wait[0] == pytest.approx(7.0, rel=0.3)
+
+
 def test_without_prices_a_later_hour_is_one_that_finds_free_gpus(make_pool):
     full = make_pool(running=[8], elapsed=[0.5])
     advice = advise([full], Job(gpus=4, hours=1.0, deadline=23.0), NOON)

@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from ingest.simulation.fleet import place
+from ingest.simulation.gpu_pools import simulate_gpus
+from ingest.simulation.timeline import Timeline
+
 VOLCANO = {"cluster": "eu-1", "queue_name": "training"}
 KUEUE = {"cluster": "us-2", "cluster_queue": "research"}
 
@@ -46,6 +50,20 @@ def test_gangs_wait_though_some_gpus_are_free(history):
     allocated = history.values("volcano_queue_allocated_scalar_resources", **VOLCANO)
     inqueue = history.values("volcano_queue_pod_group_inqueue_count", **VOLCANO)
     assert ((requested > allocated) == (inqueue > 0)).all()
+
+
+def test_who_does_not_fit_is_passed_by_who_does(history):
+    sim = history.sim
+    timeline = Timeline(sim.start, sim.step, sim.values.shape[1])
+    (load,) = simulate_gpus(place(7).cluster("us-2"), timeline, seed=7)
+    began = np.array([job.began for job in load.jobs])
+    passed = np.flatnonzero(began > np.minimum.accumulate(began[::-1])[::-1])
+    assert len(passed)
+    # Smaller ones went by, and nobody who would have fitted was left behind.
+    for number in passed.tolist():
+        late = load.jobs[number]
+        by = [job for job in load.jobs[number + 1 :] if job.began < late.began]
+        assert all(job.size < late.size for job in by)
 
 
 def test_waiting_times_are_those_of_the_queue(history):
