@@ -27,6 +27,7 @@ from lake import utc_now
 from orchestration.service import Service
 from orchestration.settings import ApiSettings, Settings
 from orchestration.steps import demo as steps
+from orchestration.steps.advice.placement.ask import Asked, place
 from orchestration.steps.advice.summary import summary
 from orchestration.steps.demo import Report
 from orchestration.steps.forecast.soonest import soonest
@@ -35,6 +36,9 @@ from orchestration.steps.panels import align
 REQUEST_SECONDS = 60.0
 
 EXAMPLE = "SELECT cluster, metric, start, score FROM anomalies ORDER BY score DESC LIMIT 5"
+
+JOB = Asked(gpus=2, hours=3.0, dataset="ml/clicks")
+"""That somebody would like to know where to submit."""
 
 
 def demo(
@@ -91,8 +95,10 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
         foretold = soonest(service.lake, settings.forecasts, end)
     with progress("Looking for what is too large or too small"):
         advised = summary(service.lake, settings.advice, end)
+    with progress("Placing a job that needs GPUs"):
+        placed = place(service.lake.snapshot(), JOB, end, settings.advice)["text"]
     report = steps.compare(service.lake, simulation, done.scored)
-    return replace(report, forecasts=foretold, advice=advised)
+    return replace(report, forecasts=foretold, advice=advised, placement=placed)
 
 
 @contextmanager
@@ -144,6 +150,7 @@ def _print(report: Report) -> None:
         out.print(f"to be emptied: {escape(text)}")
     for text in advised.looks[:2]:
         out.print(f"worth a look: {escape(text)}")
+    out.print(f"a job of {JOB.gpus} GPUs for {JOB.hours:g} h: {escape(report.placement)}")
 
 
 def _minutes(span: timedelta) -> str:

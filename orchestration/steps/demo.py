@@ -123,6 +123,7 @@ class Report:
     incidents: Sequence[Row] = ()
     forecasts: Sequence[str] = ()
     advice: Summary = field(default_factory=Summary)
+    placement: str = ""
 
     @property
     def found(self) -> int:
@@ -256,6 +257,7 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "forecasts": list(report.forecasts),
         "advice": asdict(report.advice),
+        "placement": report.placement,
         "false_anomalies": [
             {
                 name: _text(row[name]) if isinstance(row[name], datetime) else row[name]

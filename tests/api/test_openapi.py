@@ -24,6 +24,7 @@ ROUTES = {
     ("get", "/api/v1/events"): {"200", "422"},
     ("get", "/api/v1/forecasts"): {"200", "422"},
     ("get", "/api/v1/advice"): {"200", "422"},
+    ("post", "/api/v1/advice/placement"): {"200", "422"},
     ("get", "/api/v1/advice/{advice_id}"): {"200", "422"},
     ("post", "/api/v1/advice/{advice_id}/feedback"): {"200", "422"},
     ("get", "/api/v1/incidents"): {"200", "422"},

@@ -29,6 +29,8 @@ def check_report(report):
     # The disk fault: nobody has acted yet, and it goes on.
     (filling,) = [text for text in report["forecasts"] if "data-postgres-0" in text]
     assert "of ap-3 reaches 100 % in 1." in filling
+    # Both pools of GPUs are known; which is better depends on the hour.
+    assert re.match(r"submit it to (eu-1, queue training|us-2, queue res)", report["placement"])
     assert report["advice"]["count"] > 50
     assert "saves" in report["advice"]["best"][0]
     assert "of us-2 could be emptied" in report["advice"]["nodes"][0]

@@ -104,7 +104,7 @@ WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
   AND series_id IN (SELECT unnest($ids)) AND isfinite(sum) AND "count" > 1
 GROUP BY ALL ORDER BY series_id
 """
-"""How fast each cache was filled at most, bytes a second, between a slot's first and last sample."""
+"""How fast each cache was filled at most, bytes a second, from first to last sample of a slot."""
 
 
 @dataclass(frozen=True, slots=True)
