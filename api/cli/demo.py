@@ -84,6 +84,8 @@ def _run(service: Service, url: str, seed: int, settings: Settings) -> Report:
         httpx.Client(base_url=url, timeout=REQUEST_SECONDS) as client,
     ):
         steps.push(simulation, client, told)
+        # More than this at once would be refused until the worker, which is not here, has flushed.
+        service.receiver.flush()
         steps.push(configuration, client, told)
     with progress("Flushing to the lake"):
         service.receiver.flush()

@@ -93,6 +93,8 @@ BUILT_IN: tuple[ResourceSettings, ...] = (
         metric="kueue_cluster_queue_resource_usage",
         limit="kueue_cluster_queue_nominal_quota",
         match=("cluster_queue", "flavor", "resource"),
+        # GPUs are meant to be in use: how long jobs wait for them is what placement tells.
+        but_not={"resource": ".*/gpu"},
         subject=("cluster_queue", "resource"),
     ),
     ResourceSettings(

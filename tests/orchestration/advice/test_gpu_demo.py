@@ -13,6 +13,8 @@ from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.placement.ask import Asked, place
 from orchestration.steps.advice.placement.read import METRICS
 from orchestration.steps.advice.placement.unused import UTILISATION
+from orchestration.steps.forecast.found import find
+from orchestration.steps.forecast.resources import BUILT_IN
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GIB = 1024.0**3
@@ -72,6 +74,15 @@ def test_large_gpus_are_in_one_cluster_alone(snapshot):
     assert found["places"][0]["in_time"] > 0.95
     assert found["later"]["in_time"] > 0.9
     assert found["later"]["starts_at_once"] > found["later"]["starts_at_once_now"] + 0.3
+
+
+def test_a_full_queue_of_gpus_is_no_forecast(snapshot):
+    """It is full every afternoon, as it should be; of other resources the same would be told."""
+    found = find(snapshot, BUILT_IN, NOW)
+    assert "cluster_queue" not in {one.kind.name for one in found}
+    own = next(one for one in BUILT_IN if one.name == "cluster_queue")
+    (told,) = find(snapshot, [own.model_copy(update={"but_not": {}})], NOW)
+    assert told.values.height == 1
 
 
 def test_what_is_advised_of_the_pools(snapshot):

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from orchestration.advice_settings import AdviceSettings, PriceSettings
 from orchestration.errors import PlacementError
 from orchestration.placement_settings import GpuPoolSettings, PlacementSettings
 from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.placement.ask import Asked, place
-from orchestration.steps.advice.placement.pools import known_pools
+from orchestration.steps.advice.placement.pools import known_pools, settings_of
 from orchestration.steps.advice.placement.read import read_state
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -287,7 +288,8 @@ def test_a_gpu_that_somebody_holds_and_nobody_uses(pools):
     assert (one.current, one.proposed) == ({"gpus": 1}, {"gpus": 0})
     assert one.saving_cost == 1460.0
     assert one.title == (
-        "k-node GPU 0 (A100) is held by somebody and has computed nothing for 6 h or more"
+        "k-node GPU 0 (A100) is held and has computed nothing for 6 h or more: "
+        "giving it back saves it"
     )
 
 
@@ -302,3 +304,28 @@ def test_the_gpus_of_one_pod_are_one_advice(pools):
 def test_a_lake_without_gpus_has_nothing_to_say(pools):
     assert pools.advice() == []
     assert pools.place(Asked(1, 1.0))["text"].startswith("no pool of GPUs is known")
+
+
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        ({"gpu_hour_by_hour": (1.0,) * 23}, "has 23 prices: a day has 24 hours"),
+        ({"gpu_hour_by_hour": (-1.0,) * 24}, "negative price"),
+        ({"queue": "("}, "is no regular expression"),
+        ({"nodes": "(?=x)"}, "is no regular expression"),
+        ({"gpu_memory_bytes": 0.0}, "greater than 0"),
+        ({"bandwidth": 1.0}, "Extra inputs"),
+    ],
+)
+def test_settings_that_cannot_be(bad, match):
+    with pytest.raises(ValidationError, match=match):
+        GpuPoolSettings(**bad)
+
+
+def test_of_settings_that_match_the_first_counts():
+    first, second = GpuPoolSettings(queue="train.*", gpu_hour=1.0), GpuPoolSettings(gpu_hour=2.0)
+    own = PlacementSettings(pools=(first, second))
+    assert settings_of(("v", "training", ""), own) is first
+    assert settings_of(("v", "research", "h100"), own) is second
+    # Whole names: a queue that only begins so is another.
+    assert settings_of(("v", "x-training", ""), own) is second

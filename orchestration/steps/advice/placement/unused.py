@@ -91,7 +91,6 @@ def _advice(rows: Sequence[dict[str, object]], hours: float, settings: AdviceSet
     first, gpus = rows[0], len(rows)
     used = [float(str(row["memory"])) for row in rows if row["memory"] is not None]
     over = f"{hours:g} h"
-    what = "a GPU" if gpus == 1 else f"{gpus} GPUs"
     facts = [
         Evidence("highest utilisation", float(str(first["most"])), "percent", over, UTILISATION)
     ]
@@ -103,7 +102,7 @@ def _advice(rows: Sequence[dict[str, object]], hours: float, settings: AdviceSet
         str(first["cluster"]),
         UNUSED,
         entity,
-        _title(entity, what, str(first["model"]), first["pod"] is not None, hours),
+        _title(entity, gpus, str(first["model"]), first["pod"] is not None, hours),
         "nothing was computed on it while somebody held its memory: end it, or give it back when "
         "it is needed",
         current={"gpus": gpus},
@@ -118,16 +117,19 @@ def _advice(rows: Sequence[dict[str, object]], hours: float, settings: AdviceSet
     )
 
 
-def _title(entity: str, what: str, model: str, named: bool, hours: float) -> str:
+def _title(entity: str, gpus: int, model: str, named: bool, hours: float) -> str:
     """One sentence.
 
-    >>> _title("ml/notebook-0", "a GPU", "A100", True, 6.0)
-    'ml/notebook-0 holds a GPU (A100) and has computed nothing for 6 h or more'
-    >>> _title("node-7 GPU 3", "a GPU", "A100", False, 6.0)
-    'node-7 GPU 3 (A100) is held by somebody and has computed nothing for 6 h or more'
+    >>> _title("ml/notebook-0", 2, "A100", True, 6.0)
+    'ml/notebook-0 holds 2 GPUs (A100) and has computed nothing for 6 h or more: its end saves them'
+    >>> _title("node-7 GPU 3", 1, "A100", False, 6.0)
+    'node-7 GPU 3 (A100) is held and has computed nothing for 6 h or more: giving it back saves it'
     """
-    who = f"{entity} holds {what} ({model})" if named else f"{entity} ({model}) is held by somebody"
-    return f"{who} and has computed nothing for {hours:g} h or more"
+    idle = f"has computed nothing for {hours:g} h or more"
+    if not named:
+        return f"{entity} ({model}) is held and {idle}: giving it back saves it"
+    what, them = ("a GPU", "it") if gpus == 1 else (f"{gpus} GPUs", "them")
+    return f"{entity} holds {what} ({model}) and {idle}: its end saves {them}"
 
 
 def _text(value: object) -> str | None:
