@@ -20,6 +20,10 @@ BLUR = 0.1
 # Sizes of those that wait are drawn so often, to come near the GPUs that they wait for.
 TRIES = 16
 
+MOST_COMING = 1_000.0
+"""Gangs that are expected to come, at most: after them nobody comes. Where so many come in three
+days, a gang that has waited for them has waited for longer than can be told."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Futures:
@@ -109,6 +113,7 @@ def _coming(
     whole = int(np.floor(hour))
     hours = whole + np.arange(int(np.ceil(horizon)) + 1)
     expected = habits.rate[hours % WEEK]
+    expected = np.where(np.cumsum(expected) <= MOST_COMING, expected, 0.0)
     days = (hours - whole) // 24
     # What the rate is from is few gangs, and days differ.
     sure = 1.0 / max(habits.came, 1.0)

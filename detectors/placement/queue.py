@@ -11,6 +11,7 @@ from detectors.placement.futures import Futures
 Float64 = npt.NDArray[np.float64]
 
 _NONE = np.zeros(0)
+_LEAST = 1.0 - 1e-9  # a GPU
 _ROUNDING = 1e-9  # of a GPU: sizes are whole numbers
 
 
@@ -32,7 +33,7 @@ def starts(
         futures: `m` ways to go on.
         capacity: GPUs of the pool.
         gpus: of the gang.
-        submit: hours from now, `[k]`.
+        submit: hours from now, ascending, `[k]`.
         horizon: hours after which nothing is played.
         strict: whether the queue is.
 
@@ -91,23 +92,30 @@ def _play_all(
     horizon: float,
     strict: bool,
 ) -> tuple[Float64, Float64]:
-    """Starts, once for each time of submission; and what is free without it, once."""
+    """Starts for each time of submission, and what is free without it.
+
+    Who waits takes nothing, and where others may pass it holds up nobody: so one play tells the
+    starts of all submissions. In a strict queue it holds up those behind it, and each has its own.
+    """
     m, k = left.shape[0], len(submit)
     begun = np.full((m, k), np.inf)
     free = np.full((m, len(times)), capacity)
-    # In the last round nothing is submitted, and GPUs are counted.
-    rounds = k + 1 if len(times) > 0 else k
+    plays = k if strict else min(k, 1)
     for row in range(m):
-        for each in range(rounds):
-            ours = each < k
-            at = submit[each] if ours else np.inf
-            start = _play(
+        for each in range(plays):
+            mine = slice(each, each + 1) if strict else slice(0, k)
+            _play(
                 running, left[row], wait_size[row], wait_length[row],
                 come_at[row], come_size[row], come_length[row],
-                capacity, gpus, at, horizon, strict, times[:0] if ours else times, free[row],
+                capacity, gpus, submit[mine], begun[row, mine], horizon, strict,
+                times[:0], free[row],
             )  # fmt: skip
-            if ours:
-                begun[row, each] = start
+        if len(times) > 0:
+            _play(
+                running, left[row], wait_size[row], wait_length[row],
+                come_at[row], come_size[row], come_length[row],
+                capacity, gpus, submit[:0], begun[row, :0], horizon, strict, times, free[row],
+            )  # fmt: skip
     return begun, free
 
 
@@ -122,43 +130,47 @@ def _play(
     come_length: Float64,
     capacity: float,
     gpus: float,
-    submit: float,
+    submit: Float64,
+    begun: Float64,
     horizon: float,
     strict: bool,
     times: Float64,
-    free_out: Float64,
-) -> float:
-    """One way to go on; the start of the gang that is submitted, infinite = none."""
-    most = len(running) + len(wait_size) + len(come_at) + 1
+    free: Float64,
+) -> None:
+    """One way to go on, until all that were submitted have begun and all times are told."""
+    ours = len(submit)
+    most = len(running) + len(wait_size) + len(come_at) + ours
     end, use = np.empty(most), np.empty(most)
     active, used = len(running), running.sum()
     end[:active], use[:active] = left, running
     queue_size, queue_length, queued = np.empty(most), np.empty(most), len(wait_size)
     queue_size[:queued], queue_length[:queued] = wait_size, wait_length
-    now, coming, told = 0.0, 0, 0
-    while True:
+    now, coming, told, submitted, left_over = 0.0, 0, 0, 0, ours
+    while left_over > 0 or told < len(times):
         while coming < len(come_at) and come_at[coming] <= now:
             queue_size[queued], queue_length[queued] = come_size[coming], come_length[coming]
             queued += 1
             coming += 1
-        if submit <= now:
-            # The one with no length is ours: what comes of it does not matter.
-            queue_size[queued], queue_length[queued] = gpus, np.nan
+        while submitted < ours and submit[submitted] <= now:
+            # One of ours has its number, below 0, in place of a length.
+            queue_size[queued], queue_length[queued] = gpus, -1.0 - submitted
             queued += 1
-            submit = np.inf
-        queued, active, used, ours = _admit(
-            queue_size, queue_length, queued, end, use, active, used, capacity, strict, now
+            submitted += 1
+        before = queued
+        queued, active, used, started = _admit(
+            queue_size, queue_length, before, end, use, active, used, capacity, strict, now, begun
         )
-        if ours:
-            return now
-        following = min(submit, come_at[coming]) if coming < len(come_at) else submit
+        left_over -= started
+        following = submit[submitted] if submitted < ours else np.inf
+        if coming < len(come_at):
+            following = min(following, come_at[coming])
         for one in range(active):
             following = min(following, end[one])
         while told < len(times) and times[told] < following:
-            free_out[told] = max(capacity - used, 0.0)
+            free[told] = max(capacity - used, 0.0)
             told += 1
         if following > horizon:
-            return np.inf
+            return
         now = following
         active, used = _release(end, use, active, used, now)
 
@@ -175,21 +187,28 @@ def _admit(
     capacity: float,
     strict: bool,
     now: float,
-) -> tuple[int, int, float, bool]:
-    """Start who fits, in order; the queue, those that run, what they have, and whether ours did."""
-    kept = 0
+    begun: Float64,
+) -> tuple[int, int, float, int]:
+    """Start who fits, in order; the queue, those that run, what they have, and how many of ours."""
+    kept, ours = 0, 0
     for one in range(queued):
+        # Nothing is free, and nobody has left the queue: the rest of it stays as it is.
+        if kept == one and capacity - used < _LEAST:
+            return queued, active, used, ours
         fits = used + queue_size[one] <= capacity + _ROUNDING
         if fits and not (strict and kept > 0):
-            if np.isnan(queue_length[one]):
-                return queued, active, used, True
+            if queue_length[one] < 0.0:
+                # What comes of it does not matter: it takes nothing from anybody.
+                begun[int(-1.0 - queue_length[one])] = now
+                ours += 1
+                continue
             end[active], use[active] = now + queue_length[one], queue_size[one]
             active += 1
             used += queue_size[one]
         else:
             queue_size[kept], queue_length[kept] = queue_size[one], queue_length[one]
             kept += 1
-    return kept, active, used, False
+    return kept, active, used, ours
 
 
 @compiled

@@ -9,6 +9,9 @@ import numpy as np
 from detectors.placement.habits import LEAST_ENDED
 from detectors.placement.model import Job, Pool
 
+MOST_WAITING = 1_000
+"""Gangs before ours: the queue is walked through at each event."""
+
 
 class Refusal(StrEnum):
     """Why a job has no place in a pool, or nothing can be said of it."""
@@ -18,6 +21,7 @@ class Refusal(StrEnum):
     TOO_FEW_GPUS = "it has too few GPUs, even when none is in use"
     TOO_LITTLE_MEMORY = "its GPUs have too little memory"
     UNKNOWN_MEMORY = "the memory of its GPUs is not known"
+    LONG_QUEUE = "more jobs wait than can be reckoned with"
     SHORT_HISTORY = "too few jobs were seen to end to tell how long those before it take"
 
 
@@ -34,6 +38,8 @@ def refusal(pool: Pool, job: Job) -> Refusal | None:
             return Refusal.UNKNOWN_MEMORY
         if job.memory > pool.memory:
             return Refusal.TOO_LITTLE_MEMORY
+    if pool.waiting > MOST_WAITING:
+        return Refusal.LONG_QUEUE
     # Where nobody waits and enough is free, nobody has to end first.
     at_once = pool.waiting == 0 and job.gpus <= pool.free
     if pool.habits.ended < LEAST_ENDED and not at_once:

@@ -75,6 +75,7 @@ def test_the_chance_of_a_deadline(make_pool):
         ({"capacity": 4}, Job(8, 1.0), Refusal.TOO_FEW_GPUS),
         ({"capacity": np.nan}, Job(8, 1.0), Refusal.UNKNOWN_CAPACITY),
         ({"known": False}, Job(8, 1.0), Refusal.UNKNOWN_STATE),
+        ({"waiting": 1001}, Job(8, 1.0), Refusal.LONG_QUEUE),
         ({"memory": 40e9}, Job(8, 1.0, memory=70e9), Refusal.TOO_LITTLE_MEMORY),
         ({}, Job(8, 1.0, memory=70e9), Refusal.UNKNOWN_MEMORY),
     ],
