@@ -140,6 +140,14 @@ def test_an_exporter_that_began_again_is_no_second_pool(pools):
     assert known.pool.habits.ended == DAYS * 8 - 1
 
 
+def test_an_exporter_that_tells_nonsense_stops_no_other(pools):
+    pools.volcano(np.where(np.arange(DAYS * 288) % 100 == 3, -5.0, busy(6)), capacity=-1)
+    pools.kueue(busy(1))
+    found = pools.place(Asked(gpus=4, hours=1.0))
+    assert [one["cluster"] for one in found["places"]] == ["k"]
+    assert found["refused"][0]["reason"] == "its capacity is not known"
+
+
 def test_a_job_is_placed_where_it_is_done_soonest(pools):
     pools.volcano(busy(6))
     pools.kueue(busy(1))

@@ -106,7 +106,9 @@ def _known(
 ) -> Known:
     own = settings_of(name, settings)
     now = state.hour
-    allocated = _sum(lines, "allocated")
+    time, held_then = _sum(lines, "allocated")
+    # Fewer than none is an exporter's mistake, and no reason to tell nothing of other pools.
+    allocated = time, np.maximum(held_then, 0.0)
     waiting = _sum(lines, "waiting")
     found = gangs(*allocated)
     since = float(allocated[0][0]) if len(allocated[0]) else now
