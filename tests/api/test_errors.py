@@ -13,6 +13,7 @@ ROOTS = (lake.errors.LakeError, ingest.errors.IngestError, orchestration.errors.
 # Of pulls and maintenance, which are Dagster's and the worker's; of settings, files and folders
 # named on the command line; of what a server meets when it starts; of our own writing; of the demo.
 NOT_OF_REQUESTS = {
+    "AdviceError",
     "BacktestError",
     "CausesError",
     "ChoosingError",
