@@ -55,7 +55,7 @@ COMMANDS = {
     ),
     "advice": (
         "api.cli.advice:advice",
-        "Show what would save requests, or risk less: a table, JSON, CSV, or patches.",
+        "Show what would save requests, or risk less.",
     ),
     "place": (
         "api.cli.place:place",

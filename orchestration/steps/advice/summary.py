@@ -56,12 +56,13 @@ def summary(lake: Lake, settings: AdviceSettings, now: datetime, most: int = 5) 
 def saving(found: Sequence[Total]) -> str:
     """What all of it would free of what is requested, in words.
 
-    What a node has that could be emptied is none of that: the requests on it go elsewhere.
+    What a node has that could be emptied is none of that: the requests on it go elsewhere. Nor is
+    what a setting would free, of which the advice on the container's size tells as well.
 
     >>> saving([Total("c1", "container_cpu", 3, 2.5, None)])
     '2.5 cores'
     """
-    found = [one for one in found if one.kind != NODE]
+    found = [one for one in found if one.kind != NODE and one.kind not in LOOKS]
     cores = sum(one.saving_cpu_cores or 0.0 for one in found)
     size = sum(one.saving_memory_bytes or 0.0 for one in found)
     told = [cores_text(cores)] if cores > 0.0 else []

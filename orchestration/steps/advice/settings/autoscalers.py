@@ -108,7 +108,7 @@ def _needed(rows: pl.DataFrame, used: pl.DataFrame, configured: pl.DataFrame) ->
 
 
 def _maxima(rows: pl.DataFrame, chosen: np.ndarray, period: str) -> list[Advice]:
-    compared = Compared("max", "at_most", "maximum", "share of hours at the maximum", "replicas")
+    compared = Compared("max", "at_most", "maximum", "share of hours at the maximum")
     others = Elsewhere(rows, ["namespace", "name"], compared)
     found = []
     for at in np.flatnonzero(chosen).tolist():
@@ -139,8 +139,9 @@ def _maxima(rows: pl.DataFrame, chosen: np.ndarray, period: str) -> list[Advice]
 def _minima(
     rows: pl.DataFrame, chosen: np.ndarray, period: str, settings: AdviceSettings
 ) -> list[Advice]:
-    compared = Compared("min", "full", "minimum", "use of the busiest hour by what one requests",
-                        "replicas", "times", more=False)  # fmt: skip
+    compared = Compared(
+        "min", "full", "minimum", "use of the busiest hour by what one requests", more=False
+    )
     others = Elsewhere(rows, ["namespace", "name"], compared)
     found = []
     for at in np.flatnonzero(chosen).tolist():

@@ -1,4 +1,7 @@
-"""What the same thing does in other clusters: as evidence, as a sentence, and as confidence."""
+"""What the same thing does in other clusters: as evidence, as a sentence, and as confidence.
+
+Neither names nor figures of those: who reads the advice may not see them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,6 @@ from orchestration.steps.advice.advice import Evidence
 
 CONFIDENCE = {Backing.AGREES: 0.8, Backing.NONE: 0.5, Backing.DISAGREES: 0.25}
 
-MOST = 20
-"""Other clusters that an advice lists."""
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -24,8 +24,6 @@ class Compared:
         setting, outcome: columns of the frame.
         set_as: the setting for people, as "CPU limit".
         comes: the outcome for people, as "share of time throttled".
-        unit: of the setting.
-        outcome_unit: of the outcome.
         more: whether more of the setting is proposed.
     """
 
@@ -33,8 +31,6 @@ class Compared:
     outcome: str
     set_as: str
     comes: str
-    unit: str
-    outcome_unit: str = "share"
     more: bool = True
 
 
@@ -44,14 +40,13 @@ class Elsewhere:
     def __init__(self, rows: pl.DataFrame, by: list[str], compared: Compared) -> None:
         """Compare rows that are the same by some columns and differ in `cluster`."""
         self._compared = compared
-        self._clusters = rows["cluster"].to_list()
         self._setting, self._outcome = (
             rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
             for name in (compared.setting, compared.outcome)
         )
         self._group = rows.select(pl.struct(by).rank("dense").cast(pl.Int64)).to_series().to_numpy()
         told = backed(self._group, self._setting, self._outcome, more=compared.more)
-        self._verdict, self._best = told.verdict, told.best
+        self._verdict = told.verdict
 
     def verdict(self, row: int) -> Backing:
         """What other clusters say of one row."""
@@ -63,29 +58,22 @@ class Elsewhere:
 
     def sentence(self, row: int) -> str:
         """For the reason."""
-        best, verdict = int(self._best[row]), self.verdict(row)
+        verdict = self.verdict(row)
+        more = "more" if self._compared.more else "less"
         if verdict == Backing.NONE:
-            more = "more" if self._compared.more else "less"
             return f"in no other cluster the {self._compared.set_as} is {more}, so nothing backs it"
-        there = (
-            f"in {self._clusters[best]}, where the {self._compared.set_as} is "
-            f"{self._setting[best]:.3g}, the {self._compared.comes} is {self._outcome[best]:.3g} "
-            f"beside {self._outcome[row]:.3g} here"
+        if verdict == Backing.AGREES:
+            return (
+                f"another cluster, where the {self._compared.set_as} is {more}, backs it: the "
+                f"{self._compared.comes} there is better than {self._outcome[row]:.3g}"
+            )
+        return (
+            f"but where in another cluster the {self._compared.set_as} is {more}, the "
+            f"{self._compared.comes} is no better"
         )
-        return there if verdict == Backing.AGREES else f"but {there}: no better"
 
     def evidence(self, row: int) -> list[Evidence]:
-        """Setting and outcome in each other cluster that has the same."""
-        same = np.flatnonzero(self._group == self._group[row])
-        told = []
-        for other in [one for one in same if one != row][:MOST]:
-            if np.isnan(self._setting[other]):
-                continue
-            name = self._clusters[other]
-            told += [
-                Evidence(f"{self._compared.set_as} in {name}", float(self._setting[other]),
-                         self._compared.unit),
-                Evidence(f"{self._compared.comes} in {name}", float(self._outcome[other]),
-                         self._compared.outcome_unit),
-            ]  # fmt: skip
-        return told or [Evidence("other clusters that run it and tell how it is set", 0)]
+        """How many other clusters it is compared with."""
+        same = (self._group == self._group[row]) & ~np.isnan(self._setting)
+        others = int(same.sum()) - int(same[row])
+        return [Evidence("other clusters that run it and tell how it is set", others, "clusters")]

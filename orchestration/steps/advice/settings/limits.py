@@ -31,7 +31,7 @@ def throttled(frame: pl.DataFrame, over: str) -> list[Advice]:
     share, used, limit = (
         rows[name].fill_null(np.nan).to_numpy() for name in ("throttled", "used_most", "limit")
     )
-    compared = Compared("limit", "throttled", "CPU limit", "share throttled", "cores")
+    compared = Compared("limit", "throttled", "CPU limit", "share throttled")
     others = Elsewhere(rows, _BY, compared)
     found = []
     for at in np.flatnonzero(throttled_though_idle(share, used, limit)):
@@ -85,9 +85,7 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
     rows = rows.with_columns((pl.col("used_most") / pl.col("request")).alias("full"))
     # The outcome that matters where less is requested is throttling; none is told without limits.
     rows = rows.with_columns(pl.col("throttled").fill_null(0.0) + 1e-9)
-    compared = Compared(
-        "request", "throttled", "CPU request", "share throttled", "cores", more=False
-    )
+    compared = Compared("request", "throttled", "CPU request", "share throttled", more=False)
     others = Elsewhere(rows, _BY, compared)
     found = []
     for at, row in enumerate(rows.iter_rows(named=True)):
@@ -105,12 +103,10 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
                 workload=row["workload"],
                 container=row["container"],
                 title=f"{row['namespace']}/{row['workload']} of {row['cluster']} requests "
-                f"{row['request']:g} cores a replica and uses {row['used_most']:.2g}; in "
-                f"{far['cluster']} it requests {far['request']:g}",
-                reason=f"in {far['cluster']} it uses {far['used_most']:.2g} cores with a request "
-                f"of {far['request']:g} and is throttled no more ({100.0 * far['throttled']:.1f} % "
-                f"beside {100.0 * row['throttled']:.1f} % here); expected: {saved:g} cores free "
-                "for others",
+                f"{row['request']:g} cores a replica and uses {row['used_most']:.2g}; "
+                f"another cluster does well with {far['request']:g}",
+                reason="in another cluster it uses no less with less than half the request, and "
+                f"is throttled no more; expected: {saved:g} cores free for others",
                 current={"request_cpu_cores": row["request"]},
                 proposed={"request_cpu_cores": far["request"]},
                 evidence=[

@@ -5,7 +5,10 @@ import pytest
 
 from orchestration.advice_settings import AdviceSettings, PriceSettings
 from orchestration.setting_advice_settings import SettingAdviceSettings
+from orchestration.steps.advice.browse import Total, Wanted, listing
+from orchestration.steps.advice.make import make_advice
 from orchestration.steps.advice.settings.adviser import advise
+from orchestration.steps.advice.summary import saving
 
 HOURS = np.arange(288) // 12
 
@@ -50,9 +53,9 @@ def test_throttled_though_idle_and_not_so_elsewhere(told, now):
     )
     assert one.proposed == {"limit_cpu_cores": 0.3}
     assert one.current_risk == pytest.approx(0.3, abs=0.01)
-    assert "in c2, where the CPU limit is 0.5" in one.reason
+    assert "another cluster, where the CPU limit is more, backs it" in one.reason
     assert one.confidence == 0.8
-    assert _facts(one)["CPU limit in c3"] == 0.2
+    assert _facts(one)["other clusters that run it and tell how it is set"] == 2
 
 
 def test_throttled_as_much_with_more_elsewhere_is_less_sure(told, now):
@@ -124,7 +127,7 @@ def test_an_autoscaler_at_its_maximum(told, now):
     assert one.workload == "app"
     assert (one.current, one.proposed) == ({"max_replicas": 4.0}, {"max_replicas": 6.0})
     assert "in 50 % of hours" in one.title
-    assert "in c2, where the maximum is 9" in one.reason
+    assert "another cluster, where the maximum is more, backs it" in one.reason
     assert one.confidence == 0.8
 
 
@@ -150,7 +153,7 @@ def test_a_replica_that_does_most_of_it(told, now):
     one = found["setting_balance", "c1"]
     assert _facts(one)["the replica"] == "app-0"
     assert one.current["busiest_times_siblings"] == pytest.approx(5.0, rel=0.01)
-    assert "in c2 its replicas share alike" in one.reason
+    assert "in another cluster its replicas share alike" in one.reason
 
 
 def test_a_leader_everywhere_is_how_it_is_made(told, now):
@@ -186,7 +189,7 @@ def test_all_replicas_on_one_node(told, now, owner, advised):
         (one,) = found.values()
         assert one.title == "all 2 replicas of shop/app of c1 are on node n1"
         assert one.proposed == {"nodes": 2}
-        assert "in c2 they are apart" in one.reason
+        assert "in another cluster they are apart" in one.reason
 
 
 def test_retries_that_multiply_requests_while_they_fail(told, now):
@@ -209,4 +212,25 @@ def test_retries_that_multiply_requests_while_they_fail(told, now):
     assert one.entity == "shop/web -> shop/cart"
     assert one.current["arriving_per_request_while_failing"] == pytest.approx(3.0, rel=0.01)
     assert one.proposed["arriving_per_request_while_failing"] == pytest.approx(1.0, rel=0.01)
-    assert "in c2 it failed as well, and requests were not multiplied" in one.reason
+    assert "in another cluster it failed as well, and requests were not multiplied" in one.reason
+
+
+def test_a_caller_of_one_cluster_reads_no_name_of_another(told, now):
+    """Rows are filtered by `cluster` alone: nothing in one tells of others."""
+    for cluster, request in (("c1", 2.0), ("secret-c2", 0.5)):
+        own = {"namespace": "shop", "pod": "app-0", "container": "app"}
+        told.say("kube_pod_container_resource_requests", request, cluster, resource="cpu", **own)
+        told.counts("container_cpu_usage_seconds_total", 0.2, cluster, **own)
+    told.put()
+    make_advice(told.lake, AdviceSettings(), now)
+    rows = listing(told.lake, Wanted(visible={"c1"})).rows
+    assert [row for row in rows if row["kind"] == "setting_cpu_request"]
+    assert "secret-c2" not in repr(rows)
+
+
+def test_the_same_cores_are_saved_once():
+    found = [
+        Total("c1", "container_cpu", 1, 2.0, None),  # of rightsizing: requests 3, needs 1
+        Total("c1", "setting_cpu_request", 1, 2.0, None),  # the same container, as c2 has it
+    ]
+    assert saving(found) == "2 cores"
