@@ -6,6 +6,7 @@ after a gap has the mean of the gap. Memory is the highest of five minutes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -140,12 +141,24 @@ def used(
     pairs = inventory.of_pods.explode(column).drop_nulls(column).rename({column: "series_id"})
     pairs = pairs.sort("cluster", "series_id")
     starts = _starts(snapshot, inventory, pairs, between, startup)
-    counts: pl.DataFrame | None = None
-    for part in pairs.iter_slices(AT_ONCE):
-        found = _counts(snapshot, part, starts, metric, between, startup)
-        counts = found if counts is None else _added(pl.concat([counts, found]))
+    parts = [
+        _reduced(_counts(snapshot, part, starts, metric, between, startup))
+        for part in pairs.iter_slices(AT_ONCE)
+    ]
     days = -(-(between.end - between.start) // BLOCK)
-    return used_of(counts, inventory.containers.height, days)
+    return _used(parts, inventory.containers.height, days)
+
+
+def used_of(counts: pl.DataFrame, n: int, days: int) -> Used:
+    """What counts by container, day, start and bin, as the query gives them, tell.
+
+    Args:
+        counts: `container`, `block`, `starting`, `bin`, `slots`, `top`, `negative`, `oldest`,
+            `newest`.
+        n: containers.
+        days: blocks.
+    """
+    return _used([_reduced(counts)], n, days)
 
 
 def live(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
@@ -213,38 +226,47 @@ def _counts(
     return pl.DataFrame(run(snapshot, sql, params, between).rows)
 
 
-def _added(counts: pl.DataFrame) -> pl.DataFrame:
-    return counts.group_by("container", "block", "starting", "bin").agg(
-        # In the order of the query, so that more can be put below.
-        pl.col("slots").sum(),
-        pl.col("top").max(),
-        pl.col("negative").sum(),
-        pl.col("oldest").min(),
-        pl.col("newest").max(),
+Reduced = tuple[pl.DataFrame, pl.DataFrame]
+"""Counts by container, start and bin; and the highest by container and day. What the two have
+together is ten times as much, of all containers some gigabytes."""
+
+
+def _reduced(counts: pl.DataFrame) -> Reduced:
+    return (
+        counts.group_by("container", "starting", "bin").agg(
+            pl.col("slots").sum(), pl.col("top").max()
+        ),
+        counts.group_by("container", "block").agg(
+            pl.col("top").max(),
+            pl.col("negative").sum(),
+            pl.col("oldest").min(),
+            pl.col("newest").max(),
+        ),
     )
 
 
-def used_of(counts: pl.DataFrame | None, n: int, days: int) -> Used:
-    """What counts by container, day, start and bin tell of `n` containers; None = nothing."""
-    if counts is None:
+def _used(parts: Sequence[Reduced], n: int, days: int) -> Used:
+    if not parts:
         empty = Usage.of([], [], [], n)
         nothing, none = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
         unknown = np.full((n, days), np.nan)
         return Used(
             empty, empty, unknown, nothing, nothing, empty.quantiles(TOLD), none, none, none
         )
-    who, block = counts["container"].to_numpy(), counts["block"].to_numpy()
-    bins, slots = counts["bin"].to_numpy(), counts["slots"].to_numpy()
-    top, starting = counts["top"].to_numpy(), counts["starting"].to_numpy()
+    counts = pl.concat([one for one, _ in parts])
+    daily = pl.concat([one for _, one in parts])
     blocks = np.full((n, days), np.nan)
-    np.fmax.at(blocks, (who, block), top)
-    peaks = np.full((2, n), np.nan)
-    np.fmax.at(peaks, (starting.astype(np.int64), who), top)
+    place = daily["container"].to_numpy()
+    np.fmax.at(blocks, (place, daily["block"].to_numpy()), daily["top"].to_numpy())
     negative, newest = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    np.add.at(negative, who, counts["negative"].to_numpy())
-    np.maximum.at(newest, who, counts["newest"].to_numpy())
+    np.add.at(negative, place, daily["negative"].to_numpy())
+    np.maximum.at(newest, place, daily["newest"].to_numpy())
     oldest = np.full(n, np.iinfo(np.int64).max)
-    np.minimum.at(oldest, who, counts["oldest"].to_numpy())
+    np.minimum.at(oldest, place, daily["oldest"].to_numpy())
+    who, bins = counts["container"].to_numpy(), counts["bin"].to_numpy()
+    slots, starting = counts["slots"].to_numpy(), counts["starting"].to_numpy()
+    peaks = np.full((2, n), np.nan)
+    np.fmax.at(peaks, (starting.astype(np.int64), who), counts["top"].to_numpy())
     steady = ~starting
     whole = Usage.of(who, bins, slots, n)
     return Used(
