@@ -28,7 +28,9 @@ from detectors.season import HOUR, Hours, Season, fit_season  # noqa: E402
 from lake.timerange import EPOCH  # noqa: E402
 from orchestration.detection_settings import DetectionSettings  # noqa: E402
 from orchestration.steps import budget  # noqa: E402
-from orchestration.steps.models import Model, scores_of, unfitted  # noqa: E402
+from orchestration.steps.judge import scores_of  # noqa: E402
+from orchestration.steps.model import Model  # noqa: E402
+from orchestration.steps.models import unfitted  # noqa: E402
 
 MINUTE = 60_000_000
 DAY, WEEK = 1440, 10_080
