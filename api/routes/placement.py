@@ -1,5 +1,6 @@
 """Where and when a job that needs GPUs should be submitted."""
 
+import threading
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +12,9 @@ from api.dependencies import ServiceDep
 from orchestration.steps.advice.placement.ask import Asked, place
 
 router = APIRouter(prefix="/api/v1/advice", tags=["advice"])
+
+ONE_AT_A_TIME = threading.Lock()
+"""A question may take a second of a processor, of the process that takes data."""
 
 
 class WantedJob(BaseModel):
@@ -110,5 +114,6 @@ def post_placement(service: ServiceDep, caller: CallerDep, job: WantedJob) -> Pl
     """Rank queues of GPUs for a job, by when it would be done; nothing is submitted or kept."""
     asked = Asked(**job.model_dump())
     snapshot = service.lake.snapshot()
-    found = place(snapshot, asked, service.clock(), service.settings.advice, caller.clusters)
+    with ONE_AT_A_TIME:
+        found = place(snapshot, asked, service.clock(), service.settings.advice, caller.clusters)
     return Placement(**found, lake_versions=found["versions"])

@@ -12,6 +12,9 @@ from detectors.placement.model import Job, Pool
 MOST_WAITING = 1_000
 """Gangs before ours: the queue is walked through at each event."""
 
+MOST_RUNNING = 1_000
+"""Gangs: the end of each is drawn again and again, and looked for among the others."""
+
 
 class Refusal(StrEnum):
     """Why a job has no place in a pool, or nothing can be said of it."""
@@ -22,6 +25,7 @@ class Refusal(StrEnum):
     TOO_LITTLE_MEMORY = "its GPUs have too little memory"
     UNKNOWN_MEMORY = "the memory of its GPUs is not known"
     LONG_QUEUE = "more jobs wait than can be reckoned with"
+    MANY_RUNNING = "more jobs run than can be reckoned with"
     SHORT_HISTORY = "too few jobs were seen to end to tell how long those before it take"
 
 
@@ -40,6 +44,8 @@ def refusal(pool: Pool, job: Job) -> Refusal | None:
             return Refusal.TOO_LITTLE_MEMORY
     if pool.waiting > MOST_WAITING:
         return Refusal.LONG_QUEUE
+    if len(pool.running) > MOST_RUNNING:
+        return Refusal.MANY_RUNNING
     # Where nobody waits and enough is free, nobody has to end first.
     at_once = pool.waiting == 0 and job.gpus <= pool.free
     if pool.habits.ended < LEAST_ENDED and not at_once:

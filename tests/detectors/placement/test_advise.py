@@ -76,6 +76,7 @@ def test_the_chance_of_a_deadline(make_pool):
         ({"capacity": np.nan}, Job(8, 1.0), Refusal.UNKNOWN_CAPACITY),
         ({"known": False}, Job(8, 1.0), Refusal.UNKNOWN_STATE),
         ({"waiting": 1001}, Job(8, 1.0), Refusal.LONG_QUEUE),
+        ({"running": [1] * 1001, "elapsed": [1.0] * 1001}, Job(1, 1.0), Refusal.MANY_RUNNING),
         ({"memory": 40e9}, Job(8, 1.0, memory=70e9), Refusal.TOO_LITTLE_MEMORY),
         ({}, Job(8, 1.0, memory=70e9), Refusal.UNKNOWN_MEMORY),
     ],

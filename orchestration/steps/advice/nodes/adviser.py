@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,17 +22,28 @@ from orchestration.steps.advice.nodes.metrics import read
 from orchestration.steps.advice.nodes.told import Shared, advice_of
 from orchestration.steps.advice.nodes.use import together, use_of_pods
 
+logger = logging.getLogger(__name__)
+
 
 def advise(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Sequence[Advice]:
     """Which nodes of each cluster could be emptied, in their order.
 
     Clusters whose nodes' sizes or pods are not told have none.
     """
-    return [
-        one
-        for cluster, plan in plans(snapshot, now, settings)
-        for one in _told(snapshot, cluster, plan, now, settings)
-    ]
+    found: list[Advice] = []
+    for cluster, plan in plans(snapshot, now, settings):
+        with _alone(cluster.name):
+            found += _told(snapshot, cluster, plan, now, settings)
+    return found
+
+
+@contextmanager
+def _alone(cluster: str) -> Iterator[None]:
+    """What one cluster tells may be nonsense: the others are advised all the same."""
+    try:
+        yield
+    except Exception:
+        logger.exception("no advice on nodes", extra={"cluster": cluster})
 
 
 def plans(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> list[tuple[World, Plan]]:
@@ -42,9 +55,10 @@ def plans(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> list[t
     found = []
     for name in told.clusters:
         own = use.filter(pl.col("cluster") == name).drop("cluster")
-        cluster = world(told, name, own, settings.nodes, now)
-        if cluster is not None:
-            found.append((cluster, empty(cluster.nodes, cluster.pods, cluster.rules)))
+        with _alone(name):
+            cluster = world(told, name, own, settings.nodes, now)
+            if cluster is not None:
+                found.append((cluster, empty(cluster.nodes, cluster.pods, cluster.rules)))
     return found
 
 

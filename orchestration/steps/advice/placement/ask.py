@@ -23,6 +23,9 @@ HOUR = timedelta(hours=1)
 LONGEST = 24.0 * 365.0
 """Hours that a job may take, or be due in."""
 
+FARTHEST = 10.0 * LONGEST
+"""Hours from now to a time that is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -129,16 +132,21 @@ def _where(name: tuple[str, str, str]) -> Row:
     return {"cluster": cluster, "queue": queue, "node_pool": node_pool or None}
 
 
+def _after(now: datetime, hours: float) -> datetime | None:
+    """A time, where it can be told: a data set may be of any size."""
+    return now + hours * HOUR if hours <= FARTHEST else None
+
+
 def _place(one: Place, known: Known, now: datetime) -> Row:
     wait = dict(zip(("lower", "median", "upper"), map(finite, one.wait), strict=True))
-    done = [now + hours * HOUR if isfinite(hours) else None for hours in one.done]
+    done = [_after(now, hours) for hours in one.done]
     row = _where(one.pool.name) | {
         "wait_hours": wait["median"],
         "wait_hours_lower": wait["lower"],
         "wait_hours_upper": wait["upper"],
         "mean_wait_hours": one.mean_wait,
         "starts_at_once": one.at_once,
-        "start": now + one.wait[1] * HOUR if isfinite(one.wait[1]) else None,
+        "start": _after(now, one.wait[1]),
         "done": done[1],
         "done_lower": done[0],
         "done_upper": done[2],
