@@ -90,19 +90,23 @@ def _lacks(pod: int, at: int, given: Given, state: State) -> int:
     return -1
 
 
+ANYWHERE, NOWHERE = -1, -2
+"""What a pod's volume lets it go to; of one whose node's zone is not known, nobody can tell."""
+
+
 @compiled
 def target(pod: int, most: int, most_zone: int, given: Given, state: State) -> int:
     """The first node of the order that can take a pod, or -1; `why` says what was in the way."""
     home = state.node[pod]
-    bound = -1
+    bound = ANYWHERE
     if home >= 0 and given.bound[pod]:
-        bound = given.zone[home]
+        bound = given.zone[home] if given.zone[home] >= 0 else NOWHERE
     state.why[:] = 0
     for at in state.order:
         zone = given.zone[at]
         if not state.open[at] or at == home:
             continue
-        if not given.admits[given.rules[pod], at] or (bound >= 0 and zone != bound):
+        if not given.admits[given.rules[pod], at] or (bound != ANYWHERE and zone != bound):
             state.why[NOT_ADMITTED] += 1
         elif state.on_node[at] >= most or (zone >= 0 and state.on_zone[zone] >= most_zone):
             state.why[SPREAD] += 1

@@ -28,7 +28,7 @@ SELECT cluster, metric, {", ".join(ENTITY)}, value,
        CASE WHEN $whole THEN map_entries(labels) END AS entries
 FROM series JOIN told USING (series_id) WHERE list_contains($metrics, metric)
 QUALIFY seen >= max(seen) OVER (PARTITION BY cluster, metric) - INTERVAL 5 MINUTE
-ORDER BY ALL
+ORDER BY seen, cluster, metric, {", ".join(ENTITY)}, value, told
 """  # noqa: S608 - column names are ours
 """What has ended is not told any more while the others of its cluster and metric are."""
 
@@ -41,6 +41,8 @@ def newest(
     whole: bool = False,
 ) -> pl.DataFrame:
     """A row a series that is told of at a time: entity columns, `value`, a column a label.
+
+    Those that are told of last come last.
 
     Args:
         snapshot: where they are.

@@ -61,7 +61,7 @@ def cover(budgets: list[Budget], pods: Mapping[Workload, int]) -> Covered:
     left = []
     for budget in budgets:
         own = (budget.namespace, _AFFIXES.sub("", budget.name))
-        if own in pods:
+        if own in pods and budget.expected in (None, pods[own]):
             _add(found, own, budget)
         else:
             left.append(budget)

@@ -109,8 +109,8 @@ def world(
 
 
 def _requested(told: Told, cluster: str) -> set[str]:
-    rows = told.of(cluster, metrics.REQUESTS)
-    return set(rows["label resource"].drop_nulls())
+    asked = (told.of(cluster, one) for one in (metrics.REQUESTS, metrics.INIT_REQUESTS))
+    return {name for rows in asked for name in rows["label resource"].drop_nulls()}
 
 
 def _sizes(nodes: pl.DataFrame, resources: tuple[str, ...]) -> Float64:
@@ -178,7 +178,10 @@ def _admission(
     )
     placed = pods.join(where, on="node", how="left", maintain_order="left")
     siblings = placed.group_by("namespace", "workload").agg(
-        pl.col("at").drop_nulls().unique().sort().str.join(SEPARATOR).alias("pools")
+        # Of a workload of which none runs, it is not known.
+        pl.when(pl.col("at").is_not_null().any())
+        .then(pl.col("at").drop_nulls().unique().sort().str.join(SEPARATOR))
+        .alias("pools")
     )
     siblings = siblings.drop_nulls("workload")
     placed = placed.join(siblings, on=["namespace", "workload"], how="left", maintain_order="left")

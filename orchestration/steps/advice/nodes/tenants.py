@@ -14,6 +14,7 @@ from orchestration.steps.advice.nodes.metrics import Told
 POD = ["namespace", "pod"]
 _GONE = ("Succeeded", "Failed")
 _NOTHING = ("", "<none>")
+_OF_NODES = ("DaemonSet", "Node")
 
 
 def tenants(
@@ -56,9 +57,12 @@ def tenants(
         ),
     ).with_columns(pl.coalesce("tolerations", "no tolerations").alias("tolerations"))
     covered = cover(_budgets(told, cluster), _counts(frame))
-    return frame.join(_forbidding(covered), on=["namespace", "workload"], how="left").with_columns(
-        _fate().alias("fate")
-    ).sort(POD), covered
+    # One of each node that waits, waits for its own.
+    of_node = pl.col("node").is_null() & pl.col("owner").is_in(_OF_NODES).fill_null(value=False)
+    frame = frame.filter(~of_node).join(
+        _forbidding(covered), on=["namespace", "workload"], how="left"
+    )
+    return frame.with_columns(_fate().alias("fate")).sort(POD), covered
 
 
 def _fate() -> pl.Expr:
@@ -66,7 +70,7 @@ def _fate() -> pl.Expr:
     return (
         pl.when(waits)
         .then(int(Fate.MOVES))
-        .when(pl.col("owner").is_in(["DaemonSet", "Node"]))
+        .when(pl.col("owner").is_in(_OF_NODES))
         .then(int(Fate.LEAVES))
         .when(pl.col("owner").is_null())
         .then(int(Fate.BARE))
@@ -95,7 +99,9 @@ def _owners(told: Told, cluster: str) -> pl.DataFrame:
 def _requests(told: Told, cluster: str) -> pl.DataFrame:
     """Of a pod: those of its containers together, or the largest of its first containers'."""
     by = [*POD, "label resource"]
-    together = told.of(cluster, metrics.REQUESTS).group_by(by).agg(pl.col("value").sum())
+    # Two exporters tell of one container, and so does one whose pod was told of on two nodes.
+    each = told.of(cluster, metrics.REQUESTS).group_by(*by, "container")
+    together = each.agg(pl.col("value").max()).group_by(by).agg(pl.col("value").sum())
     first = told.of(cluster, metrics.INIT_REQUESTS).group_by(by).agg(pl.col("value").max())
     both = pl.concat([together, first]).group_by(by).agg(pl.col("value").max()).sort(by)
     frame = both.pivot("label resource", index=POD, values="value", aggregate_function="max")
@@ -112,14 +118,15 @@ def _tolerations(told: Told, cluster: str) -> pl.DataFrame:
 
 
 def _selectors(told: Told, cluster: str) -> pl.DataFrame:
-    """Null where it is not told, or names labels that are told of no node."""
+    """Null where it is not told, or names no label that is told of a node."""
     rows = told.of(cluster, metrics.SELECTORS)
     each = pairs(rows, POD, "nodeselector_")
     labels = pairs(told.of(cluster, metrics.NODE_LABELS), ["node"], "label_")
     known = pl.col("key").is_in(labels["key"].unique().implode())
-    text = pl.concat_str("key", "value", separator=INNER).sort().str.join(SEPARATOR)
+    text = pl.concat_str("key", "value", separator=INNER).filter(known).sort().str.join(SEPARATOR)
+    # What is known of one binds, though a part of it is not.
     selectors = each.group_by(POD).agg(
-        pl.when(known.all()).then(text).alias("selector"), pl.lit(value=True).alias("has")
+        pl.when(known.any()).then(text).alias("selector"), pl.lit(value=True).alias("has")
     )
     none = pl.when(pl.col("has").is_null()).then(pl.lit(""))
     return (
@@ -162,9 +169,8 @@ def _said(label: str) -> pl.Expr:
 def _budgets(told: Told, cluster: str) -> list[Budget]:
     by = ["namespace", "label poddisruptionbudget"]
     expected = told.of(cluster, metrics.EXPECTED).select(*by, pl.col("value").alias("expected"))
-    rows = told.of(cluster, metrics.ALLOWED).join(
-        expected.unique(by, keep="last"), on=by, how="left"
-    )
+    allowed = told.of(cluster, metrics.ALLOWED).unique(by, keep="last", maintain_order=True)
+    rows = allowed.join(expected.unique(by, keep="last"), on=by, how="left")
     return [
         Budget(namespace, name, int(allowed), None if pods is None else int(pods))
         for namespace, name, allowed, pods in rows.select(*by, "value", "expected").iter_rows()
@@ -175,7 +181,7 @@ def _budgets(told: Told, cluster: str) -> list[Budget]:
 def _counts(frame: pl.DataFrame) -> dict[tuple[str, str], int]:
     """How many pods each workload has that a budget may be about."""
     rows = frame.drop_nulls("workload").filter(
-        ~pl.col("owner").is_in(["DaemonSet", "Node"]).fill_null(value=False)
+        ~pl.col("owner").is_in(_OF_NODES).fill_null(value=False)
     )
     counted = rows.group_by("namespace", "workload").len().sort("namespace", "workload")
     return {(namespace, workload): count for namespace, workload, count in counted.iter_rows()}

@@ -14,7 +14,7 @@ from orchestration.steps.advice.newest import newest
 from orchestration.steps.advice.settings import reads
 from orchestration.steps.advice.settings.autoscalers import autoscalers
 from orchestration.steps.advice.settings.limits import requested, throttled
-from orchestration.steps.advice.settings.replicas import INFO, together, unbalanced
+from orchestration.steps.advice.settings.replicas import INFO, PHASE, together, unbalanced
 from orchestration.steps.advice.settings.retries import retried
 
 DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ def advise(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Seque
     used = reads.use(snapshot, now, over)
     by_replica = reads.replicas(snapshot, now, DAY)
     containers = configured.join(used, on=reads.CONTAINER, how="inner").sort(reads.CONTAINER)
-    pods = newest(snapshot, [INFO], ["created_by_kind"], now)
+    pods = _living(newest(snapshot, [INFO, PHASE], ["created_by_kind", "phase"], now))
     found = [
         *throttled(containers, period),
         *requested(containers, period, settings),
@@ -41,3 +41,15 @@ def advise(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Seque
         *together(pods.filter(pl.col("label created_by_kind").is_in(REPLICATED))),
     ]
     return [one for one in found if one.kind not in settings.settings.leave_out]
+
+
+def _living(told: pl.DataFrame) -> pl.DataFrame:
+    """Of pods, those that are not over: one that was evicted is no replica."""
+    over = told.filter(
+        (pl.col("metric") == PHASE)
+        & (pl.col("value") > 0.0)
+        & pl.col("label phase").is_in(["Failed", "Succeeded"])
+    )
+    return told.filter(pl.col("metric") == INFO).join(
+        over, on=["cluster", "namespace", "pod"], how="anti", maintain_order="left"
+    )

@@ -11,6 +11,7 @@ from orchestration.steps.advice.rows import Row
 from orchestration.steps.advice.settings.reads import CPU, WORKLOAD
 
 INFO = "kube_pod_info"
+PHASE = "kube_pod_status_phase"
 
 LEAST_CORES = 0.05
 """Used by the busiest replica: below it, uneven is not worth a look."""

@@ -234,3 +234,15 @@ def test_the_same_cores_are_saved_once():
         Total("c1", "setting_cpu_request", 1, 2.0, None),  # the same container, as c2 has it
     ]
     assert saving(found) == "2 cores"
+
+
+def test_an_evicted_pod_is_no_replica(told, now):
+    told.node("n1")
+    told.node("n2")
+    told.pod("web-7c9d8f6b54-x2v9k", "n1")
+    told.pod("web-7c9d8f6b54-x2v9z", "n1", phase="Failed")
+    own = {"namespace": "shop", "pod": "web-7c9d8f6b54-x2v9z"}
+    told.say("kube_pod_status_phase", 1.0, phase="Failed", **own)
+    told.pod("api-7c9d8f6b54-x2v9k", "n2")
+    found = advise(told.put(), now, AdviceSettings())
+    assert [one.title for one in found if one.kind == "setting_spread"] == []

@@ -1,0 +1,137 @@
+"""What metrics tell of pods and nodes is followed, also told oddly, twice, or in part."""
+
+import numpy as np
+
+from detectors.packing import Blocker
+from orchestration.advice_settings import AdviceSettings
+from orchestration.node_advice_settings import NodeAdviceSettings
+from orchestration.steps.advice.nodes.adviser import plans
+from orchestration.steps.advice.nodes.budgets import Budget, cover
+from orchestration.steps.advice.nodes.told import why_kept
+
+GIB = 2.0**30
+
+
+def _settings(**nodes):
+    return AdviceSettings(nodes=NodeAdviceSettings(**({"spare": False, "least": 1} | nodes)))
+
+
+def _plan(snapshot, now, **nodes):
+    ((world, plan),) = plans(snapshot, now, _settings(**nodes))
+    names = world.machines["node"].to_list()
+    emptied = [names[at] for at in plan.drained]
+    moves = {
+        world.tenants["pod"][int(pod)]: names[to]
+        for pod, to in zip(plan.pod, plan.target, strict=True)
+    }
+    kept = {
+        names[at]: (Blocker(int(code)), why_kept(world, plan, at))
+        for at, code in enumerate(plan.blocker)
+        if code
+    }
+    return emptied, moves, kept
+
+
+def test_a_waiting_workload_without_replicas_keeps_its_room_where_pools_are_told(told, now):
+    # Labels of pools, as on EKS, GKE, AKS: the pod that waits has no sibling anywhere.
+    pool = {"eks_amazonaws_com_nodegroup": "blue"}
+    for name in ("n1", "n2"):
+        told.node(name, labels=pool)
+        told.pod(f"web{name}-5d9f-x2v9k", name, cpu=1.0)
+    told.pod("batch-7c9d8f6b54-x2v9k", None, cpu=6.0, memory=GIB, phase="Pending")
+    ((_, plan),) = plans(told.put(), now, _settings())
+    assert plan.waiting.tolist() != [-1]  # either node has 7 cores free
+    assert plan.drained.tolist() == []  # 1 + 1 + 6 are over 90 % of what one node has
+
+
+def test_what_only_a_first_container_asks_for_is_asked_for(told, now):
+    told.node("n1")
+    told.node("n2", nvidia_com_gpu=1.0)
+    told.pod("web-5d9f-x2v9k", "n1", cpu=2.0)
+    told.pod("infer-5d9f-x2v9k", "n2", cpu=1.0)
+    told.say(
+        "kube_pod_init_container_resource_requests", 1.0, resource="nvidia_com_gpu",
+        namespace="shop", pod="infer-5d9f-x2v9k", container="warm-up",
+    )  # fmt: skip
+    _, moves, _ = _plan(told.put(), now)
+    assert "infer-5d9f-x2v9k" not in moves  # n1 has no GPU
+
+
+def test_what_is_known_of_a_selector_binds_though_a_part_is_not(told, now):
+    told.node("n1", labels={"disk": "hdd"})
+    told.node("n2", labels={"disk": "ssd"})
+    told.pod("big-5d9f-x2v9k", "n1", cpu=4.0, selector={})
+    told.pod("db-5d9f-x2v9k", "n2", cpu=1.0, selector={"disk": "ssd", "not_allowlisted": "x"})
+    _, moves, _ = _plan(told.put(), now)
+    assert moves.get("db-5d9f-x2v9k") != "n1"
+
+
+def test_two_kube_state_metrics_are_one(told, now):
+    for instance in ("10.0.0.1:8080", "10.0.0.2:8080"):
+        for name, cpu in (("n1", 4.0), ("n2", 1.0)):
+            for resource, value in (("cpu", 8.0), ("memory", 32 * GIB), ("pods", 110.0)):
+                told.say(
+                    "kube_node_status_allocatable", value, node=name, resource=resource,
+                    instance=instance,
+                )  # fmt: skip
+            own = {"namespace": "shop", "pod": f"web{name}-5d9f-x2v9k", "instance": instance}
+            told.say("kube_pod_info", node=name, created_by_kind="ReplicaSet", **own)
+            told.say("kube_pod_owner", owner_kind="ReplicaSet", owner_name=f"web{name}-5d9f", **own)
+            told.say(
+                "kube_pod_container_resource_requests", cpu, container="app", resource="cpu",
+                node=name, **own,
+            )  # fmt: skip
+    ((_, plan),) = plans(told.put(), now, _settings())
+    assert plan.used_before[:, 0].tolist() == [4.0, 1.0]
+
+
+def test_a_budget_of_more_pods_than_its_namesake_has_is_about_others_too():
+    # `web` expects five pods, and the workload web has two: it is about three others.
+    told = cover([Budget("shop", "web", 0, expected=5)], {("shop", "web"): 2, ("shop", "api"): 3})
+    assert ("shop", "api") in told.of
+
+
+def test_a_pod_that_moved_five_minutes_ago_is_on_one_node(told, now):
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.pod("other-5d9f-x2v9k", "n1", cpu=1.0)
+    # A StatefulSet's pod: until 11:52 on n2, since then on n1.
+    own = {"namespace": "shop", "pod": "db-0"}
+    then = np.array([1.0, 1.0, 1.0, 1.0, 1.0, np.nan])
+    here = np.array([np.nan] * 5 + [1.0])
+    for node, seen in (("n2", then), ("n1", here)):
+        seen = np.isfinite(seen)
+        at = round(now.timestamp() * 1000) - 300_000 * np.arange(6, 0, -1)
+        labels = [
+            {"__name__": "kube_pod_info", "cluster": "c1", "node": node, "uid": node,
+             "created_by_kind": "StatefulSet"} | own,
+            {"__name__": "kube_pod_container_resource_requests", "cluster": "c1", "node": node,
+             "uid": node, "container": "app", "resource": "cpu"} | own,
+        ]  # fmt: skip
+        told._fill(told.lake, labels, [at[seen]] * 2, [np.ones(6)[seen], 2 * np.ones(6)[seen]])
+    ((world, _),) = plans(told.put(), now, _settings())
+    row = world.tenants.to_dicts()[[one["pod"] for one in world.tenants.to_dicts()].index("db-0")]
+    assert (row["node"], row["cpu"]) == ("n1", 2.0)
+
+
+def test_a_zonal_volume_stays_where_the_zone_of_its_node_is_not_told(told, now):
+    zone = "topology_kubernetes_io_zone"
+    told.node("n1", labels={zone: "a"})
+    told.node("n2", labels={zone: "b"})
+    told.node("n3")
+    for name, cpu in (("n1", 4.0), ("n2", 4.0)):
+        told.pod(f"big{name}-5d9f-x2v9k", name, cpu=cpu)
+    told.pod("db-5d9f-x2v9k", "n3", cpu=1.0, claim="data")
+    _, moves, _ = _plan(told.put(), now)
+    assert "db-5d9f-x2v9k" not in moves
+
+
+def test_a_waiting_pod_of_a_daemon_set_takes_no_other_node(told, now):
+    # It waits for its own node; it can go nowhere else, and takes no room there.
+    told.node("n1")
+    told.node("n2")
+    told.pod("web-5d9f-x2v91", "n1", cpu=3.0)
+    told.pod("api-5d9f-x2v92", "n2", cpu=1.0)
+    told.pod("agent-x2v9k", None, owner="DaemonSet", cpu=4.0, phase="Pending")
+    emptied, _, _ = _plan(told.put(), now)
+    assert emptied == ["n2"]
