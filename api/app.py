@@ -67,6 +67,7 @@ def create_app(service: Service, *, run_worker: bool = True) -> FastAPI:
         health.router,
     )
     write.install(app)
+    sql.install(app)
     for router in routers:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes]

@@ -66,6 +66,10 @@ class Queries:
         Raises:
             TooManyQueriesError: none became free in time.
         """
+        if not self._slots.locked():  # without a wait, it needs none of what ends one
+            await self._slots.acquire()
+            self.running += 1
+            return True
         slot = asyncio.ensure_future(self._slots.acquire())
         leaving = asyncio.ensure_future(gone.wait())
         self.waiting += 1

@@ -155,9 +155,13 @@ def _within(runs: Runs, chosen: Ints, between: tuple[int, int]) -> tuple[Ints, I
     offsets = runs.times.offsets
     bounds = np.array([runs.times.offset(at) for at in between], offsets.dtype)
     if len(chosen) > FEW_RUNS:
+        starts, which = runs.starts[:-1], chosen
+        if 2 * len(chosen) < len(runs.series_ids):  # the others need not be looked at
+            (rows,) = _places(first, end)
+            offsets = offsets[rows]
+            starts, which = np.cumsum(end - first) - (end - first), np.arange(len(chosen))
         begin, stop = (
-            np.add.reduceat((offsets < bound).astype(np.int64), runs.starts[:-1])[chosen]
-            for bound in bounds
+            np.add.reduceat(offsets < bound, starts, dtype=np.int64)[which] for bound in bounds
         )
         return first + begin, first + stop
     found = np.array(

@@ -42,6 +42,9 @@ EXACT_DIGITS = 15
 LARGEST_ID = (1 << 63) - 1
 MOST_DIGITS = len(str(LARGEST_ID))
 
+FURTHEST = 4
+"""Words that are looked at at once."""
+
 
 class Word(NamedTuple):
     """A text without its quotes, a number, a name, or a sign; `low` is a name in lower case."""
@@ -60,12 +63,12 @@ def words(sql: str) -> Iterator[Word]:
     Raises:
         UnsuitedError: there is something else among them.
     """
-    at, kind = 0, ""
+    kind, read = "", WORD.scanner(sql).match  # type: ignore[attr-defined]
     while kind != "end":
-        found = WORD.match(sql, at)
+        found = read()
         if found is None:
             raise UnsuitedError
-        at, kind = found.end(), found.lastgroup or ""
+        kind = found.lastgroup or ""
         said = found[kind]
         if kind == "text":
             # Of no use as a keyword, whatever is in it.
@@ -78,12 +81,12 @@ class Reader:
     """Reads words from left to right; what does not fit raises UnsuitedError."""
 
     def __init__(self, read: list[Word]) -> None:
-        self._words = read
+        self._words = read + read[-1:] * FURTHEST
         self.at = 0
 
     def peek(self, ahead: int = 0) -> Word:
         """The next word, or one that comes after it."""
-        return self._words[min(self.at + ahead, len(self._words) - 1)]
+        return self._words[self.at + ahead]
 
     def next(self) -> Word:
         """The next word, taken."""
@@ -95,11 +98,11 @@ class Reader:
 
     def is_at(self, *lows: str) -> bool:
         """Whether these come next."""
-        return all(self.peek(ahead).low == low for ahead, low in enumerate(lows))
+        return all(self._words[at].low == low for at, low in enumerate(lows, self.at))
 
     def take(self, low: str) -> bool:
         """Take the next word if it is this one."""
-        found = self.is_at(low)
+        found = self._words[self.at].low == low
         self.at += found
         return found
 

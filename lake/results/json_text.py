@@ -63,7 +63,10 @@ def joined(batch: pa.RecordBatch, parts: Sequence[str], end: str) -> memoryview:
     for part, column in zip(parts, batch.columns, strict=False):
         pieces += _after(part, column)
     pieces.append(parts[-1] + end)
-    return content(pc.binary_join_element_wise(*_glued(pieces), ""))
+    glued = _glued(pieces)
+    if all(isinstance(piece, str) for piece in glued):  # no value anywhere
+        return memoryview("".join(map(str, glued)).encode() * batch.num_rows)
+    return content(pc.binary_join_element_wise(*glued, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ LOOKED_AT = 8
 
 def _after(part: str, column: pa.Array) -> list[Piece]:
     """A part and the column that stands behind it."""
+    if column.null_count == len(column):
+        return [part + "null"]
     repeated = _repeated(column)
     if repeated is not None:
         return [repeated.between(part, "")]

@@ -38,15 +38,16 @@ def time_text(column: pa.Array) -> pa.Array:
         return pc.if_else(pc.equal(counts, DAY_SECONDS * UNITS[kind.unit]), "24:00:00", text)
     dates = pa.types.is_date(kind)
     unit, scale = ("D", 1) if dates else (kind.unit, UNITS[kind.unit])
-    numbers = column.cast(pa.int32() if dates else pa.int64()).cast(pa.int64())
+    numbers = column.view(pa.int32() if kind.bit_width == 32 else pa.int64())
     a_day = 1 if dates else DAY_SECONDS * scale
     low, high = ((end - EPOCH).days * a_day for end in (FIRST, LAST))
-    bounds = pc.min_max(numbers)
-    if bounds["min"].is_valid and not low <= bounds["min"].as_py() <= bounds["max"].as_py() <= high:
-        return _outlandish(numbers, unit, zone=not dates and kind.tz is not None)
+    counts = _filled(numbers)
+    if len(counts) and not low <= counts.min() <= counts.max() <= high:
+        return _outlandish(numbers.cast(pa.int64()), unit, zone=not dates and kind.tz is not None)
     if dates:
         return column.cast(pa.string())
-    return _written(numbers, scale, zone=kind.tz is not None)
+    whole = _written(counts, scale, zone=kind.tz is not None)
+    return pc.if_else(numbers.is_valid(), whole, None) if numbers.null_count else whole
 
 
 def duration_text(value: pa.MonthDayNano) -> str:
@@ -63,9 +64,15 @@ def _trimmed(text: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(text, pattern=r"\.0+$", replacement="")
 
 
-def _written(numbers: pa.Array, scale: int, *, zone: bool) -> pa.Array:
+def _filled(numbers: pa.Array) -> npt.NDArray[np.int64]:
+    """Numbers, and zero for each that is missing."""
+    filled = pc.fill_null(numbers, 0) if numbers.null_count else numbers
+    counts: npt.NDArray[np.int64] = filled.to_numpy().astype(np.int64, copy=False)
+    return counts
+
+
+def _written(counts: npt.NDArray[np.int64], scale: int, *, zone: bool) -> pa.Array:
     """Digits looked up by day and by second of the day: ten times as fast as Arrow's strftime."""
-    counts = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False)
     seconds = counts // scale
     fraction = counts - seconds * scale
     day = seconds // DAY_SECONDS
@@ -90,10 +97,9 @@ def _written(numbers: pa.Array, scale: int, *, zone: bool) -> pa.Array:
         kept[:, 19 : 20 + digits] = split[:, None]
         text = text[kept]
         ends[1:] -= np.cumsum(~split, dtype=np.int32) * (1 + digits)
-    whole = pa.Array.from_buffers(
+    return pa.Array.from_buffers(
         pa.string(), len(counts), [None, pa.py_buffer(ends), pa.py_buffer(text)]
     )
-    return pc.if_else(numbers.is_valid(), whole, None) if numbers.null_count else whole
 
 
 def _numbered(day: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -215,9 +215,17 @@ def test_what_nobody_offers_is_not_acceptable(accept, shared, problem):
     assert all(media in detail for media in MEDIA_TYPES.values())
 
 
-def test_an_unknown_format_is_invalid(shared, problem):
-    reply = shared.http.get("/api/v1/sql", params={"query": "SELECT 1", "format": "xml"})
-    problem(reply, 422, "invalid parameters")
+def test_an_unknown_format_is_invalid_in_the_same_words_either_way(shared, problem):
+    got = shared.http.get("/api/v1/sql", params={"query": "SELECT 1", "format": "xml"})
+    posted = shared.http.post("/api/v1/sql?format=xml", json={"query": "SELECT 1"})
+    told = {problem(reply, 422, "invalid parameters") for reply in (got, posted)}
+    assert len(told) == 1
+    assert "query.format" in told.pop()
+
+
+def test_other_methods_are_not_allowed(shared, problem):
+    for method in ("PUT", "DELETE", "PATCH"):
+        problem(shared.http.request(method, "/api/v1/sql"), 405, "method not allowed")
 
 
 def test_a_query_in_an_address(shared):
