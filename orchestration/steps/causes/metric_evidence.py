@@ -1,11 +1,13 @@
 """What metrics say: of entities themselves, and of calls between them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from math import log1p
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from detectors.causes import Deviations, at_ends, deviations, onset_of
@@ -38,6 +40,19 @@ SILENT = 20.0
 """Size of an entity that says nothing any more."""
 
 
+CLIENT = re.compile(r"(?<![A-Za-z])(client|outbound|upstream)(?![a-z])|(?<=[a-z])Client(?![a-z])")
+"""Metrics of an entity as a client: they measure whom it calls."""
+
+LATENCY = re.compile(r"(?i)latency|duration")
+"""Metrics of an entity's requests, with all that these wait for."""
+
+CLIENT_SHARE = 0.5
+"""Of a deviation that is held against a client."""
+
+RETOLD_SHARE = 0.25
+"""Of the deviation of a latency that spans take apart."""
+
+
 def metric_keys(series: pl.DataFrame, by: str) -> list[tuple[Any, ...]]:
     """Of each series what makes it the same metric as another entity's: labels but for names."""
     columns = telling(series, by)
@@ -62,27 +77,56 @@ def deviations_of(data: MetricRows, by: str) -> Deviations:
     return deviations(data.rows, np.array([numbers[key] for key in keys], np.int64))
 
 
-def of_metrics(data: MetricRows, off: Deviations, by: str) -> list[Evidence]:
-    """Evidence of each entity's most deviating series."""
+def of_metrics(
+    data: MetricRows, off: Deviations, by: str, measured: Collection[str] = ()
+) -> list[Evidence]:
+    """Evidence of each entity's most deviating series.
+
+    Args:
+        data: the metrics.
+        off: how far they are from their baselines.
+        by: the column that names entities.
+        measured: entities whose own time spans tell from what they wait for: their latency as a
+            metric adds the waiting to it.
+    """
     entities = data.series[by].cast(pl.String).to_list()
-    order = np.argsort(-off.size, kind="stable")
+    own = off.size * _own_shares(data, entities, measured)
+    order = np.argsort(-own, kind="stable")
     first: dict[str, int] = {}
     for index in order.tolist():
         if entities[index] is not None and off.known[index]:
             first.setdefault(entities[index], index)
     columns = telling(data.series, by)
-    return [_evidence(data, off, index, by, columns) for index in first.values()]
+    return [_evidence(data, off, i, by, columns, float(own[i])) for i in first.values()]
+
+
+def _own_shares(
+    data: MetricRows, entities: Sequence[str | None], measured: Collection[str]
+) -> npt.NDArray[np.float64]:
+    """What of each series' deviation counts for its entity."""
+    if METRIC not in data.series.columns:
+        return np.ones(len(entities))
+    names = [str(name) for name in data.series[METRIC].to_list()]
+    clients = {name for name in set(names) if CLIENT.search(name)}
+    latencies = {name for name in set(names) if LATENCY.search(name)}
+    shares = np.ones(len(names))
+    for index, (name, entity) in enumerate(zip(names, entities, strict=True)):
+        if name in latencies and entity in measured:
+            shares[index] = RETOLD_SHARE
+        elif name in clients:
+            shares[index] = CLIENT_SHARE
+    return shares
 
 
 def _evidence(
-    data: MetricRows, off: Deviations, index: int, by: str, columns: Sequence[str]
+    data: MetricRows, off: Deviations, index: int, by: str, columns: Sequence[str], size: float
 ) -> Evidence:
     labels = {k: str(v) for k, v in data.series.row(index, named=True).items() if v is not None}
     what = name_of(labels, columns) or labels[by]
     actual, expected = float(off.actual[index]), float(off.expected[index])
     return Evidence(
         labels[by],
-        float(off.size[index]),
+        size,
         what,
         f"{what} {compared(actual, expected)}",
         _onset(data, off, index),

@@ -94,11 +94,13 @@ def rank_file(
     _tell_unknown(data, off, question.by, warn)
     files = _Files(question, data, off, Names(entities, pods_of(data.series, question.by)), warn)
     progress(0.6)
+    of_files = files.evidence()
+    measured = {one.entity for one in of_files.get("latency", ())}
     kinds = {
-        "metrics": metric_evidence.of_metrics(data, off, question.by),
+        "metrics": metric_evidence.of_metrics(data, off, question.by, measured),
         "silence": metric_evidence.of_silence(data, question.by),
         "edges": metric_evidence.of_edges(data, off, question.by, files.names),
-    } | files.evidence()
+    } | of_files
     progress(0.95)
     return _answer(kinds, data.window)
 

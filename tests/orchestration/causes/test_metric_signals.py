@@ -159,3 +159,37 @@ def test_pods_of_a_file_with_both_columns_are_believed(shop):
     spans = spans.with_columns(pl.col("pod").replace_strict(names))
     answer = asked(path, traces=shop.write("spans.parquet", spans))
     assert first(answer).entity == "pay"
+
+
+@pytest.mark.parametrize(
+    "name", ["http_client_duration", "PodClientLatency", "rpc.client.duration", "upstream_rq_time"]
+)
+def test_what_a_client_waits_for_is_held_against_it_by_half(shop, name):
+    """`web` waits for `pay`, and its scale is the smaller one."""
+    frame = pl.read_parquet(shop.metrics(broken=False)).filter(metric == "latency")
+    late = pl.when(time >= AT)
+    waits = late.then(0.1).otherwise(0.0) * (service == "web")
+    slow = late.then(0.08).otherwise(0.0) * (service == "pay")
+    renamed = pl.when(service == "web").then(pl.lit(name)).otherwise(pl.lit("server_latency"))
+    seen = frame.with_columns(value=value + waits + slow)
+    assert first(asked(shop.write("plain.parquet", seen))).entity == "web"
+    answer = asked(shop.write("clients.parquet", seen.with_columns(metric=renamed)))
+    assert first(answer).entity == "pay"
+    assert kinds(answer, "web")["metrics"].size > 6.0
+
+
+def test_a_count_of_clients_is_no_wait(shop):
+    frame = pl.read_parquet(shop.metrics(broken=False)).filter(metric == "latency")
+    many = pl.when((time >= AT) & (service == "cart")).then(0.1).otherwise(0.0)
+    sizes = {
+        name: kinds(
+            asked(
+                shop.write(
+                    f"{name}.parquet", frame.with_columns(value=value + many, metric=pl.lit(name))
+                )
+            ),
+            "cart",
+        )["metrics"].size
+        for name in ("connected_clients", "clientele", "sessions")
+    }
+    assert len(set(sizes.values())) == 1

@@ -178,3 +178,16 @@ def test_logs_of_the_incident_alone_say_nothing(shop):
     assert first(answer).entity == "pay"
     assert not any("logs" in dict(one.evidence) for one in answer.causes)
     assert warned == ["--logs has nothing of what is ranked before --at"]
+
+
+def test_a_latency_that_spans_take_apart_is_no_second_reason(shop):
+    """`web` is slow because `pay` is: its metric adds the waiting, its spans do not."""
+    frame = pl.read_parquet(shop.metrics())
+    alone = asked(shop.write("metrics.parquet", frame))
+    both = asked(shop.write("metrics.parquet", frame), traces=shop.spans())
+    latency = [
+        dict(one.evidence)["metrics"].size
+        for one in (alone.causes + both.causes)
+        if one.entity == "web"
+    ]
+    assert latency[1] < latency[0] / 2
