@@ -16,7 +16,7 @@ from orchestration.opening import open_lake
 from orchestration.settings import load_from_environment
 from orchestration.steps.advice.placement.ask import Asked
 from orchestration.steps.advice.placement.ask import place as ask
-from orchestration.steps.advice.placement.sentence import chance, starts, where
+from orchestration.steps.advice.placement.sentence import chance, clock, starts, where
 
 GIB = 1024.0**3
 
@@ -51,14 +51,14 @@ def place(
     for note in found["notes"]:
         err.print(escape(note))
     if found["places"]:
-        out.print(_table(found["places"]))
+        out.print(_table(found["places"], now))
     for one in found["refused"]:
         out.print(escape(f"not {where(one)}: {one['reason']}"))
     text = found["text"]
     out.print(escape(text[0].upper() + text[1:]))
 
 
-def _table(places: list[dict[str, Any]]) -> Table:
+def _table(places: list[dict[str, Any]], now: datetime) -> Table:
     drawn = Table(title="Places, the soonest done first", title_justify="left")
     for heading in ("place", "starts", "done", "data", "in time", "cost", "free", "waiting"):
         drawn.add_column(heading)
@@ -67,15 +67,11 @@ def _table(places: list[dict[str, Any]]) -> Table:
         drawn.add_row(
             escape(where(row)),
             starts(row).removeprefix("it starts "),
-            _clock(row["done"]),
+            "–" if row["done"] is None else clock(row["done"], now),
             "–" if transfer is None else f"{transfer:.1f} h",
             "–" if in_time is None else chance(in_time),
             "–" if cost is None else f"{cost:.4g}",
             f"{row['gpus_free']:g} of {row['gpus']:g}",
-            str(row["jobs_waiting"]),
+            "–" if row["jobs_waiting"] is None else str(row["jobs_waiting"]),
         )
     return drawn
-
-
-def _clock(time: datetime | None) -> str:
-    return "–" if time is None else f"{time:%a %H:%M}"

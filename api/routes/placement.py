@@ -72,7 +72,7 @@ class JobPlace(PoolName):
     gpus_free: float
     gpus_free_ahead: list[FreeAhead]
     jobs_running: int
-    jobs_waiting: int
+    jobs_waiting: int | None = Field(description="none = it is not told")
     mean_wait_hours_last_day: float | None
     horizon_hours: float
     reason: str

@@ -68,6 +68,14 @@ class Pools:
             ("kueue_pending_workloads", waiting, of | {"status": "inadmissible"}),
         )
 
+    def sort(self, resource, usage, quota):
+        """One more sort of GPUs in Kueue's flavor."""
+        of = FLAVOR | {"resource": resource}
+        self.put(
+            ("kueue_cluster_queue_resource_usage", usage, of),
+            ("kueue_cluster_queue_nominal_quota", quota, of),
+        )
+
     def device(self, cluster, gpu, used, utilisation=90.0, **more):
         of = {"cluster": cluster, "Hostname": f"{cluster}-node", "gpu": str(gpu),
               "UUID": f"GPU-{cluster}-{gpu}", "modelName": "A100"} | more  # fmt: skip
@@ -272,15 +280,47 @@ def test_a_queue_that_is_crowded_most_of_the_time(pools):
 
 
 def test_gpus_that_are_free_while_others_wait(pools):
-    pools.volcano(busy(2))
+    pools.volcano(busy(2), cluster="k")
     pools.kueue(busy(8, 5, 1), waiting=np.where(np.arange(DAYS * 288) % 288 < 60, 2, 0))
     assert [one.kind for one in pools.advice()] == []
-    pools.kueue(busy(4, 5, 1), waiting=1, queue="b", cluster_queue="small")
+    pools.kueue(busy(4, 5, 1), waiting=1, cluster_queue="small")
     (one,) = [one for one in pools.advice() if one.kind == "gpu_pool_idle"]
-    assert (one.cluster, one.entity) == ("v", "training")
+    assert (one.cluster, one.entity) == ("k", "training")
     assert one.current["gpus_free_while_others_wait"] == pytest.approx(6.7, abs=0.1)
-    assert "small" not in str(one)
-    assert "research" not in str(one)
+    facts = {fact.what: fact.value for fact in one.evidence}
+    # All three days, in which two or none of eight were in use: there is always room for four.
+    assert facts["jobs wait in other queues of the cluster"] == 72.0
+    assert facts["of that, with room here"] == 72.0
+    assert "less memory" not in one.reason
+    sizes = (("training", 40 * GIB), ("small", 80 * GIB))
+    own = tuple(GpuPoolSettings(queue=name, gpu_memory_bytes=size) for name, size in sizes)
+    pools.settings = AdviceSettings(placement=PlacementSettings(pools=own))
+    (less,) = [one for one in pools.advice() if one.kind == "gpu_pool_idle"]
+    assert "less memory" in less.reason
+    assert less.confidence < one.confidence
+
+
+def test_no_advice_on_one_cluster_moves_with_another(pools):
+    """Who reads of one cluster alone learns no figure of another, nor that there is one."""
+    pools.volcano(busy(2), inqueue=1)
+    pools.volcano(busy(6, 5, 1), inqueue=1, queue_name="small")
+    pools.device("v", 0, 1200.0, 0.0)
+
+    def of_v():
+        return [one for one in pools.advice() if one.cluster == "v"]
+
+    alone = of_v()
+    assert {"gpu_pool_idle", "gpu_queue_full", "gpu_unused"} <= {one.kind for one in alone}
+    pools.kueue(busy(7, 5, 1), waiting=3)
+    pools.device("k", 0, 30_000.0)
+    assert of_v() == alone
+
+
+def test_jobs_of_the_same_queue_are_not_those_of_others(pools):
+    """Kueue's flavors share one queue: who waits in it could have had either."""
+    pools.kueue(busy(2), waiting=1)
+    pools.kueue(busy(4, 5, 1), waiting=1, flavor="a100")
+    assert [one.kind for one in pools.advice() if one.kind == "gpu_pool_idle"] == []
 
 
 def test_a_gpu_that_somebody_holds_and_nobody_uses(pools):
@@ -307,6 +347,107 @@ def test_the_gpus_of_one_pod_are_one_advice(pools):
     (one,) = pools.advice()
     assert (one.entity, one.namespace, one.saving_gpus) == ("ml/notebook-0", "ml", 2.0)
     assert one.title.startswith("ml/notebook-0 holds 2 GPUs (A100)")
+
+
+def test_a_pod_that_has_ended_holds_no_gpu(pools):
+    told = np.zeros(DAYS * 288)
+    told[-6:] = np.nan  # half an hour ago, of six
+    pools.device("k", 0, np.where(np.isnan(told), np.nan, 1200.0), told, namespace="ml", pod="a-0")
+    pools.device("k", 1, 30_000.0)
+    assert pools.advice() == []
+
+
+def test_a_gpu_of_which_little_is_told_is_not_called_unused(pools):
+    told = np.zeros(DAYS * 288)
+    told[-40:-30] = np.nan  # of 72
+    pools.device("k", 0, 1200.0, told)
+    assert pools.advice() == []
+
+
+def test_how_many_wait_is_not_taken_from_days_ago(pools):
+    waiting = np.full(DAYS * 288, 3.0)
+    waiting[144:] = np.nan
+    pools.volcano(busy(2), inqueue=waiting)
+    pools.put(("volcano_queue_pod_group_pending_count", waiting, VOLCANO))
+    (known,) = pools.known()
+    assert known.pool.waiting == 0
+
+
+def test_a_queue_that_tells_not_how_many_wait_says_so(pools):
+    of = VOLCANO | {"resource": GPU}
+    pools.put(
+        ("volcano_queue_allocated_scalar_resources", 1000 * busy(2), of),
+        ("volcano_queue_deserved_scalar_resources", 8000, of),
+    )
+    (one,) = pools.place(Asked(gpus=4, hours=1.0))["places"]
+    assert one["jobs_waiting"] is None
+    assert "1 job runs and how many wait is not told" in one["reason"]
+
+
+def test_two_sorts_of_gpus_in_one_queue_are_two_pools(pools):
+    pools.kueue(busy(4), quota=8)
+    pools.sort("amd.com/gpu", busy(1), 2)
+    # Listed with every queue, and given out in none.
+    pools.sort("intel.com/gpu", 0, 0)
+    of = {one.pool.name: one.pool for one in pools.known()}
+    assert {name: one.capacity for name, one in of.items()} == {
+        ("k", "research", "h100 nvidia.com/gpu"): 8.0,
+        ("k", "research", "h100 amd.com/gpu"): 2.0,
+    }
+    assert of["k", "research", "h100 nvidia.com/gpu"].running.tolist() == [4.0]
+    assert of["k", "research", "h100 amd.com/gpu"].running.tolist() == [1.0]
+
+
+def test_settings_of_a_flavor_are_those_of_each_sort_of_gpu_in_it(pools):
+    pools.kueue(busy(4))
+    pools.sort("amd.com/gpu", busy(1), 2)
+    pools.settings = AdviceSettings(
+        placement=PlacementSettings(
+            pools=(
+                GpuPoolSettings(node_pool="h100 amd.*", gpu_hour=1.0),
+                GpuPoolSettings(node_pool="h100", gpu_hour=2.0),
+            )
+        )
+    )
+    price = {one.pool.name[2]: one.pool.price[0] for one in pools.known()}
+    assert price == {"h100 amd.com/gpu": 1.0, "h100 nvidia.com/gpu": 2.0}
+
+
+def test_a_queue_that_borrows_has_what_it_has(pools):
+    pools.kueue(busy(12), quota=8)
+    (known,) = pools.known()
+    assert known.pool.capacity == 12.0
+    assert known.pool.free == 0.0
+
+
+def test_a_short_name_that_two_data_sets_have_is_neither(pools):
+    pools.kueue(busy(1))
+    pools.put(
+        ("dataset_ufs_total_size", 1e12, {"cluster": "k", "dataset": "ml/clicks"}),
+        ("dataset_ufs_total_size", 2e12, {"cluster": "k", "dataset": "ads/clicks"}),
+    )
+    found = pools.place(Asked(gpus=1, hours=1.0, dataset="clicks"))
+    assert found["dataset"] is None
+    assert "'clicks' is unknown (known are ads/clicks, ml/clicks)" in found["notes"][0]
+    assert pools.place(Asked(gpus=1, hours=1.0, dataset="ads/clicks"))["dataset"] == "ads/clicks"
+
+
+def test_of_many_data_sets_ten_are_named(pools):
+    pools.kueue(busy(1))
+    pools.put(*(
+        ("dataset_ufs_total_size", 1e9, {"cluster": "k", "dataset": f"ml/d{n:02d}"})
+        for n in range(13)
+    ))  # fmt: skip
+    (note,) = pools.place(Asked(gpus=1, hours=1.0, dataset="x"))["notes"]
+    assert "ml/d09 and 3 more)" in note
+    assert "ml/d10" not in note
+
+
+def test_what_is_done_in_weeks_is_told_with_its_date(pools):
+    pools.kueue(busy(1))
+    assert "done at about Mon 12:57 UTC" in pools.place(Asked(1, 1.0))["text"]
+    text = pools.place(Asked(1, 288.0))["text"]
+    assert "done at about Sat 2026-12-05 " in text
 
 
 def test_a_lake_without_gpus_has_nothing_to_say(pools):

@@ -45,8 +45,21 @@ def advise_pools(snapshot: Snapshot, now: datetime, settings: AdviceSettings) ->
     hour = state.hour
     for one in pools:
         found += _crowded(one, hour, settings)
-        found += _idle(one, [other for other in pools if other is not one], hour, settings)
+        found += _idle(one, _beside(one, pools), hour)
     return found
+
+
+def _beside(one: Known, pools: Sequence[Known]) -> list[Known]:
+    """Pools of the other queues of its cluster.
+
+    Not of other clusters: who reads a row may see its cluster alone, and whatever rests on others
+    (figures, and whether there is a row) would tell of them. Nor of its own queue: who waits there
+    could have had its GPUs.
+    """
+    cluster, queue, _ = one.pool.name
+    return [
+        other for other in pools if other.pool.name[0] == cluster and other.pool.name[1] != queue
+    ]
 
 
 def _times(since: float, hour: float) -> Float64:
@@ -96,10 +109,7 @@ def _crowded(one: Known, hour: float, settings: AdviceSettings) -> list[Advice]:
     ]
 
 
-def _idle(
-    one: Known, others: Sequence[Known], hour: float, settings: AdviceSettings
-) -> list[Advice]:
-    """Other clusters are not named: who may read of this one may not know that they exist."""
+def _idle(one: Known, others: Sequence[Known], hour: float) -> list[Advice]:
     times = _times(one.since, hour)
     if len(times) * STEP < LEAST_HISTORY:
         return []
@@ -122,9 +132,9 @@ def _idle(
     cluster, queue, node_pool = one.pool.name
     over = _over(times)
     reason = (
-        f"of {span(hours)} in which jobs waited in other queues, it had room for one of usual size "
-        f"{chance(float(room.sum() / waited.sum()))} of the time; `fleetlake place` tells where a "
-        "job is done soonest"
+        f"of {span(hours)} in which jobs waited in other queues of its cluster, it had room for "
+        f"one of usual size {chance(float(room.sum() / waited.sum()))} of the time; "
+        "`fleetlake place` tells where, in all clusters, a job is done soonest"
     )
     if smaller:
         reason += "; its GPUs have less memory than those that were waited for"
@@ -134,12 +144,13 @@ def _idle(
             IDLE,
             _entity(queue, node_pool),
             f"queue {queue} has {spare:.1f} of {one.pool.capacity:g} GPUs free while jobs wait in "
-            "other queues",
+            "other queues of its cluster",
             reason,
             current={"gpus_free_while_others_wait": round(spare, 1)},
             proposed={"gpus_free_while_others_wait": 0.0},
             evidence=[
-                Evidence("jobs wait in other queues", round(hours, 1), "hours", over),
+                Evidence("jobs wait in other queues of the cluster", round(hours, 1), "hours",
+                         over),
                 Evidence("of that, with room here", round(float(room.sum() * STEP), 1), "hours",
                          over),
                 Evidence("GPUs free meanwhile, on average", round(spare, 2), "GPUs", over),

@@ -20,6 +20,9 @@ from orchestration.steps.advice.rows import Row, finite
 
 HOUR = timedelta(hours=1)
 
+MOST_NAMED = 10
+"""Data sets that an answer lists where the one that was asked for is unknown."""
+
 LONGEST = 24.0 * 365.0
 """Hours that a job may take, or be due in."""
 
@@ -84,7 +87,7 @@ def place(
     later = None if answer.later is None else _later(answer.later, answer.places[0], now)
     return {
         "made_at": now,
-        "text": sentence.answer(places, refused, later),
+        "text": sentence.answer(places, refused, later, now),
         "places": places,
         "later": later,
         "refused": refused,
@@ -120,7 +123,8 @@ def _job(asked: Asked, now: datetime) -> Job:
 def _notes(asked: Asked, name: str | None, names: Sequence[str]) -> list[str]:
     if asked.dataset is None or name is not None:
         return []
-    known = f"known are {', '.join(names)}" if names else "none is known"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    known = f"known are {', '.join(names[:MOST_NAMED])}{more}" if names else "none is known"
     return [
         f"data set {asked.dataset[:100]!r} is unknown ({known}): "
         "no time to fetch it is counted, and no cache"
@@ -160,7 +164,7 @@ def _place(one: Place, known: Known, now: datetime) -> Row:
             for hour, (low, middle, high) in enumerate(one.free.T.tolist())
         ],
         "jobs_running": len(one.pool.running),
-        "jobs_waiting": one.pool.waiting,
+        "jobs_waiting": one.pool.waiting if known.waiting_told else None,
         "mean_wait_hours_last_day": known.mean_wait,
         "horizon_hours": HORIZON,
     }
@@ -176,4 +180,4 @@ def _later(one: Later, best: Place, now: datetime) -> Row:
         "saving": finite(one.saving),
         "starts_at_once_now": best.at_once,
     }
-    return row | {"reason": sentence.later(row)}
+    return row | {"reason": sentence.later(row, now)}

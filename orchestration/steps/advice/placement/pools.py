@@ -21,6 +21,7 @@ NO_NODE_POOL = ""
 """Volcano's queues do not name one."""
 
 DAY = 24.0
+FRESH = RECENT.total_seconds() / 3600.0  # hours
 NOTHING = GpuPoolSettings()
 
 
@@ -33,6 +34,7 @@ class Known:
         gangs: that were read off it.
         allocated: GPUs that somebody has, over time.
         waiting: gangs that wait, over time.
+        waiting_told: whether it is told of late how many do; where not, none is taken to.
         mean_wait: hours that those that began in the last day waited, None = none began.
         settings: what is set of it.
         since: hour of the first sample.
@@ -42,6 +44,7 @@ class Known:
     gangs: Gangs
     allocated: Steps
     waiting: Steps
+    waiting_told: bool
     mean_wait: float | None
     settings: GpuPoolSettings
     since: float
@@ -67,18 +70,29 @@ def known_pools(
     ]
 
 
-def settings_of(name: Name, settings: PlacementSettings) -> GpuPoolSettings:
-    """What is set of a pool."""
+def settings_of(
+    name: Name, settings: PlacementSettings, flavor: str | None = None
+) -> GpuPoolSettings:
+    """What is set of a pool; of one sort of several in a flavor, also what is set of the flavor."""
+    cluster, queue, node_pool = name
+    node_pools = [node_pool] if flavor is None else [node_pool, flavor]
     for one in settings.pools:
-        patterns = (one.cluster, one.queue, one.node_pool)
-        if all(re.fullmatch(each, part) for each, part in zip(patterns, name, strict=True)):
+        if (
+            re.fullmatch(one.cluster, cluster)
+            and re.fullmatch(one.queue, queue)
+            and any(re.fullmatch(one.node_pool, part) for part in node_pools)
+        ):
             return one
     return NOTHING
 
 
 def _by_pool(state: State, settings: PlacementSettings) -> dict[Name, list[Line]]:
-    """Series of queues that have GPUs, by pool. Kueue tells of a whole queue how many wait."""
-    pools: dict[Name, list[Line]] = defaultdict(list)
+    """Series of queues that have GPUs, by pool. Kueue tells of a whole queue how many wait.
+
+    GPUs of two sorts stand in for one another no more than those of two flavors: each sort that a
+    queue gives out is a pool of its own, named with it where there are several.
+    """
+    sorts: dict[Name, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
     of_queue: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in state.lines:
         if line.told.queue is None:
@@ -88,10 +102,23 @@ def _by_pool(state: State, settings: PlacementSettings) -> dict[Name, list[Line]
         if resource is None:
             of_queue[line.cluster, queue].append(line)
         elif re.fullmatch(settings.resource, resource):
-            pools[line.cluster, queue, line.labels.get("flavor", NO_NODE_POOL)].append(line)
-    for name, lines in pools.items():
-        lines += of_queue.get(name[:2], [])
-    return dict(pools)
+            sorts[line.cluster, queue, _flavor(line)][resource].append(line)
+    pools: dict[Name, list[Line]] = {}
+    for (cluster, queue, flavor), told in sorts.items():
+        given = {one: lines for one, lines in told.items() if _any(lines)} or told
+        for resource, lines in given.items():
+            named = flavor if len(given) == 1 else f"{flavor} {resource}".strip()
+            pools[cluster, queue, named] = lines + of_queue.get((cluster, queue), [])
+    return pools
+
+
+def _flavor(line: Line) -> str:
+    return line.labels.get("flavor", NO_NODE_POOL)
+
+
+def _any(lines: Sequence[Line]) -> bool:
+    """Whether there ever were GPUs: queues list sorts of which they give out none."""
+    return any(bool((line.value > 0.0).any()) for line in lines)
 
 
 def _known(
@@ -104,16 +131,15 @@ def _known(
     gpu_hour: float | None,
     several: bool,
 ) -> Known:
-    own = settings_of(name, settings)
+    own = settings_of(name, settings, _flavor(lines[0]))
     now = state.hour
     time, held_then = _sum(lines, "allocated")
     # Fewer than none is an exporter's mistake, and no reason to tell nothing of other pools.
     allocated = time, np.maximum(held_then, 0.0)
-    waiting = _sum(lines, "waiting")
+    parts = _parts(lines, "waiting")
+    waiting = added([_until_told(part, now) for part in parts])
     found = gangs(*allocated)
     since = float(allocated[0][0]) if len(allocated[0]) else now
-    newest = float(allocated[0][-1]) if len(allocated[0]) else -np.inf
-    fresh = newest >= now - RECENT.total_seconds() / 3600.0
     hours = np.arange(np.ceil(since), np.floor(now) + 1)
     habits = learn(found, since, now, at(waiting, hours))
     waits = round(float(waiting[1][-1])) if len(waiting[1]) else 0
@@ -136,19 +162,36 @@ def _known(
         strict=own.strict,
         price=_price(own, gpu_hour),
         datasets=shared.of(name[0], own, settings),
-        known=fresh,
+        known=_of_late(allocated, now),
     )
     waited = mean_wait(waiting, found.start, now - DAY, now)
-    return Known(pool, found, allocated, waiting, waited, own, since)
+    heard = any(_of_late(part, now) for part in parts)
+    return Known(pool, found, allocated, waiting, heard, waited, own, since)
 
 
 def _sum(lines: Sequence[Line], role: str) -> Steps:
-    """Parts (states, statuses) added up, each of one exporter after the other."""
+    """Parts added up."""
+    return added(_parts(lines, role))
+
+
+def _parts(lines: Sequence[Line], role: str) -> list[Steps]:
+    """States and statuses, each of one exporter after the other."""
     parts: dict[tuple[str, str | None], list[Steps]] = defaultdict(list)
     for line in lines:
         if line.told.role == role:
             parts[line.metric, line.labels.get("status")].append((line.hour, line.value))
-    return added([following(part) for part in parts.values()])
+    return [following(part) for part in parts.values()]
+
+
+def _of_late(line: Steps, now: float) -> bool:
+    return len(line[0]) > 0 and float(line[0][-1]) >= now - FRESH
+
+
+def _until_told(line: Steps, now: float) -> Steps:
+    """What was told last holds for a while: how many waited days ago says nothing of now."""
+    if not len(line[0]) or _of_late(line, now):
+        return line
+    return np.append(line[0], line[0][-1] + FRESH), np.append(line[1], 0.0)
 
 
 def _capacity(lines: Sequence[Line]) -> float:

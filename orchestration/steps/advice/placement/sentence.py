@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -10,15 +11,17 @@ Row = Mapping[str, Any]
 _HALF_MINUTE = 1.0 / 120.0  # hours
 _WHOLE = 0.995  # of a chance that is told as certain
 _DIGITS = 10.0  # hours from which on no digit after the point is written
+_WEEKDAY = timedelta(days=6)  # until then the name of a day is of one alone
 
 
-def answer(places: Sequence[Row], refused: Sequence[Row], later: Row | None) -> str:
+def answer(places: Sequence[Row], refused: Sequence[Row], later: Row | None, now: datetime) -> str:
     """The whole answer in one or two sentences.
 
     Args:
         places: the best first.
         refused: pools that are not considered.
         later: a later hour, None = now.
+        now: the time.
     """
     if not places:
         if not refused:
@@ -28,8 +31,19 @@ def answer(places: Sequence[Row], refused: Sequence[Row], later: Row | None) -> 
     best = places[0]
     told = f"submit it to {where(best)}: {starts(best)}"
     if best["done"] is not None:
-        told += f", and is done at about {best['done']:%a %H:%M} UTC"
+        told += f", and is done at about {clock(best['done'], now)} UTC"
     return told if later is None else f"{told}. {later['reason']}"
+
+
+def clock(time: datetime, now: datetime) -> str:
+    """A time by its day of the week, from six days on with its date.
+
+    >>> clock(datetime(2026, 11, 24, 8), datetime(2026, 11, 23, 12))
+    'Tue 08:00'
+    >>> clock(datetime(2026, 12, 1, 8), datetime(2026, 11, 23, 12))
+    'Tue 2026-12-01 08:00'
+    """
+    return f"{time:%a %H:%M}" if time - now < _WEEKDAY else f"{time:%a %Y-%m-%d %H:%M}"
 
 
 def where(row: Row) -> str:
@@ -78,7 +92,7 @@ def reason(row: Row) -> str:
     parts = [
         starts(row),
         f"{row['gpus_free']:g} of {row['gpus']:g} GPUs are free, {_count(row['jobs_running'])} "
-        f"run{'s' if row['jobs_running'] == 1 else ''} and {row['jobs_waiting']} wait",
+        f"run{'s' if row['jobs_running'] == 1 else ''} and {_waiting(row['jobs_waiting'])}",
     ]
     if row["mean_wait_hours_last_day"] is not None:
         parts.append(
@@ -97,10 +111,10 @@ def reason(row: Row) -> str:
     return "; ".join(parts)
 
 
-def later(row: Row) -> str:
+def later(row: Row, now: datetime) -> str:
     """Why a later hour does as well."""
     told = (
-        f"It may as well be submitted at {row['submit']:%a %H:%M} UTC to {where(row)}: "
+        f"It may as well be submitted at {clock(row['submit'], now)} UTC to {where(row)}: "
         f"by the deadline with a chance of {chance(row['in_time'])} all the same"
     )
     if row["saving"] is not None and row["saving"] > 0.0:
@@ -120,6 +134,10 @@ def chance(share: float) -> str:
     if share > _WHOLE:
         return "over 99 %"
     return "under 1 %" if share < 1.0 - _WHOLE else f"{share:.0%}".replace("%", " %")
+
+
+def _waiting(jobs: int | None) -> str:
+    return "how many wait is not told" if jobs is None else f"{jobs} wait"
 
 
 def _count(jobs: int) -> str:

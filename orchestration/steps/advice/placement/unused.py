@@ -36,20 +36,26 @@ WITH devices AS (
 ),
 seen AS (
     SELECT series_id, count(*) AS slots, min(min) AS least, max(max) AS most,
-           sum(sum) / sum("count") AS mean
+           sum(sum) / sum("count") AS mean, max(time) AS seen
     FROM buckets(INTERVAL 5 MINUTE)
     WHERE time >= $start AND time < $end AND list_contains($metrics, metric) AND isfinite(sum)
     GROUP BY ALL
+),
+going AS (
+    SELECT * FROM devices JOIN seen USING (series_id)
+    QUALIFY seen >= max(seen) OVER (PARTITION BY cluster, metric) - INTERVAL 5 MINUTE
 )
 SELECT cluster, namespace, pod, container, machine, gpu, model,
        max(slots) FILTER (metric = $utilisation) AS slots,
        max(most) FILTER (metric = $utilisation) AS most,
        min(least) FILTER (metric = $memory) AS held,
        avg(mean) FILTER (metric = $memory) AS memory
-FROM devices JOIN seen USING (series_id)
+FROM going
 GROUP BY ALL
 ORDER BY cluster, machine, gpu
 """
+"""What is not told any more while others of its cluster are, is of a pod that has ended: its GPUs
+are given back already."""
 
 
 def unused(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> list[Advice]:
