@@ -8,6 +8,7 @@
   * OutputError           rows cannot be written where they are to go
   * NotAcceptableError    the client takes none of the formats that there are
   * TooManyQueriesError   no slot became free for a SQL query
+  * ManyQuestionsError    other questions of placement were before it
   * SlowBodyError         a request's body took too long to come
 """
 
@@ -75,6 +76,18 @@ class TooManyQueriesError(ApiError):
         self.seconds = seconds
         super().__init__(
             f"no SQL query ended within {seconds:g} s, the longest that one waits: try again"
+        )
+
+
+class ManyQuestionsError(ApiError):
+    """Questions of where to place a job are answered one at a time, and others were before it."""
+
+    def __init__(self, seconds: float, most: int) -> None:
+        self.seconds = seconds
+        self.most = most
+        super().__init__(
+            f"other questions of placement are being answered: one waits {seconds:g} s at most, "
+            f"and no more than {most} do: ask again"
         )
 
 

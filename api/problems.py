@@ -11,6 +11,7 @@ from api.errors import (
     ApiError,
     CallerForbiddenError,
     CallerUnknownError,
+    ManyQuestionsError,
     NotAcceptableError,
     SlowBodyError,
     TooManyQueriesError,
@@ -88,6 +89,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     CallerForbiddenError: (403, "cluster not allowed"),
     NotAcceptableError: (406, "not acceptable"),
     TooManyQueriesError: (503, "too many queries"),
+    ManyQuestionsError: (503, "too many questions"),
     SlowBodyError: (503, "slow body"),
 }
 """The nearest class in an error's ancestry counts."""

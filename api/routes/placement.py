@@ -1,6 +1,8 @@
 """Where and when a job that needs GPUs should be submitted."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
@@ -9,12 +11,21 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.caller import CallerDep
 from api.dependencies import ServiceDep
+from api.errors import ManyQuestionsError
 from orchestration.steps.advice.placement.ask import Asked, place
 
 router = APIRouter(prefix="/api/v1/advice", tags=["advice"])
 
 ONE_AT_A_TIME = threading.Lock()
 """A question may take a second of a processor, of the process that takes data."""
+
+LONGEST_WAIT = 5.0
+"""Seconds that a question waits for those before it."""
+
+MOST_WAITING = 4
+"""Questions, each of which holds one of the threads that answer everything else."""
+
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 class WantedJob(BaseModel):
@@ -114,6 +125,23 @@ def post_placement(service: ServiceDep, caller: CallerDep, job: WantedJob) -> Pl
     """Rank queues of GPUs for a job, by when it would be done; nothing is submitted or kept."""
     asked = Asked(**job.model_dump())
     snapshot = service.lake.snapshot()
-    with ONE_AT_A_TIME:
+    with _turn():
         found = place(snapshot, asked, service.clock(), service.settings.advice, caller.clusters)
     return Placement(**found, lake_versions=found["versions"])
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for one's own; raises `ManyQuestionsError` where it does not come."""
+    if not _waiting.acquire(blocking=False):
+        raise ManyQuestionsError(LONGEST_WAIT, MOST_WAITING)
+    try:
+        come = ONE_AT_A_TIME.acquire(timeout=LONGEST_WAIT)
+    finally:
+        _waiting.release()
+    if not come:
+        raise ManyQuestionsError(LONGEST_WAIT, MOST_WAITING)
+    try:
+        yield
+    finally:
+        ONE_AT_A_TIME.release()

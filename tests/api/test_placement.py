@@ -1,10 +1,12 @@
 """Where a job should be submitted, over HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from api.routes import placement
 from ingest import direct
 from ingest.catalogue import Catalogue
 from ingest.series import identify
@@ -76,6 +78,14 @@ BAD = {
         {"gpus": 1, "hours": 1.0, "deadline": "2026-11-24T11:59:00"}, 422, "invalid parameters",
     ),
     "half a GPU": ({"gpus": 0.5, "hours": 1.0}, 422, "invalid parameters"),
+    "more GPUs than numbers": ({"gpus": "9" * 5000, "hours": 1.0}, 422, "invalid parameters"),
+    "GPUs without end": ({"gpus": "Infinity", "hours": 1.0}, 422, "invalid parameters"),
+    "hours without end": ({"gpus": 1, "hours": "Infinity"}, 400, "bad job"),
+    "negative hours": ({"gpus": 1, "hours": -3.0}, 400, "bad job"),
+    "memory without end": (
+        {"gpus": 1, "hours": 1.0, "memory_bytes": "Infinity"}, 400, "bad job",
+    ),
+    "no memory": ({"gpus": 1, "hours": 1.0, "memory_bytes": None}, 422, "invalid parameters"),
     "nothing": ({}, 422, "invalid parameters"),
     "a word that is not known": ({"gpus": 1, "hours": 1.0, "gpu": 3}, 422, "invalid parameters"),
     "a long name": ({"gpus": 1, "hours": 1.0, "dataset": "x" * 501}, 422, "invalid parameters"),
@@ -95,6 +105,47 @@ def test_what_no_pool_ever_holds_is_an_answer_with_reasons(pools):
         "it has too few GPUs, even when none is in use"
     ] * 2
     assert told["text"].startswith("no pool can be advised: eu-1, queue research (a100): it has")
+
+
+@pytest.mark.parametrize("gpus", [10**9, 10**30])
+def test_so_many_gpus_has_no_pool(pools, gpus):
+    told = pools.http.post(URL, json={"gpus": gpus, "hours": 1.0})
+    assert told.status_code == 200, told.text
+    assert [one["reason"] for one in told.json()["refused"]] == [
+        "it has too few GPUs, even when none is in use"
+    ] * 2
+
+
+def test_while_another_question_is_answered_it_is_told_when_to_ask_again(
+    pools, problem, monkeypatch
+):
+    monkeypatch.setattr(placement, "LONGEST_WAIT", 0.2)
+    with placement.ONE_AT_A_TIME:
+        reply = pools.http.post(URL, json={"gpus": 1, "hours": 1.0})
+    assert "0.2 s" in problem(reply, 503, "too many questions")
+    assert int(reply.headers["Retry-After"]) > 0
+    # And what was asked in vain has left nothing behind.
+    assert pools.http.post(URL, json={"gpus": 1, "hours": 1.0}).status_code == 200
+
+
+def test_few_wait_and_the_others_are_told_at_once(pools, problem, monkeypatch):
+    """Each that waits holds a thread of those that answer everything else."""
+    monkeypatch.setattr(placement, "LONGEST_WAIT", 20.0)
+    asked = [{"gpus": 1, "hours": 1.0}] * (placement.MOST_WAITING + 1)
+    with ThreadPoolExecutor(len(asked)) as people:
+        with placement.ONE_AT_A_TIME:
+            replies = [people.submit(pools.http.post, URL, json=one) for one in asked]
+            first = next(as_completed(replies, timeout=10.0)).result()
+            problem(first, 503, "too many questions")
+            assert sum(one.done() for one in replies) == 1
+        assert sorted(one.result().status_code for one in replies) == [200] * (len(asked) - 1) + [
+            503
+        ]
+
+
+def test_a_question_that_fails_lets_the_next_one_in(pools, problem):
+    problem(pools.http.post(URL, json={"gpus": 0, "hours": 1.0}), 400, "bad job")
+    assert pools.http.post(URL, json={"gpus": 1, "hours": 1.0}).status_code == 200
 
 
 def test_a_caller_of_one_cluster_reads_nothing_of_the_other(start, put):
