@@ -17,7 +17,7 @@ from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Advice, Followed
 from orchestration.steps.advice.newest import newest
 from orchestration.steps.advice.nodes import metrics
-from orchestration.steps.advice.nodes.cluster import World, world
+from orchestration.steps.advice.nodes.cluster import CPU, MEMORY, World, world
 from orchestration.steps.advice.nodes.metrics import read
 from orchestration.steps.advice.nodes.told import Shared, advice_of
 from orchestration.steps.advice.nodes.use import together, use_of_pods
@@ -90,7 +90,7 @@ def _together(
         pl.Series("is", names[node[rows]], pl.String),
     )
     sizes = cluster.machines.select(
-        "node", pl.col("cpu").alias("cores"), pl.col("memory").alias("bytes")
+        "node", pl.col(CPU).alias("cores"), pl.col(MEMORY).alias("bytes")
     )
     used = together(snapshot, placed, now, over)
     return used.join(sizes, on="node").with_columns(
@@ -106,10 +106,9 @@ def _shared(cluster: World, plan: Plan, step: int, cells: pl.DataFrame) -> Share
         return None
     short = pl.max_horizontal("cpu", "memory") > 1.0
     slots = own.group_by("after", "time").agg(short.any().alias("short"))
-    over = [
-        float(np.mean(slots.filter(pl.col("after") == after)["short"].to_numpy() + 0.0))
-        for after in (False, True)
-    ]
+    share = dict(slots.group_by("after").agg(pl.col("short").mean()).iter_rows())
+    # Of nodes whose own pods' use is not known there is no before.
+    over = [None if (one := share.get(after)) is None else float(one) for after in (False, True)]
     most = own.filter("after").select(pl.col("cpu", "memory").max().fill_null(0.0)).row(0)
     return Shared(over=(over[0], over[1]), most=(float(most[0]), float(most[1])))
 

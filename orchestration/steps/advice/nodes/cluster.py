@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,13 +15,15 @@ from detectors.packing.fleet import UNKNOWN, Bool, Float64, Int64
 from orchestration.node_advice_settings import NodeAdviceSettings
 from orchestration.steps.advice.nodes import metrics
 from orchestration.steps.advice.nodes.budgets import Covered
-from orchestration.steps.advice.nodes.machines import INNER, SEPARATOR, machines, pairs
+from orchestration.steps.advice.nodes.machines import INNER, RESOURCE, SEPARATOR, machines, pairs
 from orchestration.steps.advice.nodes.metrics import Told
 from orchestration.steps.advice.nodes.tenants import tenants
 
 USED = ("cpu_used", "memory_used")
 """Resources beside those that are requested: the same room, for what is really used."""
 
+_ALWAYS = ("cpu", "memory", "pods")
+CPU, MEMORY = (f"{RESOURCE}{one}" for one in ("cpu", "memory"))
 _WITH_HEADROOM = ("cpu", "memory", *USED)
 
 
@@ -59,18 +62,19 @@ def world(
     Args:
         told: of all clusters.
         name: which.
-        use: `namespace`, `pod`, `cpu_used`, `memory_used`, of its pods.
+        use: `namespace`, `pod`, `cpu_used`, `memory_used`, `sound`, of its pods.
         settings: how much is to be left.
         now: the time.
     """
-    nodes = machines(told, name, settings, now).filter(pl.col("cpu") > 0.0, pl.col("memory") > 0.0)
+    nodes = machines(told, name, settings, now).filter(pl.col(CPU) > 0.0, pl.col(MEMORY) > 0.0)
     if not nodes.height or not told.has(name, metrics.INFO):
         return None
-    pods, covered = tenants(told, name, settings, use)
+    pods, covered = tenants(told, name, settings, use.drop("sound"))
     # What runs on a node whose size is not told is none of this.
     pods = pods.filter(pl.col("node").is_null() | pl.col("node").is_in(nodes["node"].implode()))
-    asked = [one for one in pods.columns if one in _requested(told, name)]
-    resources = ("cpu", "memory", "pods", *sorted(set(asked) - {"cpu", "memory", "pods"}), *USED)
+    asked = {one.removeprefix(RESOURCE) for one in pods.columns if one.startswith(RESOURCE)}
+    # One that is named as what is used would be taken for it.
+    resources = (*_ALWAYS, *sorted(asked - {*_ALWAYS, *USED}), *USED)
     node = _numbers(pods["node"], nodes["node"])
     zone = _codes(nodes["zone"])
     rules, admits = _admission(told, name, nodes, pods)
@@ -108,15 +112,10 @@ def world(
     )
 
 
-def _requested(told: Told, cluster: str) -> set[str]:
-    asked = (told.of(cluster, one) for one in (metrics.REQUESTS, metrics.INIT_REQUESTS))
-    return {name for rows in asked for name in rows["label resource"].drop_nulls()}
-
-
 def _sizes(nodes: pl.DataFrame, resources: tuple[str, ...]) -> Float64:
     columns = []
     for one in resources:
-        name = one.removesuffix("_used")
+        name = RESOURCE + (one.removesuffix("_used") if one in USED else one)
         known = name in nodes.columns
         columns.append(nodes[name].to_numpy() if known else np.zeros(nodes.height))
     return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.float64)
@@ -124,11 +123,12 @@ def _sizes(nodes: pl.DataFrame, resources: tuple[str, ...]) -> Float64:
 
 def _asked(pods: pl.DataFrame, resources: tuple[str, ...]) -> Float64:
     """What is used by a pod of which that is not known: what it requests."""
-    asked = pods.with_columns(
-        pl.lit(1.0).alias("pods"),
-        *(pl.coalesce(one, one.removesuffix("_used"), pl.lit(0.0)).alias(one) for one in USED),
+    columns = {one: pl.col(RESOURCE + one) for one in resources if one not in USED}
+    columns["pods"] = pl.lit(1.0)
+    columns |= {one: pl.coalesce(one, RESOURCE + one.removesuffix("_used")) for one in USED}
+    values = pods.select(
+        columns[one].cast(pl.Float64).fill_null(0.0).alias(one) for one in resources
     )
-    values = asked.select(pl.col(one).cast(pl.Float64).fill_null(0.0) for one in resources)
     return np.ascontiguousarray(values.to_numpy(), dtype=np.float64)
 
 
@@ -155,7 +155,7 @@ def _worth(nodes: pl.DataFrame) -> Float64:
     price = nodes["price"]
     if not price.null_count() and bool((price > 0.0).all()):
         return price.to_numpy().copy()
-    sizes = nodes.select(pl.col("cpu", "memory") / pl.col("cpu", "memory").mean())
+    sizes = nodes.select(pl.col(CPU, MEMORY) / pl.col(CPU, MEMORY).mean())
     worth: Float64 = sizes.to_numpy().mean(axis=1)
     return worth
 
@@ -252,4 +252,30 @@ def _unseen(told: Told, cluster: str, nodes: pl.DataFrame, use: pl.DataFrame) ->
         found["zones"] = 0
     if not use.height:
         found["what pods really use"] = 1
+    return found | _first_containers(told, cluster) | _left_out(told.unsound.get(cluster, ()), use)
+
+
+def _first_containers(told: Told, cluster: str) -> dict[str, int]:
+    """What a pod may take beside its containers' requests, where that is not told."""
+    found = {}
+    policies = told.of(cluster, metrics.INIT_INFO)["label restart_policy"]
+    if told.has(cluster, metrics.INIT_REQUESTS) and policies.null_count() == len(policies):
+        text = "which first containers go on running beside the others"
+        found[f"{text} (no restart_policy in {metrics.INIT_INFO})"] = 1
+    missing = [one for one in metrics.OVERHEAD if not told.has(cluster, one)]
+    if missing:
+        # Where no pod has a runtime class that takes something, there is none either.
+        found[f"what runtime classes take (no {' and no '.join(missing)})"] = 0
+    return found
+
+
+def _left_out(unsound: Sequence[str], use: pl.DataFrame) -> dict[str, int]:
+    found = {}
+    if unsound:
+        of = ", ".join(sorted(set(unsound)))
+        found[f"{len(unsound)} series whose values or labels cannot be (of {of})"] = 1
+    odd = int((~use["sound"]).sum())
+    if odd:
+        pods = "1 pod" if odd == 1 else f"{odd} pods"
+        found[f"use of {pods} for some of the time: its values cannot be"] = 0
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -30,11 +31,15 @@ CONTROL_PLANE_LABELS = tuple(
 CONTROL_PLANE = "it is of the control plane"
 SEPARATOR, INNER = "\x1e", "\x1f"
 
+RESOURCE = "resource "
+"""Begins the columns of resources: these may be named as anything, as a column of ours too."""
+
 
 def machines(told: Told, cluster: str, settings: NodeAdviceSettings, now: datetime) -> pl.DataFrame:
     """A row a node, by name.
 
-    Columns: `node`; `cpu`, `memory`, `pods` and whatever else, what is allocatable; `why_not`, why
+    Columns: `node`; `resource cpu`, `… memory`, `… pods` and whatever else, what is allocatable;
+    `why_not`, why
     it is not to be emptied, null = it may be; `open`, whether it takes pods; `taints`, texts of
     key, value and effect, joined; `zone`, `pool`, `price` an hour, null = not known.
     """
@@ -94,14 +99,19 @@ def pairs(rows: pl.DataFrame, by: list[str], prefix: str) -> pl.DataFrame:
 
 
 def _sizes(told: Told, cluster: str) -> pl.DataFrame:
-    rows = told.of(cluster, metrics.ALLOCATABLE).drop_nulls("node")
-    frame = rows.pivot("label resource", index="node", values="value", aggregate_function="max")
-    for name in ("cpu", "memory", "pods"):
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name))
-    return frame.with_columns(pl.col("pods").fill_null(PODS_A_NODE)).with_columns(
+    rows = told.of(cluster, metrics.ALLOCATABLE).drop_nulls(["node", "label resource"])
+    frame = by_resource(rows, ["node"], ("cpu", "memory", "pods"))
+    return frame.with_columns(pl.col(f"{RESOURCE}pods").fill_null(PODS_A_NODE)).with_columns(
         pl.exclude("node").fill_null(0.0)
     )
+
+
+def by_resource(rows: pl.DataFrame, by: list[str], always: Sequence[str]) -> pl.DataFrame:
+    """The largest `value` of each `label resource`, a column each; some are there in any case."""
+    named = rows.with_columns(pl.format(f"{RESOURCE}{{}}", "label resource").alias("resource"))
+    frame = named.pivot("resource", index=by, values="value", aggregate_function="max")
+    missing = [name for one in always if (name := RESOURCE + one) not in frame.columns]
+    return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in missing)
 
 
 def _one(told: Told, cluster: str, metric: str, name: str) -> pl.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from lake.snapshot import Snapshot
-from orchestration.steps.advice.newest import newest
+from orchestration.steps.advice.newest import newest_and_unsound
 
 ALLOCATABLE = "kube_node_status_allocatable"
 CONDITION = "kube_node_status_condition"
@@ -23,6 +24,12 @@ OWNER = "kube_pod_owner"
 PHASE = "kube_pod_status_phase"
 REQUESTS = "kube_pod_container_resource_requests"
 INIT_REQUESTS = "kube_pod_init_container_resource_requests"
+INIT_INFO = "kube_pod_init_container_info"
+OVERHEAD = {
+    "kube_pod_overhead_cpu_cores": "cpu",
+    "kube_pod_overhead_memory_bytes": "memory",
+}
+"""With the resource that each is of."""
 TOLERATIONS = "kube_pod_tolerations"
 SELECTORS = "kube_pod_nodeselectors"
 POD_CLAIMS = "kube_pod_spec_volumes_persistentvolumeclaims_info"
@@ -46,6 +53,8 @@ _OF_PODS = {
     PHASE: ("phase",),
     REQUESTS: ("resource",),
     INIT_REQUESTS: ("resource",),
+    INIT_INFO: ("restart_policy",),
+    **dict.fromkeys(OVERHEAD, ()),
     TOLERATIONS: ("key", "operator", "value", "effect"),
     POD_CLAIMS: ("persistentvolumeclaim",),
 }
@@ -61,9 +70,15 @@ _WHOLE = (NODE_LABELS, SELECTORS)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Rows of `newest`, by cluster and metric."""
+    """Rows of `newest`, by cluster and metric.
+
+    Attributes:
+        clusters: those whose nodes' size is told.
+        unsound: by cluster the metrics of series whose values or labels cannot be, one each.
+    """
 
     clusters: tuple[str, ...]
+    unsound: Mapping[str, Sequence[str]]
     _rows: dict[tuple[str, str], pl.DataFrame]
     _empty: pl.DataFrame
 
@@ -79,8 +94,9 @@ class Told:
 def read(snapshot: Snapshot, now: datetime) -> Told:
     """All of it, of all clusters whose nodes' size is told."""
     names = sorted({label for labels in _METRICS.values() for label in labels})
-    known = newest(snapshot, list(_METRICS), names, now)
-    whole = newest(snapshot, _WHOLE, [], now, whole=True)
+    known, bad = newest_and_unsound(snapshot, list(_METRICS), names, now)
+    whole, worse = newest_and_unsound(snapshot, _WHOLE, [], now, whole=True)
+    unsound = pl.concat([bad, worse]).partition_by("cluster", as_dict=True)
     rows = pl.concat([known, whole], how="diagonal_relaxed")
     parts = {
         (str(cluster), str(metric)): part
@@ -89,4 +105,5 @@ def read(snapshot: Snapshot, now: datetime) -> Told:
         ).items()
     }
     sized = sorted({cluster for cluster, metric in parts if metric == ALLOCATABLE})
-    return Told(tuple(sized), parts, rows.clear())
+    left_out = {str(cluster): part["metric"].to_list() for (cluster,), part in unsound.items()}
+    return Told(tuple(sized), left_out, parts, rows.clear())

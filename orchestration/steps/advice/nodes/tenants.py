@@ -8,7 +8,7 @@ from detectors.packing import Fate
 from orchestration.node_advice_settings import NodeAdviceSettings
 from orchestration.steps.advice.nodes import metrics
 from orchestration.steps.advice.nodes.budgets import Budget, Covered, cover
-from orchestration.steps.advice.nodes.machines import INNER, SEPARATOR, joined, pairs
+from orchestration.steps.advice.nodes.machines import INNER, SEPARATOR, by_resource, joined, pairs
 from orchestration.steps.advice.nodes.metrics import Told
 
 POD = ["namespace", "pod"]
@@ -25,7 +25,8 @@ def tenants(
     Columns: `namespace`, `pod`, `workload`, `node` (null = it waits); `owner`, the kind of it;
     `fate`, of `Fate`; `budget`, the name of one that allows no eviction; `claims`, whether it has
     a volume that is in a zone; `tolerations`, `selector`, texts joined, null = not told;
-    `cpu`, `memory` and whatever else is requested; `cpu_used`, `memory_used`, null = not known.
+    `resource cpu`, `resource memory` and whatever else is requested; `cpu_used`, `memory_used`,
+    null = not known.
 
     Args:
         told: of all clusters.
@@ -97,18 +98,45 @@ def _owners(told: Told, cluster: str) -> pl.DataFrame:
 
 
 def _requests(told: Told, cluster: str) -> pl.DataFrame:
-    """Of a pod: those of its containers together, or the largest of its first containers'."""
-    by = [*POD, "label resource"]
+    """What a pod takes of a node, as Kubernetes reckons it.
+
+    Its containers together, or the largest of its first ones if that is more; the first ones that
+    go on running (sidecars) beside either; and what its runtime class takes. In which order first
+    ones start is in no metric: each is taken to start after all sidecars.
+    """
+    of_container = [*POD, "container", "label resource"]
     # Two exporters tell of one container, and so does one whose pod was told of on two nodes.
-    each = told.of(cluster, metrics.REQUESTS).group_by(*by, "container")
-    together = each.agg(pl.col("value").max()).group_by(by).agg(pl.col("value").sum())
-    first = told.of(cluster, metrics.INIT_REQUESTS).group_by(by).agg(pl.col("value").max())
-    both = pl.concat([together, first]).group_by(by).agg(pl.col("value").max()).sort(by)
-    frame = both.pivot("label resource", index=POD, values="value", aggregate_function="max")
-    for name in ("cpu", "memory"):
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(0.0).alias(name))
-    return frame
+    running, first = (
+        told.of(cluster, metric).group_by(of_container).agg(pl.col("value").max())
+        for metric in (metrics.REQUESTS, metrics.INIT_REQUESTS)
+    )
+    by = [*POD, "label resource"]
+    going_on = told.of(cluster, metrics.INIT_INFO).filter(
+        pl.col("value") > 0.0, pl.col("label restart_policy") == "Always"
+    )
+    is_sidecar = pl.struct(*POD, "container").is_in(
+        going_on.select(pl.struct(*POD, "container")).to_series().implode()
+    )
+    value = pl.col("value")
+    parts = [
+        running.group_by(by).agg(value.sum().alias("running")),
+        first.filter(~is_sidecar).group_by(by).agg(value.max().alias("first")),
+        first.filter(is_sidecar).group_by(by).agg(value.sum().alias("sidecars")),
+        _overhead(told, cluster).group_by(by).agg(value.max().alias("overhead")),
+    ]
+    columns = ("running", "first", "sidecars", "overhead")
+    whole = pl.concat(parts, how="diagonal").group_by(by).agg(pl.col(columns).max().fill_null(0.0))
+    together = pl.max_horizontal("running", "first") + pl.col("sidecars") + pl.col("overhead")
+    rows = whole.drop_nulls(by).select(*by, together.alias("value")).sort(by)
+    return by_resource(rows, POD, ("cpu", "memory"))
+
+
+def _overhead(told: Told, cluster: str) -> pl.DataFrame:
+    each = [
+        told.of(cluster, metric).with_columns(pl.lit(resource).alias("label resource"))
+        for metric, resource in metrics.OVERHEAD.items()
+    ]
+    return pl.concat(each, how="vertical_relaxed")
 
 
 def _tolerations(told: Told, cluster: str) -> pl.DataFrame:

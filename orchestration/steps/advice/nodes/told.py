@@ -24,11 +24,11 @@ class Shared:
     """How the pods of nodes used them together, in slots of five minutes.
 
     Attributes:
-        over: share of slots in which some node had not enough, before and after.
+        over: share of slots in which some node had not enough, before and after; None = unknown.
         most: the largest share used of any node afterwards, of CPU and of memory; None = unknown.
     """
 
-    over: tuple[float, float]
+    over: tuple[float | None, float | None]
     most: tuple[float, float]
 
 

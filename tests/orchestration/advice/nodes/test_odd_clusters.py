@@ -111,7 +111,7 @@ def test_a_pod_that_moved_five_minutes_ago_is_on_one_node(told, now):
         told._fill(told.lake, labels, [at[seen]] * 2, [np.ones(6)[seen], 2 * np.ones(6)[seen]])
     ((world, _),) = plans(told.put(), now, _settings())
     row = world.tenants.to_dicts()[[one["pod"] for one in world.tenants.to_dicts()].index("db-0")]
-    assert (row["node"], row["cpu"]) == ("n1", 2.0)
+    assert (row["node"], row["resource cpu"]) == ("n1", 2.0)
 
 
 def test_a_zonal_volume_stays_where_the_zone_of_its_node_is_not_told(told, now):
@@ -135,3 +135,78 @@ def test_a_waiting_pod_of_a_daemon_set_takes_no_other_node(told, now):
     told.pod("agent-x2v9k", None, owner="DaemonSet", cpu=4.0, phase="Pending")
     emptied, _, _ = _plan(told.put(), now)
     assert emptied == ["n2"]
+
+
+def _requested(told, now, pod="app-5d9f-x2v9k"):
+    ((world, _),) = plans(told.put(), now, _settings())
+    row = next(one for one in world.tenants.to_dicts() if one["pod"] == pod)
+    return row["resource cpu"], row["resource memory"], set(world.unseen)
+
+
+def _first(told, name, cpu, always=False, pod="app-5d9f-x2v9k"):
+    own = {"namespace": "shop", "pod": pod, "container": name}
+    told.say("kube_pod_init_container_resource_requests", cpu, resource="cpu", **own)
+    policy = {"restart_policy": "Always"} if always else {}
+    told.say("kube_pod_init_container_info", image="x", **policy, **own)
+
+
+def test_first_containers_that_go_on_are_asked_for_beside_the_others(told, now):
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.pod("app-5d9f-x2v9k", "n1", cpu=1.0)
+    for name, cpu, always in (("mesh", 0.25, True), ("logs", 0.5, True), ("load", 0.5, False)):
+        _first(told, name, cpu, always)
+    assert _requested(told, now)[0] == 1.75  # more than 0.5 beside both
+    _first(told, "warm-up", 2.0)
+    cpu, memory, unseen = _requested(told, now)
+    assert (cpu, memory) == (2.75, GIB)  # 2 of the largest of the first, beside both
+    assert not [text for text in unseen if "first containers" in text]
+
+
+def test_where_it_is_not_told_whether_first_containers_go_on_it_is_said(told, now):
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.pod("app-5d9f-x2v9k", "n1", cpu=1.0)
+    assert not [text for text in _requested(told, now)[2] if "first containers" in text]
+    _first(told, "warm-up", 2.0)
+    cpu, _, unseen = _requested(told, now)
+    assert cpu == 2.0
+    assert [text for text in unseen if "which first containers go on running" in text]
+
+
+def test_what_a_runtime_class_takes_is_asked_for(told, now):
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.pod("app-5d9f-x2v9k", "n1", cpu=1.0)
+    text = "what runtime classes take (no kube_pod_overhead_cpu_cores and no"
+    assert [one for one in _requested(told, now)[2] if one.startswith(text)]
+    own = {"namespace": "shop", "pod": "app-5d9f-x2v9k", "runtime_class": "kata"}
+    for instance in ("10.0.0.1:8080", "10.0.0.2:8080"):
+        told.say("kube_pod_overhead_cpu_cores", 0.25, instance=instance, **own)
+        told.say("kube_pod_overhead_memory_bytes", GIB / 2, instance=instance, **own)
+    cpu, memory, unseen = _requested(told, now)
+    assert (cpu, memory) == (1.25, 1.5 * GIB)
+    assert not [one for one in unseen if "runtime classes" in one]
+
+
+def test_a_budget_that_two_exporters_tell_is_one(told, now):
+    """With a workload whose name ends as a template's hash does."""
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.pod("web-7c9d8f6b54-x2v9k", "n1", cpu=4.0)
+    for number in range(2):
+        told.pod(f"db-5d9f-{number}", "n2", cpu=0.5, owner="StatefulSet")
+        own = {"namespace": "shop", "pod": f"db-5d9f-{number}"}
+        told.say("kube_pod_owner", owner_kind="StatefulSet", owner_name="db-5d9f", **own)
+    for instance in ("10.0.0.1:8080", "10.0.0.2:8080"):
+        of = {"namespace": "shop", "poddisruptionbudget": "db-5d9f-pdb", "instance": instance}
+        told.say("kube_poddisruptionbudget_status_pod_disruptions_allowed", 0.0, **of)
+        told.say("kube_poddisruptionbudget_status_expected_pods", 2.0, **of)
+    snapshot = told.put()
+    ((world, _),) = plans(snapshot, now, _settings())
+    (of,) = world.covered.of
+    assert of[0] == "shop"
+    assert world.covered.guessed == ()
+    kept = _plan(snapshot, now)[2]
+    assert kept["n2"][0] == Blocker.BUDGET
+    assert "db-5d9f-pdb" in kept["n2"][1]
