@@ -18,6 +18,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from detectors.memory.kernel_cache import stamp
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
@@ -35,12 +37,20 @@ def compiled(function: F) -> F:
     """Compile in nopython mode, cached on disk where the disk lets us.
 
     A read-only install without a writable home has nowhere to cache: numba raises then, and
-    the kernel is compiled anew in each process.
+    the kernel is compiled anew in each process. So it is where it cannot be told whether what
+    is kept is still what the source says.
     """
     try:
-        return cast("F", numba.njit(cache=True, nogil=True)(function))
+        kernel = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:
+        kernel = None
+    mark = stamp(function)
+    # Numba's own stamp is of the kernel's file alone, and it lets nobody add to it but so.
+    kept = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    if mark is None or kept is None or not hasattr(kept, "_source_stamp"):
         return cast("F", numba.njit(nogil=True)(function))
+    kept._source_stamp = (kept._source_stamp, mark)
+    return cast("F", kernel)
 
 
 def over_rows(work: Callable[[slice], None], n_rows: int, block: int = BLOCK) -> None:
