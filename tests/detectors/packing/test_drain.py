@@ -139,6 +139,48 @@ def test_another_node_may_fail_afterwards(cluster):
     assert empty(nodes, pods, Rules((0.0,))).drained.tolist() == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("fate", "emptied"),
+    [
+        # What does not come back when its node fails needs no room.
+        (Fate.LEAVES, [3]),
+        (Fate.BARE, [3]),
+        (Fate.LOCAL, [3]),
+        # What a budget protects comes back, as anything else.
+        (Fate.BUDGET, []),
+        (Fate.MOVES, []),
+    ],
+)
+def test_what_comes_back_needs_room_when_its_node_fails(cluster, fate, emptied):
+    # Seven find room on the fourth node alone.
+    nodes, pods = cluster(
+        [[10.0]] * 4, [[7.0], [4.0], [4.0], [3.0]], [0, 1, 2, 3],
+        {"candidate": [False, False, False, True]}, fate=[fate, *[Fate.MOVES] * 3],
+    )  # fmt: skip
+    assert empty(nodes, pods, Rules((0.0,))).drained.tolist() == emptied
+
+
+def test_nodes_fail_one_at_a_time_each_with_all_others_as_they_were(cluster):
+    # Either of the full ones has its whole room on the reserve, not both; and what does not all
+    # find a place was not put there by half.
+    nodes, pods = cluster(
+        [[10.0]] * 4, [[9.0], [9.0], [1.0], [0.5]], [0, 1, 3, 2],
+        {"candidate": [False, False, True, False]},
+    )  # fmt: skip
+    assert empty(nodes, pods, Rules((0.0,))).drained.tolist() == [2]
+
+
+def test_a_node_whose_pods_only_some_found_room_for_cannot_be_spared(cluster):
+    # Without the third, the first's larger pod finds room and the smaller ones do not.
+    nodes, pods = cluster(
+        [[10.0]] * 3, [[5.0], [3.0], [2.0], [4.0], [1.0]], [0, 0, 0, 1, 2],
+        {"candidate": [False, False, True]},
+    )  # fmt: skip
+    plan = empty(nodes, pods, Rules((0.0,)))
+    assert plan.drained.tolist() == []
+    assert plan.blocker[2] == Blocker.SPARE
+
+
 def test_a_node_that_cannot_be_spared_does_not_keep_others(cluster):
     # The first two share a zone and hold volumes of it; of the other zone one is enough.
     nodes, pods = cluster(

@@ -137,6 +137,81 @@ def test_a_waiting_pod_of_a_daemon_set_takes_no_other_node(told, now):
     assert emptied == ["n2"]
 
 
+def test_an_evicted_pod_takes_no_room(told, now):
+    told.node("n1")
+    told.node("n2")
+    told.pod("web-5d9f-x2v91", "n1", cpu=4.0)
+    told.pod("app-5d9f-x2v92", "n2", cpu=1.0)
+    told.pod("old-5d9f-x2v93", "n2", cpu=6.0, phase="Failed")
+    told.say("kube_pod_status_phase", phase="Failed", namespace="shop", pod="old-5d9f-x2v93")
+    ((_, plan),) = plans(told.put(), now, _settings())
+    assert plan.used_before[:, 0].tolist() == [4.0, 1.0]
+
+
+def test_a_node_is_ready_by_its_condition_ready_alone(told, now):
+    told.node("n1")
+    told.node("n2")
+    told.pod("web-5d9f-x2v91", "n1", cpu=4.0)
+    told.pod("app-5d9f-x2v92", "n2", cpu=1.0)
+    for node, ready, disk in (("n1", 1.0, 0.0), ("n2", 0.0, 1.0)):
+        for condition, value in (("Ready", ready), ("DiskPressure", disk)):
+            told.say(
+                "kube_node_status_condition", value, node=node, condition=condition, status="true"
+            )
+    kept = _plan(told.put(), now)[2]
+    assert kept["n2"] == (Blocker.NOT_ASKED, "it is not ready")
+
+
+def test_a_taint_that_is_told_as_nothing_is_none(told, now):
+    for name in ("n1", "n2"):
+        told.node(name)
+    told.say("kube_node_spec_taint", 0.0, node="n1", key="gpu", value="", effect="NoSchedule")
+    told.pod("web-5d9f-x2v91", "n1", cpu=4.0)
+    told.pod("app-5d9f-x2v92", "n2", cpu=1.0)
+    assert _plan(told.put(), now)[1] == {"app-5d9f-x2v92": "n1"}
+
+
+def test_prices_that_are_set_go_before_those_of_opencost(told, now):
+    for name in ("n1", "n2"):
+        told.node(name, labels={"node_kubernetes_io_instance_type": name})
+        told.pod(f"web{name}-5d9f-x2v91", name, cpu=1.0)
+        told.say("node_total_hourly_cost", 0.5, node=name)
+    ((world, _),) = plans(told.put(), now, _settings(prices={"n1": 0.25}))
+    assert world.machines["price"].to_list() == [0.25, 0.5]
+
+
+def test_a_budget_is_not_taken_for_one_of_a_daemon_set(told, now):
+    """It is of as many pods as the workload has, and as the daemon set."""
+    for name in ("n1", "n2"):
+        told.node(name)
+        told.pod(f"agent-{name}x2v9", name, owner="DaemonSet", cpu=0.1)
+        told.say(
+            "kube_pod_owner", namespace="shop", pod=f"agent-{name}x2v9", owner_kind="DaemonSet",
+            owner_name="agent",
+        )  # fmt: skip
+        told.pod(f"db-{name}", name, owner="StatefulSet", cpu=1.0)
+        told.say(
+            "kube_pod_owner", namespace="shop", pod=f"db-{name}", owner_kind="StatefulSet",
+            owner_name="db",
+        )  # fmt: skip
+    of = {"namespace": "shop", "poddisruptionbudget": "keep"}
+    told.say("kube_poddisruptionbudget_status_pod_disruptions_allowed", 0.0, **of)
+    told.say("kube_poddisruptionbudget_status_expected_pods", 2.0, **of)
+    ((world, _),) = plans(told.put(), now, _settings())
+    assert world.covered.guessed == ()
+    assert [budget.name for budget in world.covered.of.values()] == ["keep"]
+
+
+def test_what_is_used_in_a_tenth_of_the_time_has_to_fit(told, now):
+    peak = np.where(np.arange(288) % 10 == 0, 6.0, 0.5)
+    for name, cpu in (("n1", 2.0), ("n2", 1.0)):
+        told.node(name)
+        told.pod(f"web{name}-5d9f-x2v91", name, cpu=cpu, used=(peak, GIB))
+    kept = _plan(told.put(), now)[2]
+    assert kept["n2"][0] == Blocker.ROOM
+    assert "cpu (really used)" in kept["n2"][1]
+
+
 def _requested(told, now, pod="app-5d9f-x2v9k"):
     ((world, _),) = plans(told.put(), now, _settings())
     row = next(one for one in world.tenants.to_dicts() if one["pod"] == pod)
