@@ -49,7 +49,13 @@ class Bounds:
     minimum: Float64
 
 
-def judge_bounds(current: Float64, least: Float64, most: Float64, needed: Float64) -> Bounds:
+def judge_bounds(
+    current: Float64,
+    least: Float64,
+    most: Float64,
+    needed: Float64,
+    borne: Float64 | None = None,
+) -> Bounds:
     """Judge autoscalers by the replicas of each hour.
 
     A maximum deserves a look where it was reached for long, and is not the minimum as well; a
@@ -61,12 +67,15 @@ def judge_bounds(current: Float64, least: Float64, most: Float64, needed: Float6
         most: float64[n], the maximum.
         needed: float64[n], replicas that the busiest hour's use would have needed at the
             autoscaler's own target, NaN = not known.
+        borne: float64[n], replicas that would have borne everything else as well, NaN = nothing
+            else is known; None = of none.
 
     Raises:
         InvalidParameterError: the arrays do not agree.
     """
     n = len(least)
-    if current.ndim != 2 or not len(current) == n == len(most) == len(needed):
+    others = needed if borne is None else borne
+    if current.ndim != 2 or not len(current) == n == len(most) == len(needed) == len(others):
         raise InvalidParameterError("current", current.shape, f"must be {n} rows of hours")
     told = ~np.isnan(current)
     hours = told.sum(axis=1)
@@ -78,7 +87,7 @@ def judge_bounds(current: Float64, least: Float64, most: Float64, needed: Float6
     enough = hours >= LEAST_HOURS
     too_low = enough & (at_most >= LONG) & (most > least)
     raised = np.ceil(np.fmax(MORE * most, needed))
-    reduced = np.ceil(np.fmax(needed, LEAST_REPLICAS))
+    reduced = np.ceil(np.fmax(np.fmax(needed, others), LEAST_REPLICAS))
     too_high = enough & (at_least >= ALWAYS) & np.isfinite(needed) & (reduced < least)
     return Bounds(
         at_most,

@@ -11,12 +11,15 @@ from detectors.configuration import judge_bounds
 from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Advice, Evidence
-from orchestration.steps.advice.newest import newest
 from orchestration.steps.advice.rows import Row
 from orchestration.steps.advice.settings import reads
+from orchestration.steps.advice.settings.demands import BY, demands
 from orchestration.steps.advice.settings.elsewhere import Compared, Elsewhere
 
-_BY = ["cluster", "namespace", "name"]
+SEEN, PARTLY_SEEN = 0.6, 0.4
+"""Confidence in a lower minimum: where all that it scales by, and memory, bear it; where one is not
+known."""
+
 _CURRENT = f"{reads.HPA}_status_current_replicas"
 
 
@@ -42,22 +45,20 @@ def autoscalers(
     if not hours.height:
         return []
     wide = hours.filter(pl.col("metric") == _CURRENT).pivot(
-        "time", index=_BY, values="value", aggregate_function="max"
+        "time", index=BY, values="value", aggregate_function="max"
     )
-    rows = wide.select(_BY)
+    rows = wide.select(BY)
     for name in ("min", "max"):
         bound = hours.filter(pl.col("metric") == f"{reads.HPA}_spec_{name}_replicas")
-        bound = bound.group_by(_BY).agg(pl.col("value").sort_by("time").last().alias(name))
-        rows = rows.join(bound, on=_BY, how="left", maintain_order="left")
-    rows = rows.join(_targets(snapshot, now), on=_BY, how="left", maintain_order="left")
-    rows = rows.with_columns(pl.coalesce("workload", "name").alias("workload"))
-    rows = _needed(rows, used, configured)
-    least, most, needed = (
+        bound = bound.group_by(BY).agg(pl.col("value").sort_by("time").last().alias(name))
+        rows = rows.join(bound, on=BY, how="left", maintain_order="left")
+    rows = demands(snapshot, now, rows, used, configured)
+    least, most, needed, borne = (
         rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        for name in ("min", "max", "needed")
+        for name in ("min", "max", "needed", "borne")
     )
-    current = wide.select(pl.exclude(_BY)).cast(pl.Float64).fill_null(np.nan).to_numpy()
-    told = judge_bounds(current, least, most, needed)
+    current = wide.select(pl.exclude(BY)).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    told = judge_bounds(current, least, most, needed, borne)
     rows = rows.with_columns(
         pl.Series("at_most", told.at_most),
         pl.Series("at_least", told.at_least),
@@ -68,43 +69,6 @@ def autoscalers(
     )
     period = f"{over / timedelta(days=1):g} d"
     return [*_maxima(rows, told.too_low, period), *_minima(rows, told.too_high, period, settings)]
-
-
-def _targets(snapshot: Snapshot, now: datetime) -> pl.DataFrame:
-    """By autoscaler: `workload`, and `target`, the share of what is requested that it aims at."""
-    labels = ["horizontalpodautoscaler", "scaletargetref_name", "metric_name", "metric_target_type"]
-    metrics = [f"{reads.HPA}_info", f"{reads.HPA}_spec_target_metric"]
-    rows = newest(snapshot, metrics, labels, now).with_columns(
-        pl.col("label horizontalpodautoscaler").alias("name")
-    )
-    cpu = (pl.col("label metric_name") == "cpu") & (
-        pl.col("label metric_target_type") == "utilization"
-    )
-    return (
-        rows.drop_nulls("name")
-        .group_by(_BY)
-        .agg(
-            pl.col("label scaletargetref_name").drop_nulls().first().alias("workload"),
-            (pl.col("value").filter(cpu).max() / 100.0).alias("target"),
-        )
-    )
-
-
-def _needed(rows: pl.DataFrame, used: pl.DataFrame, configured: pl.DataFrame) -> pl.DataFrame:
-    """With `needed`, replicas in the busiest hour; `busiest`, cores of all replicas together."""
-    by = reads.WORKLOAD
-    together = used.group_by([*by, "time"]).agg(pl.col("used").sum())
-    busiest = together.group_by(by).agg(pl.col("used").max().alias("busiest"))
-    requests = configured.group_by(by).agg(
-        pl.col("request").sum(), pl.col("memory_request").sum(), pl.col("replicas").max()
-    )
-    for other in (busiest, requests):
-        rows = rows.join(other, on=by, how="left", maintain_order="left")
-    request = pl.when(pl.col("request") > 0.0).then("request")
-    return rows.with_columns(
-        request.alias("request"),
-        (pl.col("busiest") / (pl.col("target") * request)).alias("needed"),
-    )
 
 
 def _maxima(rows: pl.DataFrame, chosen: np.ndarray, period: str) -> list[Advice]:
@@ -154,20 +118,22 @@ def _minima(
                 "setting_hpa_minimum",
                 title=f"the autoscaler of {row['namespace']}/{row['workload']} of {row['cluster']} "
                 f"never left its minimum of {row['min']:g}; {row['minimum']:g} would have borne it",
-                reason=f"the busiest hour needed {row['needed']:.2g} replicas at its own target; "
-                f"expected: {fewer:g} fewer when it is quiet, and as many as ever when it is not",
+                reason=f"the busiest hour needed {row['needed']:.2g} replicas at its own target"
+                f"{_also(row)}; expected: {fewer:g} fewer when it is quiet, and as many as ever "
+                f"when it is not{_but(row)}",
                 current={"min_replicas": row["min"]},
                 proposed={"min_replicas": row["minimum"]},
                 evidence=[
                     Evidence("share of hours at the minimum", round(row["at_least"], 4), "share",
                              period, _CURRENT),
                     *_use(row),
+                    *_use_of_others(row),
                     *others.evidence(at),
                 ],
                 saving_cpu_cores=cores,
                 saving_memory_bytes=memory,
                 saving_cost=settings.prices.month(cores, memory) if settings.prices.known else None,
-                confidence=0.6,
+                confidence=PARTLY_SEEN if row["unseen"] else SEEN,
             )
         )  # fmt: skip
     return found
@@ -179,6 +145,31 @@ def _use(row: Row) -> list[Evidence]:
     if not isinstance(needed, float):
         return [Evidence(f"{what}: use, request or target is not told", None)]
     return [Evidence(what, round(needed, 2), "replicas", metric=reads.CPU)]
+
+
+def _use_of_others(row: Row) -> list[Evidence]:
+    """Beside CPU: memory, and whatever else it scales by."""
+    told = [
+        Evidence(what, round(row[column], 2), "replicas", metric=metric)
+        for what, column, metric in (
+            ("replicas that the busiest hour of the last day filled with memory", "filled",
+             reads.MEMORY),
+            ("replicas that its other metrics needed in the busiest hour of the last day", "others",
+             reads.DEMANDED),
+        )
+        if row[column] is not None
+    ]  # fmt: skip
+    return [*told, *(Evidence(f"not seen: {text}", None) for text in row["unseen"])]
+
+
+def _also(row: Row) -> str:
+    of = {"memory": row["filled"], "its other metrics": row["others"]}
+    told = [f"{value:.2g} by {name}" for name, value in of.items() if value is not None]
+    return "".join(f", {one}" for one in told)
+
+
+def _but(row: Row) -> str:
+    return f"; not seen: {'; '.join(row['unseen'])}" if row["unseen"] else ""
 
 
 def _advice(row: Row, kind: str, **told: object) -> Advice:

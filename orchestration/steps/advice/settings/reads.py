@@ -11,6 +11,7 @@ from lake.query import run
 from lake.snapshot import Snapshot
 from orchestration.steps.advice.newest import newest
 
+MEMORY = "container_memory_working_set_bytes"
 CPU = "container_cpu_usage_seconds_total"
 THROTTLED = "container_cpu_cfs_throttled_seconds_total"
 PERIODS = "container_cpu_cfs_periods_total"
@@ -19,6 +20,7 @@ LIMITS = "kube_pod_container_resource_limits"
 REQUESTS = "kube_pod_container_resource_requests"
 ISTIO = "istio_requests_total"
 HPA = "kube_horizontalpodautoscaler"
+DEMANDED = f"{HPA}_status_target_metric"
 
 WORKLOAD = ["cluster", "namespace", "workload"]
 CONTAINER = [*WORKLOAD, "container"]
@@ -71,6 +73,25 @@ SELECT s.cluster, s.namespace, labels['horizontalpodautoscaler'] AS name, b.metr
        sum(b.sum) / sum(b."count") AS value
 FROM buckets(INTERVAL 1 HOUR) b JOIN series s USING (cluster, metric, series_id)
 WHERE b.time >= $start AND b.time < $end AND list_contains($metrics, b.metric)
+GROUP BY ALL ORDER BY ALL
+"""
+
+HELD = """
+SELECT s.cluster, s.namespace, s.workload, b.time, sum(b.sum) / max(b."count") AS used
+FROM buckets(INTERVAL 1 HOUR) b JOIN series s USING (cluster, metric, series_id)
+WHERE b.time >= $start AND b.time < $end AND b.metric = $metric AND isfinite(b.sum)
+  AND s.namespace IS NOT NULL AND s.workload IS NOT NULL AND s.pod IS NOT NULL
+  AND s.container IS NOT NULL AND s.container NOT IN ('', 'POD')
+GROUP BY ALL ORDER BY ALL
+"""
+"""Who was there for a part of an hour counts for that part: in a roll-out, old and new are one."""
+
+DEMANDS = """
+SELECT s.cluster, s.namespace, labels['horizontalpodautoscaler'] AS name,
+       labels['metric_name'] AS metric_name, labels['metric_target_type'] AS metric_target_type,
+       b.time, max(b.sum / b."count") AS value
+FROM buckets(INTERVAL 1 HOUR) b JOIN series s USING (cluster, metric, series_id)
+WHERE b.time >= $start AND b.time < $end AND b.metric = $metric AND isfinite(b.sum)
 GROUP BY ALL ORDER BY ALL
 """
 
@@ -132,6 +153,16 @@ def autoscaled(snapshot: Snapshot, now: datetime, over: timedelta) -> pl.DataFra
     names = ("spec_min_replicas", "spec_max_replicas", "status_current_replicas")
     metrics: dict[str, object] = {"metrics": [f"{HPA}_{name}" for name in names]}
     return _frame(snapshot, AUTOSCALED, TimeRange(now - over, now), metrics)
+
+
+def memory(snapshot: Snapshot, now: datetime, over: timedelta) -> pl.DataFrame:
+    """A row a workload and hour: `WORKLOAD`, `time`, `used`, bytes of all its replicas together."""
+    return _frame(snapshot, HELD, TimeRange(now - over, now), {"metric": MEMORY})
+
+
+def demanded(snapshot: Snapshot, now: datetime, over: timedelta) -> pl.DataFrame:
+    """A row an autoscaler, metric by which it scales and hour: `value`, as it sees it."""
+    return _frame(snapshot, DEMANDS, TimeRange(now - over, now), {"metric": DEMANDED})
 
 
 def edges(snapshot: Snapshot, now: datetime, over: timedelta) -> pl.DataFrame:

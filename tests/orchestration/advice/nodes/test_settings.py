@@ -11,6 +11,7 @@ from orchestration.steps.advice.settings.adviser import advise
 from orchestration.steps.advice.summary import saving
 
 HOURS = np.arange(288) // 12
+GIB = 2.0**30
 
 
 def _advised(told, now, **settings):
@@ -142,6 +143,90 @@ def test_an_autoscaler_that_never_left_its_minimum(told, now):
     )
     assert one.proposed == {"min_replicas": 2.0}
     assert one.saving_cpu_cores == 2.0
+
+
+def _replicas(told, memory=None, request=4 * GIB):
+    """Four that would be two by their CPU; bytes used and requested by each."""
+    for name in ("app-0", "app-1", "app-2", "app-3"):
+        _container(told, "c1", request=1.0, used=0.1, name=name)
+        own = {"namespace": "shop", "pod": name, "container": "app"}
+        if memory is not None:
+            told.say("container_memory_working_set_bytes", np.full(288, memory), "c1", **own)
+        if request is not None:
+            told.say(
+                "kube_pod_container_resource_requests", request, "c1", resource="memory", **own
+            )
+    _autoscaler(told, "c1", 4.0, least=4.0, most=9.0)
+
+
+def _demand(told, metric, kind, target, now=None):
+    """One more metric that the autoscaler goes by, and what it is."""
+    own = {"namespace": "shop", "horizontalpodautoscaler": "app"}
+    of = own | {"metric_name": metric, "metric_target_type": kind}
+    told.say("kube_horizontalpodautoscaler_spec_target_metric", target, "c1", **of)
+    if now is not None:
+        values = np.broadcast_to(np.asarray(now, float), 288)
+        told.say("kube_horizontalpodautoscaler_status_target_metric", values, "c1", **of)
+
+
+def _unseen(one):
+    return [fact.what for fact in one.evidence if fact.what.startswith("not seen: ")]
+
+
+def test_a_minimum_that_memory_needs_is_left(told, now):
+    _replicas(told, memory=3.5 * GIB)
+    assert _advised(told, now) == {}
+
+
+def test_a_minimum_that_memory_needs_not(told, now):
+    _replicas(told, memory=2.5 * GIB)
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    assert one.proposed == {"min_replicas": 3.0}
+    facts = _facts(one)
+    assert facts["replicas that the busiest hour of the last day filled with memory"] == 2.5
+    assert _unseen(one) == []
+    assert one.confidence == 0.6
+
+
+def test_a_target_of_memory_counts(told, now):
+    _replicas(told, memory=1.5 * GIB)
+    _demand(told, "memory", "utilization", 50.0)
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    assert one.proposed == {"min_replicas": 3.0}  # 6 GiB at half of 4 each
+
+
+@pytest.mark.parametrize(("memory", "asked"), [(None, 4 * GIB), (GIB, None)])
+def test_where_memory_is_not_known_it_is_said(told, now, memory, asked):
+    _replicas(told, memory, asked)
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    assert _unseen(one) == ["not seen: memory: use or request is not told"]
+    assert "memory" in one.reason
+    assert one.confidence == 0.4
+
+
+def test_another_metric_that_needs_the_minimum_keeps_it(told, now):
+    _replicas(told, memory=GIB)
+    _demand(told, "requests_per_second", "average", 100.0, np.where(HOURS == 7, 90.0, 10.0))
+    assert _advised(told, now) == {}
+
+
+def test_another_metric_that_needs_less_agrees(told, now):
+    _replicas(told, memory=GIB)
+    _demand(told, "requests_per_second", "average", 100.0, np.where(HOURS == 7, 60.0, 10.0))
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    assert one.proposed == {"min_replicas": 3.0}  # 4 times 0.6
+    assert _unseen(one) == []
+
+
+def test_another_metric_whose_value_is_not_told_is_said(told, now):
+    _replicas(told, memory=GIB)
+    _demand(told, "requests_per_second", "average", 100.0)
+    one = _advised(told, now)["setting_hpa_minimum", "c1"]
+    assert _unseen(one) == [
+        "not seen: requests_per_second, by which it scales as well: its value is not told"
+    ]
+    assert "requests_per_second" in one.reason
+    assert one.confidence == 0.4
 
 
 def test_a_replica_that_does_most_of_it(told, now):
