@@ -97,7 +97,10 @@ class Followed:
         applied: whether what it proposed is what is set now.
         effect: of an advice that was applied before, what came of it: `predicted` and `measured`,
             each name to figure, and what else is to be told; None = nothing can be told yet.
+        holds: of one that was applied, whether what is said of the same thing now may rest on the
+            time before: then it is not heeded.
     """
 
     applied: bool
     effect: Mapping[str, object] | None = None
+    holds: bool = False

@@ -13,6 +13,7 @@ from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.rightsizing import adviser
 from orchestration.steps.advice.rightsizing.follow import follow
 from orchestration.steps.advice.settings import adviser as settings
+from orchestration.steps.advice.settings import follow as settings_follow
 
 Row = dict[str, Any]
 
@@ -35,7 +36,7 @@ class Adviser:
 ADVISERS: Mapping[AdviserName, Adviser] = {
     "rightsizing": Adviser(adviser.advise, follow),
     "nodes": Adviser(nodes.advise, nodes.follow),
-    "settings": Adviser(settings.advise),
+    "settings": Adviser(settings.advise, settings_follow.follow),
     "placement": Adviser(advise_pools),
 }
 """By name, which is the column `adviser`."""

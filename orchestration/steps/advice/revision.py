@@ -42,7 +42,8 @@ def revised(
     done = followed is not None and followed.applied and not row["abstained"]
     if followed is not None and done and state in (OPEN, ACCEPTED):
         return _next(row, now, state=APPLIED, effect=followed.effect)
-    if given is None:
+    holds = state == APPLIED and followed is not None and followed.holds
+    if given is None or holds:
         if state in (OPEN, ACCEPTED):
             return _next(row, now, state=WITHDRAWN)
         effect = None if followed is None else followed.effect

@@ -1,0 +1,173 @@
+"""What became of advice on settings: whether it was followed, and what that did."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from lake.snapshot import Snapshot
+from orchestration.advice_settings import AdviceSettings
+from orchestration.steps.advice.advice import Followed, Numbers
+from orchestration.steps.advice.newest import newest
+from orchestration.steps.advice.rows import APPLIED
+from orchestration.steps.advice.settings import reads
+
+Row = dict[str, Any]
+Measure = Callable[[Snapshot, datetime, timedelta], Mapping[tuple[str, str], Numbers]]
+
+AS_PROPOSED = 0.05
+"""People round: what differs by less is what was proposed."""
+
+WHOLE = timedelta(days=1)
+"""An effect is measured anew after each whole day, so that it is not written each hour."""
+
+LIMIT, MAXIMUM, MINIMUM = "setting_cpu_limit", "setting_hpa_maximum", "setting_hpa_minimum"
+
+_CURRENT = f"{reads.HPA}_status_current_replicas"
+_AUTOSCALER = ["cluster", "namespace", "name"]
+
+_UNTOLD = object()
+"""In place of what is set where nothing is told of it: it need not be gone."""
+
+
+def follow(
+    snapshot: Snapshot, rows: Sequence[Row], now: datetime, settings: AdviceSettings
+) -> Mapping[str, Followed]:
+    """Whether a limit or bound was moved as far as proposed; and a day or more after, what came.
+
+    Of a limit that is the share throttled, of a maximum the share of hours at it, of a minimum the
+    replicas.
+
+    Args:
+        snapshot: what is set, and what happened since.
+        rows: advice on settings, parsed.
+        now: the time.
+        settings: over how long settings are judged: as long effects are measured, and so long what
+            is said of one that was followed may rest on the time before.
+    """
+    over = min(settings.history, settings.settings.history)
+    mine = [row for row in rows if row["kind"] in _MEASURES and not row["abstained"]]
+    if not mine:
+        return {}
+    set_now = _set_now(snapshot, now)
+    found: dict[str, Followed] = {}
+    since: dict[tuple[datetime, str], list[Row]] = defaultdict(list)
+    for row in mine:
+        told = set_now.get((row["cluster"], row["kind"], row["entity"]), _UNTOLD)
+        if told is _UNTOLD:
+            continue
+        done = _as_far(row, told)
+        if row["state"] != APPLIED:
+            if done and not _as_far(row | {"proposed": row["current"]}, told, exactly=True):
+                found[row["advice_id"]] = Followed(applied=True, effect=_begun(row, now))
+            continue
+        at = datetime.fromisoformat(row["effect"]["applied_at"])
+        holds = done and now - at <= over
+        found[row["advice_id"]] = Followed(applied=done, effect=None, holds=holds)
+        if done and WHOLE <= now - at <= over + WHOLE:
+            since[at, row["kind"]].append(row)
+    for (at, kind), group in since.items():
+        days = (now - at) // WHOLE
+        measured = _MEASURES[kind](snapshot, at + days * WHOLE, days * WHOLE)
+        for row in group:
+            came = measured.get((row["cluster"], row["entity"]))
+            if came is not None:
+                effect = row["effect"] | {"measured": dict(came) | {"days": float(days)}}
+                holds = found[row["advice_id"]].holds
+                found[row["advice_id"]] = Followed(applied=True, effect=effect, holds=holds)
+    return found
+
+
+def _set_now(snapshot: Snapshot, now: datetime) -> dict[tuple[str, str, str], object]:
+    """By cluster, kind and entity what is set; None = it is not set any more."""
+    found: dict[tuple[str, str, str], object] = {}
+    for row in reads.configured(snapshot, now).iter_rows(named=True):
+        entity = f"{row['namespace']}/{row['workload']}/{row['container']}"
+        found[row["cluster"], LIMIT, entity] = row["limit"]
+    names = {f"{reads.HPA}_spec_max_replicas": MAXIMUM, f"{reads.HPA}_spec_min_replicas": MINIMUM}
+    bounds = newest(snapshot, list(names), ["horizontalpodautoscaler"], now)
+    for row in bounds.iter_rows(named=True):
+        entity = f"{row['namespace']}/{row['label horizontalpodautoscaler']}"
+        found[row["cluster"], names[row["metric"]], entity] = row["value"]
+    return found
+
+
+def _as_far(row: Row, told: object, exactly: bool = False) -> bool:
+    """Whether what is set is as far as was proposed, or farther; no limit is the farthest."""
+    (asked,) = row["proposed"].values()
+    if not isinstance(told, (int, float)):
+        return not exactly
+    if exactly:
+        return bool(told == asked)
+    if row["kind"] == MINIMUM:
+        return bool(told <= asked * (1.0 + AS_PROPOSED))
+    return bool(told >= asked * (1.0 - AS_PROPOSED))
+
+
+def _begun(row: Row, now: datetime) -> dict[str, object]:
+    before: Numbers
+    predicted: Numbers
+    if row["kind"] == LIMIT:
+        before, predicted = {"throttled": row["current_risk"]}, {"throttled": 0.0}
+    elif row["kind"] == MAXIMUM:
+        shares = [one["value"] for one in row["evidence"] if one["metric"] == _CURRENT]
+        before = {"share_at_maximum": shares[0] if shares else None}
+        predicted = {"share_at_maximum": 0.0}
+    else:
+        before = {"replicas": row["current"]["min_replicas"]}
+        predicted = {"replicas": row["proposed"]["min_replicas"]}
+    return {
+        "applied_at": now.isoformat(),
+        "before": before,
+        "predicted": predicted,
+        "measured": None,
+    }
+
+
+def _throttled(
+    snapshot: Snapshot, until: datetime, over: timedelta
+) -> Mapping[tuple[str, str], Numbers]:
+    rows = reads.use(snapshot, until, over)
+    return {
+        (row["cluster"], f"{row['namespace']}/{row['workload']}/{row['container']}"): {
+            # Where nothing limits it, nothing is told.
+            "throttled": round(row["throttled"] or 0.0, 6)
+        }
+        for row in rows.iter_rows(named=True)
+    }
+
+
+def _bounds(snapshot: Snapshot, until: datetime, over: timedelta) -> pl.DataFrame:
+    """By autoscaler: `share`, of hours at the maximum of that hour; `replicas`, on average."""
+    hours = reads.autoscaled(snapshot, until, over)
+    current = hours.filter(pl.col("metric") == _CURRENT).rename({"value": "current"})
+    most = hours.filter(pl.col("metric") == f"{reads.HPA}_spec_max_replicas")
+    both = current.join(most, on=[*_AUTOSCALER, "time"], how="left")
+    return both.group_by(_AUTOSCALER).agg(
+        (pl.col("current") >= pl.col("value")).mean().alias("share"),
+        pl.col("current").mean().alias("replicas"),
+    )
+
+
+def _of_bounds(column: str, name: str) -> Measure:
+    def measure(
+        snapshot: Snapshot, until: datetime, over: timedelta
+    ) -> Mapping[tuple[str, str], Numbers]:
+        return {
+            (row["cluster"], f"{row['namespace']}/{row['name']}"): {name: round(row[column], 6)}
+            for row in _bounds(snapshot, until, over).iter_rows(named=True)
+            if row[column] is not None
+        }
+
+    return measure
+
+
+_MEASURES: Mapping[str, Measure] = {
+    LIMIT: _throttled,
+    MAXIMUM: _of_bounds("share", "share_at_maximum"),
+    MINIMUM: _of_bounds("replicas", "replicas"),
+}

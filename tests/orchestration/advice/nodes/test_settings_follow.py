@@ -1,0 +1,138 @@
+"""Advice on settings that was followed is seen, and what came of it is measured."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from orchestration.advice_settings import AdviceSettings
+from orchestration.steps.advice.browse import Wanted, listing
+from orchestration.steps.advice.make import make_advice
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HPA = "kube_horizontalpodautoscaler"
+
+
+@pytest.fixture
+def advised(told):
+    """Make a round and give the one advice of a kind."""
+
+    def make(now, kind):
+        made = make_advice(told.lake, AdviceSettings(), now)
+        assert made.failed == {}
+        (row,) = listing(told.lake, Wanted(kinds=[kind], states=())).rows
+        return row
+
+    return make
+
+
+def _container(told, limit, throttled, until, hours):
+    """So many hours of counters that go on from what they were before."""
+    own = {"namespace": "shop", "pod": "app-0", "container": "app"}
+    begin = np.arange(12 * hours) * 300.0 + (until.timestamp() - 3600.0 * hours)
+    for metric, rate in (
+        ("container_cpu_usage_seconds_total", 0.1),
+        ("container_cpu_cfs_periods_total", 10.0),
+        ("container_cpu_cfs_throttled_periods_total", None),
+    ):
+        values = begin * rate if rate else 1e12 + begin * 10.0 * throttled
+        told.say(metric, values, **own)
+    if limit is not None:
+        told.say("kube_pod_container_resource_limits", limit, resource="cpu", **own)
+    # Its request is told in any case.
+    told.say("kube_pod_container_resource_requests", 0.05, resource="cpu", **own)
+    told.put(until)
+
+
+def test_a_limit_that_was_raised(told, advised, now):
+    kind = "setting_cpu_limit"
+    _container(told, 0.2, 0.3, now, 24)
+    asked = advised(now, kind)["proposed"]["limit_cpu_cores"]
+    _container(told, 0.2, 0.3, now + HOUR, 1)
+    assert advised(now + HOUR, kind)["state"] == "open"
+    # Farther than was proposed is as far.
+    _container(told, 2.0 * asked, 0.02, now + 2 * HOUR, 1)
+    row = advised(now + 2 * HOUR, kind)
+    assert row["state"] == "applied"
+    assert row["effect"]["before"] == {"throttled": pytest.approx(0.3, abs=0.001)}
+    assert row["effect"]["predicted"] == {"throttled": 0.0}
+    assert row["effect"]["measured"] is None
+    # Of the three days that are looked at most are of the time before: that is no new advice.
+    _container(told, 2.0 * asked, 0.02, now + 3 * HOUR, 1)
+    assert advised(now + 3 * HOUR, kind)["state"] == "applied"
+    _container(told, 2.0 * asked, 0.02, now + 27 * HOUR, 24)
+    row = advised(now + 27 * HOUR, kind)
+    assert row["state"] == "applied"
+    assert row["effect"]["measured"] == {"throttled": pytest.approx(0.02, abs=0.001), "days": 1.0}
+    assert advised(now + 27 * HOUR, kind)["revision"] == row["revision"]
+
+
+def test_a_limit_that_was_taken_away(told, advised, now):
+    kind = "setting_cpu_limit"
+    _container(told, 0.2, 0.3, now, 24)
+    advised(now, kind)
+    _container(told, None, 0.0, now + HOUR, 1)
+    assert advised(now + HOUR, kind)["state"] == "applied"
+    _container(told, None, 0.0, now + 26 * HOUR, 25)
+    measured = advised(now + 26 * HOUR, kind)["effect"]["measured"]
+    assert measured == {"throttled": pytest.approx(0.0, abs=0.001), "days": 1.0}
+
+
+def test_a_limit_that_was_put_back_is_advised_again(told, advised, now):
+    kind = "setting_cpu_limit"
+    _container(told, 0.2, 0.3, now, 24)
+    asked = advised(now, kind)["proposed"]["limit_cpu_cores"]
+    _container(told, asked, 0.3, now + HOUR, 1)
+    assert advised(now + HOUR, kind)["state"] == "applied"
+    _container(told, 0.2, 0.3, now + 2 * HOUR, 1)
+    assert advised(now + 2 * HOUR, kind)["state"] == "open"
+
+
+def _autoscaler(told, current, least, most, until):
+    own = {"namespace": "shop", "horizontalpodautoscaler": "app"}
+    told.say(f"{HPA}_info", scaletargetref_name="app", scaletargetref_kind="Deployment", **own)
+    told.say(
+        f"{HPA}_spec_target_metric", 50.0, metric_name="cpu", metric_target_type="utilization",
+        **own,
+    )  # fmt: skip
+    for what, value in (
+        ("spec_min_replicas", least),
+        ("spec_max_replicas", most),
+        ("status_current_replicas", current),
+    ):
+        told.say(
+            f"{HPA}_{what}", np.broadcast_to(np.asarray(value, float), np.shape(current)), **own
+        )
+    told.put(until)
+
+
+def test_a_maximum_that_was_raised(told, advised, now):
+    kind = "setting_hpa_maximum"
+    busy = np.where(np.arange(288) // 12 % 2 == 0, 4.0, 2.0)
+    _autoscaler(told, busy, 1.0, 4.0, now)
+    advised(now, kind)
+    _autoscaler(told, np.full(12, 4.0), 1.0, 6.0, now + HOUR)
+    row = advised(now + HOUR, kind)
+    assert row["state"] == "applied"
+    assert row["effect"]["before"] == {"share_at_maximum": 0.5}
+    after = np.where(np.arange(288) // 12 % 4 == 0, 6.0, 4.0)
+    _autoscaler(told, after, 1.0, 6.0, now + 25 * HOUR)
+    row = advised(now + 25 * HOUR, kind)
+    assert row["state"] == "applied"
+    assert row["effect"]["measured"] == {"share_at_maximum": 0.25, "days": 1.0}
+
+
+def test_a_minimum_that_was_lowered(told, advised, now):
+    kind = "setting_hpa_minimum"
+    for number in range(4):
+        own = {"namespace": "shop", "pod": f"app-{number}", "container": "app"}
+        told.counts("container_cpu_usage_seconds_total", 0.1, **own)
+        told.say("kube_pod_container_resource_requests", 1.0, resource="cpu", **own)
+    _autoscaler(told, np.full(288, 4.0), 4.0, 9.0, now)
+    advised(now, kind)
+    _autoscaler(told, np.full(12, 4.0), 2.0, 9.0, now + HOUR)
+    assert advised(now + HOUR, kind)["state"] == "applied"
+    _autoscaler(told, np.full(288, 3.0), 2.0, 9.0, now + 25 * HOUR)
+    row = advised(now + 25 * HOUR, kind)
+    assert row["effect"]["predicted"] == {"replicas": 2.0}
+    assert row["effect"]["measured"] == {"replicas": 3.0, "days": 1.0}
