@@ -9,6 +9,7 @@ from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings, AdviserName
 from orchestration.steps.advice.advice import Advice, Followed
 from orchestration.steps.advice.nodes import adviser as nodes
+from orchestration.steps.advice.placement import follow as placement_follow
 from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.rightsizing import adviser
 from orchestration.steps.advice.rightsizing.follow import follow
@@ -37,6 +38,6 @@ ADVISERS: Mapping[AdviserName, Adviser] = {
     "rightsizing": Adviser(adviser.advise, follow),
     "nodes": Adviser(nodes.advise, nodes.follow),
     "settings": Adviser(settings.advise, settings_follow.follow),
-    "placement": Adviser(advise_pools),
+    "placement": Adviser(advise_pools, placement_follow.follow),
 }
 """By name, which is the column `adviser`."""

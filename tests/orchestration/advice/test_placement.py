@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from orchestration.advice_settings import AdviceSettings, PriceSettings
 from orchestration.errors import PlacementError
 from orchestration.placement_settings import GpuPoolSettings, PlacementSettings
+from orchestration.steps.advice.browse import Wanted, listing
+from orchestration.steps.advice.make import make_advice
 from orchestration.steps.advice.placement.adviser import advise_pools
 from orchestration.steps.advice.placement.ask import Asked, place
 from orchestration.steps.advice.placement.pools import known_pools, settings_of
@@ -84,6 +86,16 @@ class Pools:
             ("DCGM_FI_DEV_FB_USED", used, of),
             ("DCGM_FI_DEV_FB_FREE", 40_960 - np.asarray(used), of),
         )
+
+    def last(self, later, cluster, used):
+        """Half an hour more of a GPU that no pod has."""
+        of = {"cluster": cluster, "Hostname": f"{cluster}-node", "gpu": "0",
+              "UUID": f"GPU-{cluster}-0", "modelName": "A100"}  # fmt: skip
+        times = round((NOW + later).timestamp() * 1000) - 300_000 * np.arange(6, 0, -1)
+        figures = {"DCGM_FI_DEV_GPU_UTIL": 0.0, "DCGM_FI_DEV_FB_USED": used}
+        labels = [{"__name__": name} | of for name in figures]
+        values = [np.full(6, value) for value in figures.values()]
+        self._fill(self.lake, labels, [times] * 2, values)
 
     def place(self, asked, visible=None, **settings):
         own = self.settings.model_copy(update=settings)
@@ -362,6 +374,38 @@ def test_a_gpu_of_which_little_is_told_is_not_called_unused(pools):
     told[-40:-30] = np.nan  # of 72
     pools.device("k", 0, 1200.0, told)
     assert pools.advice() == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_gpu_that_was_given_back_is_seen(pools, named):
+    holder = {"namespace": "ml", "pod": "notebook-0"} if named else {}
+    pools.device("k", 0, 1200.0, 0.0, **holder)
+    pools.device("j", 0, 1200.0, 0.0, **holder)
+
+    def states(later):
+        made = make_advice(pools.lake, pools.settings, NOW + later)
+        assert made.failed == {}
+        rows = listing(pools.lake, Wanted(states=())).rows
+        return {row["cluster"]: (row["state"], row["effect"]) for row in rows}
+
+    assert states(timedelta(0)) == {"k": ("open", None), "j": ("open", None)}
+    later = timedelta(minutes=30)
+    # Of k it is told that nobody has it any more; of j nothing is told, and so nothing is known.
+    pools.last(later, "k", used=4.0)
+    found = states(later)
+    assert found["k"][0] == "applied"
+    assert found["k"][1]["before"] == {"gpus": 1}
+    assert found["k"][1]["measured"] == {"gpus": 0}
+    assert found["j"][0] != "applied"
+
+
+def test_a_gpu_that_is_still_held_was_not_given_back(pools):
+    pools.device("k", 0, 1200.0, 0.0)
+    make_advice(pools.lake, pools.settings, NOW)
+    pools.last(timedelta(minutes=30), "k", used=1200.0)
+    make_advice(pools.lake, pools.settings, NOW + timedelta(minutes=30))
+    (row,) = listing(pools.lake, Wanted(states=())).rows
+    assert row["state"] == "open"
 
 
 def test_how_many_wait_is_not_taken_from_days_ago(pools):

@@ -1,0 +1,70 @@
+"""What became of advice on GPUs that nobody used: whether they were given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from lake.snapshot import Snapshot
+from orchestration.advice_settings import AdviceSettings
+from orchestration.steps.advice.advice import Followed
+from orchestration.steps.advice.newest import newest
+from orchestration.steps.advice.placement.unused import HELD_MIB, MEMORY, UNUSED, UTILISATION
+from orchestration.steps.advice.rows import APPLIED
+
+Row = dict[str, Any]
+
+_LABELS = ("Hostname", "instance", "gpu", "device", "UUID")
+
+
+def follow(
+    snapshot: Snapshot, rows: Sequence[Row], now: datetime, settings: AdviceSettings
+) -> Mapping[str, Followed]:
+    """Whether the pod that held GPUs has none, or a GPU that no pod is told of is empty.
+
+    Nothing is told of machines of which nothing is told now: their exporter may be down.
+
+    Args:
+        snapshot: who has GPUs.
+        rows: advice on pools of GPUs, parsed.
+        now: the time.
+        settings: not asked.
+    """
+    mine = [row for row in rows if row["kind"] == UNUSED and row["state"] != APPLIED]
+    if not mine:
+        return {}
+    told = newest(snapshot, [UTILISATION, MEMORY], _LABELS, now).with_columns(
+        pl.coalesce("label Hostname", "node", "label instance").alias("machine"),
+        pl.coalesce("label gpu", "label device", "label UUID").alias("gpu"),
+    )
+    machines = set(told.select("cluster", "machine").iter_rows())
+    held = set(_holders(told).iter_rows())
+    return {
+        row["advice_id"]: Followed(applied=True, effect=_effect(row, now))
+        for row in mine
+        if (row["cluster"], row["node"]) in machines and (row["cluster"], row["entity"]) not in held
+    }
+
+
+def _holders(told: pl.DataFrame) -> pl.DataFrame:
+    """`cluster` and `entity`: pods that have GPUs, and GPUs in whose memory there is something."""
+    pods = told.drop_nulls("pod").select(
+        "cluster", pl.concat_str("namespace", "pod", separator="/", ignore_nulls=True)
+    )
+    full = (pl.col("metric") == MEMORY) & (pl.col("value") >= HELD_MIB)
+    devices = told.filter(full).select("cluster", pl.format("{} GPU {}", "machine", "gpu"))
+    columns = ["cluster", "entity"]
+    return pl.concat([one.rename(dict(zip(one.columns, columns, strict=True)))
+                      for one in (pods, devices)]).unique()  # fmt: skip
+
+
+def _effect(row: Row, now: datetime) -> dict[str, object]:
+    return {
+        "applied_at": now.isoformat(),
+        "before": {"gpus": row["current"]["gpus"]},
+        "predicted": {"gpus": row["proposed"]["gpus"]},
+        "measured": {"gpus": 0},
+    }
