@@ -1,6 +1,7 @@
 """What metrics tell of pods and nodes is followed, also told oddly, twice, or in part."""
 
 import numpy as np
+import pytest
 
 from detectors.packing import Blocker
 from orchestration.advice_settings import AdviceSettings
@@ -264,8 +265,9 @@ def test_what_a_runtime_class_takes_is_asked_for(told, now):
     assert not [one for one in unseen if "runtime classes" in one]
 
 
-def test_a_budget_that_two_exporters_tell_is_one(told, now):
-    """With a workload whose name ends as a template's hash does."""
+@pytest.mark.parametrize("name", ["db-5d9f-pdb", "keep"])
+def test_a_budget_that_two_exporters_tell_is_one(told, now, name):
+    """Of a workload whose name ends as a template's hash does; by its name, and by its pods."""
     for name in ("n1", "n2"):
         told.node(name)
     told.pod("web-7c9d8f6b54-x2v9k", "n1", cpu=4.0)
@@ -274,7 +276,7 @@ def test_a_budget_that_two_exporters_tell_is_one(told, now):
         own = {"namespace": "shop", "pod": f"db-5d9f-{number}"}
         told.say("kube_pod_owner", owner_kind="StatefulSet", owner_name="db-5d9f", **own)
     for instance in ("10.0.0.1:8080", "10.0.0.2:8080"):
-        of = {"namespace": "shop", "poddisruptionbudget": "db-5d9f-pdb", "instance": instance}
+        of = {"namespace": "shop", "poddisruptionbudget": name, "instance": instance}
         told.say("kube_poddisruptionbudget_status_pod_disruptions_allowed", 0.0, **of)
         told.say("kube_poddisruptionbudget_status_expected_pods", 2.0, **of)
     snapshot = told.put()
@@ -284,4 +286,4 @@ def test_a_budget_that_two_exporters_tell_is_one(told, now):
     assert world.covered.guessed == ()
     kept = _plan(snapshot, now)[2]
     assert kept["n2"][0] == Blocker.BUDGET
-    assert "db-5d9f-pdb" in kept["n2"][1]
+    assert f"budget {name} allows" in kept["n2"][1]
