@@ -21,15 +21,18 @@ def stamp(function: Callable[..., Any]) -> str | None:
 
     Imports are those at the beginning of a line, of whole names. None = there are no sources.
     """
-    name = function.__module__
+    return _stamp(Path(function.__code__.co_filename), function.__module__)
+
+
+@cache
+def _stamp(file: Path, name: str) -> str | None:
     root, _, rest = name.partition(".")
     try:
-        file = Path(function.__code__.co_filename)
-        folder = file.parents[rest.count(".") + (file.name == "__init__.py")] if rest else None
-        if folder is None:
+        if not rest:
             return _digest([file])
-        return _digest(sorted(_reached(folder, root, name)))
-    except OSError:
+        folder = file.parents[rest.count(".") + (file.name == "__init__.py")]
+        return _digest(sorted({file, *_reached(folder, root, name)}))
+    except (OSError, IndexError):  # no such file, or a module that is named as no place of it
         return None
 
 
