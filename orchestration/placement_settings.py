@@ -17,7 +17,11 @@ class GpuPoolSettings(BaseModel):
 
     cluster: str = Field(".*", description="regular expression of its cluster, whole name")
     queue: str = Field(".*", description="of its queue")
-    node_pool: str = Field(".*", description="of its node pool, which is Kueue's resource flavor")
+    node_pool: str = Field(
+        ".*",
+        description="of its node pool, which is Kueue's resource flavor; of a queue of several "
+        "sorts of GPUs also with the resource, as `h100 nvidia.com/gpu`",
+    )
     nodes: str | None = Field(
         None,
         description="of the nodes whose GPUs it gives out, as DCGM names them; unset = all of the "

@@ -48,7 +48,10 @@ class PoolName(BaseModel):
 
     cluster: str
     queue: str = Field(description="Volcano's queue, or Kueue's cluster queue")
-    node_pool: str | None = Field(description="Kueue's resource flavor; Volcano names none")
+    node_pool: str | None = Field(
+        description="Kueue's resource flavor, Volcano names none; and of a queue that gives out "
+        "several sorts of GPUs, the resource"
+    )
 
 
 class FreeAhead(BaseModel):
