@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.forecasting.kernels import METHODS, filled, paths_at, resets_of
-from detectors.forecasting.pieces import newest_piece
+from detectors.forecasting.pieces import is_new, newest_piece
 from detectors.memory.kernels import compiled
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 N = len(METHODS)
+
+NEW_SHARE = 0.6
+"""Of the futures of a series that rises as it has hardly ever done: so many go on with it."""
 
 
 @compiled
@@ -225,6 +228,9 @@ def pass_rows(  # noqa: C901, PLR0912, PLR0915 (one compiled loop)
             weights[row, m] = near * (best_steady / (steady[m] + tiny)) ** power_long
             point[m] = near ** (0.5) * (best_final / (final[m] + tiny)) ** power_end
         weights[row] /= weights[row].sum()
+        if bent > 0.0 and is_new(x, first, begin, last, bent, sums, moments):
+            weights[row] *= 1.0 - NEW_SHARE
+            weights[row, N - 1] += NEW_SHARE
         point /= point.sum()
         ends[row] = base
         for m in range(N):

@@ -1,4 +1,4 @@
-"""Lines over any columns of a series from its running sums, and where its newest piece begins."""
+"""Lines over any columns of a series from its running sums; its newest piece, and if it is new."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import numpy.typing as npt
 from detectors.memory.kernels import compiled
 
 Float64 = npt.NDArray[np.float64]
+
+# What is a new rise: it is so many times the usual step, no column has more of it than that share,
+# the history is so many times as long, and rose half as fast once at most.
+CLEAR, ONE_STEP, HISTORY = 4.0, 0.5, 4
+AS_FAST, MOST_TIMES = 0.5, 1
 
 
 @compiled
@@ -77,3 +82,41 @@ def newest_piece(
     if abs(slope) < 3.0 * deviation:
         return (sums[origin + 1] - sums[begin]) / n, 0.0, begin
     return at, slope, begin
+
+
+@compiled
+def is_new(
+    x: Float64, first: int, begin: int, last: int, slope: float, sums: Float64, moments: Float64
+) -> bool:
+    """Whether a series has hardly ever risen as it does in its newest piece.
+
+    What it has often done before, it has also ended before, and the backtest knows; of a rise
+    without an example, errors from calmer times say nothing.
+    """
+    n = last - begin + 1
+    if slope <= 0.0 or n < 4 or begin - first < HISTORY * n:
+        return False
+    steps = np.abs(np.diff(x[first : begin + 1]))
+    noise = 1.4826 * np.median(steps)
+    if slope * (n - 1) < CLEAR * noise:
+        return False
+    if _has_step(x, begin, last, ONE_STEP * slope * (n - 1)):
+        return False
+    times, until = 0, first - 1
+    for t in range(first, begin - n + 1):
+        if t > until:
+            _, past = line(sums, moments, t, t + n - 1)
+            rose = past > AS_FAST * slope
+            if rose and not _has_step(x, t, t + n - 1, ONE_STEP * past * (n - 1)):
+                times += 1
+                until = t + n - 1
+    return times <= MOST_TIMES
+
+
+@compiled
+def _has_step(x: Float64, begin: int, last: int, least: float) -> bool:
+    """Whether a column is that much above the one before: a step, or the end of a dip."""
+    for t in range(begin, last):  # noqa: SIM110 (compiled: `any` of a generator is not)
+        if x[t + 1] - x[t] > least:
+            return True
+    return False

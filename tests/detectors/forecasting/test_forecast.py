@@ -50,6 +50,35 @@ def test_a_new_ramp_is_seen_before_the_long_windows_see_it():
     assert found.eta[0] == pytest.approx((80.0 - ramp[-1]) / 6.0, abs=0.5)
 
 
+@pytest.mark.parametrize("since", [0.6, 1.0, 2.0])
+def test_a_rise_without_example_goes_on_whatever_calm_times_say(since):
+    """Dips before it are falls and rises of one column each: no example of it."""
+    rise = 60.0 + 5.0 * np.maximum(0.0, HOURS + since) + noise(0.1)
+    for at in (100, 230, 400):
+        rise[at : at + 6] -= 12.0
+    found = told(rise)
+    assert found.eta[0] == pytest.approx((80.0 - 60.0) / 5.0 - since, abs=0.6)
+
+
+def test_a_single_step_is_no_rise():
+    """The newest piece begins before the step, where it is among the last few columns."""
+    steps = [
+        66.0 + 6.0 * np.heaviside(HOURS * HOUR + columns + 0.1, 0.0) + noise(0.4, seed)
+        for columns in range(4)
+        for seed in range(30)
+    ]
+    assert np.isnan(told(*steps).eta).all()
+
+
+@pytest.mark.parametrize("period", [4.0, 8.0, 12.0])
+@pytest.mark.parametrize("since", [0.4, 0.9])
+def test_a_rise_that_often_came_and_ended_is_told_by_what_came_of_the_others(period, since):
+    """An hour up, an hour down again: it has always ended at 70."""
+    phase = (HOURS + since) % period
+    bumps = 60.0 + 10.0 * np.clip(np.minimum(phase, 2.0 - phase), 0.0, None) + noise(0.05)
+    assert np.isnan(told(bumps, threshold=75.0).eta[0])
+
+
 def test_teeth_that_stay_below_do_not_pass_and_teeth_that_rise_do():
     hours = HOURS + 2.0
     below = 55.0 + sawtooth(hours, 20.0, 6.0, 0.0) + noise(0.1)
