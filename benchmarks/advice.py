@@ -180,7 +180,7 @@ def _facts(fleet: Fleet, half: int, memory_limit: np.ndarray) -> Facts:
         _used(fleet, fleet.cpu[:, :half], days),
         _used(fleet, fleet.memory[:, :half], days),
         set_now,
-        Trouble(np.zeros(fleet.n), nothing, nothing),
+        Trouble.none(fleet.n),
         nothing,
         nothing,
     )

@@ -46,29 +46,26 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
         found.append(
             Evidence("chance of exceeding the limit in as long a time", _figure(sizes.chance[one]))
         )
-    throttled = facts.trouble.throttled[one]
-    if is_cpu and not np.isnan(throttled):
+    happened, at = sizes.happened[one], sizes.happened_at[one]
+    if is_cpu and not np.isnan(happened):
         found.append(
             Evidence(
-                "throttled as it is set now", _figure(throttled), "share", over, THROTTLED_PERIODS
+                "throttled as it is set now", _figure(happened), "share", over, THROTTLED_PERIODS
             )
         )
-    if not is_cpu and facts.trouble.kills[one] > 0:
+    if not is_cpu and happened > 0:
         found.append(
             Evidence(
                 "killed for want of memory",
-                _figure(facts.trouble.kills[one]),
+                _figure(happened),
                 "times",
                 over,
                 LAST_TERMINATED,
             )
         )
-        if not np.isnan(facts.trouble.killed_at[one]):
-            found.append(
-                Evidence(
-                    "limit that killed it", _figure(facts.trouble.killed_at[one]), "bytes", over
-                )
-            )
+    if not np.isnan(at):
+        what = "highest limit that throttled it" if is_cpu else "limit that killed it"
+        found.append(Evidence(what, _figure(at), unit, over))
     return found
 
 
@@ -84,7 +81,7 @@ def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
             f"{_percent(sizes.risk[one])} of its minutes would have been above the request, "
             f"{_percent(sizes.now_risk[one])} are above the one that is set"
         )
-        throttled = facts.trouble.throttled[one]
+        throttled = sizes.happened[one]
         if throttled > 0.01:
             said.append(
                 f"it is throttled {_percent(throttled)} of the time by the limit that is set"
@@ -94,13 +91,23 @@ def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
             said[0] += ", soon after a start"
         held = "limit" if not np.isnan(sizes.limit[one]) else "request"
         said.append(f"{_percent(sizes.risk[one])} of its minutes would have been above the {held}")
-        if facts.trouble.kills[one] > 0:
-            at = facts.trouble.killed_at[one]
-            limit = "" if np.isnan(at) else f" at {bytes_text(float(at))}"
-            said.append(f"it was killed for want of memory{limit}")
+        if sizes.happened[one] > 0:
+            said.append(f"it was killed for want of memory{_limits(sizes, one)}")
     if days < WEEK:
         said.append("a week has not been seen yet: a peak of one day in it may be missing")
     return "; ".join(said)
+
+
+def _limits(sizes: Sizes, one: int) -> str:
+    lowest, highest = sizes.happened_from[one], sizes.happened_at[one]
+    if np.isnan(highest):
+        return ""
+    if lowest == highest:
+        return f" at {bytes_text(float(highest))}"
+    return (
+        f" at {bytes_text(float(lowest))} and still at {bytes_text(float(highest))}: "
+        "it may take whatever it is given"
+    )
 
 
 def _percent(share: float) -> str:

@@ -143,15 +143,17 @@ def _measured(
     metric = CPU if kind == CPU_KIND else MEMORY
     since = used(snapshot, part, metric, span, settings.rightsizing.startup)
     went_wrong = trouble(snapshot, part, span)
-    level = set_now.cpu_request
-    if kind != CPU_KIND:
-        level = np.where(
-            np.isnan(set_now.memory_limit), set_now.memory_request, set_now.memory_limit
+    # What pods before did under another limit is not what came of this one.
+    kills = went_wrong.kills.under(set_now.memory_limit)
+    throttled = went_wrong.throttled_under(set_now.cpu_limit)
+    if kind == CPU_KIND:
+        risk = np.fmax(since.whole.above(set_now.cpu_request, since.top), throttled)
+    else:
+        limit = set_now.memory_limit
+        risk = since.whole.above(
+            np.where(np.isnan(limit), set_now.memory_request, limit), since.top
         )
-    risk = since.whole.above(level, since.top)
-    if kind != CPU_KIND:
-        slots = np.maximum(since.whole.slots, 1)
-        risk = np.fmax(risk, np.minimum(went_wrong.kills / slots, 1.0))
+        risk = np.fmax(risk, np.minimum(kills / np.maximum(since.whole.slots, 1), 1.0))
 
     def told(one: int) -> dict[str, object]:
         out: dict[str, object] = {
@@ -159,9 +161,9 @@ def _measured(
             "days": (span.end - span.start) / WHOLE,
         }
         if kind != CPU_KIND:
-            return out | {"kills": float(went_wrong.kills[one])}
-        if not np.isnan(went_wrong.throttled[one]):
-            out["throttled"] = round(float(went_wrong.throttled[one]), 6)
+            return out | {"kills": float(kills[one])}
+        if not np.isnan(throttled[one]):
+            out["throttled"] = round(float(throttled[one]), 6)
         return out
 
     return {advice_id: told(one) for advice_id, one in indices.items()}

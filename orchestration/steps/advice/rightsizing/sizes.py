@@ -11,6 +11,7 @@ from detectors.rightsizing import cpu_requests, memory_limits, rising
 from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.steps.advice.rightsizing.facts import Facts
 from orchestration.steps.advice.rightsizing.quantities import GIB, MIB, whole_mib, whole_millicores
+from orchestration.steps.advice.rightsizing.throttling import Throttling
 from orchestration.steps.advice.rightsizing.usage import Used
 
 Float64 = npt.NDArray[np.float64]
@@ -25,8 +26,6 @@ NO_WEEK = 0.7
 """Confidence of a history without a whole week: what happens once in it may be missing."""
 _DAYS = 4.0
 """In so many days, most of what a container does has been seen."""
-_HARDLY = 0.2
-"""Throttled for this part of what counts as throttled, a limit is not lowered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +36,16 @@ class Sizes:
         request, limit: proposed.
         now_request, now_limit: set now.
         risk, now_risk: share of the past, 0 to 1: of CPU above the request (what neighbours may
-            take; what is above the limit is part of it), of memory above the limit, else request.
+            take; what is above the limit is part of it) or throttled, whichever is more; of memory
+            above the limit, else request, or killed.
         beyond, now_beyond: share above the limit, which would have been throttled or killed.
         chance: of exceeding the limit in as long a time (memory).
         saving: of what is requested, of all pods together; negative = more is needed.
         confidence: 0 to 1.
         rising: which grow and grow (memory).
+        happened: how it was throttled under what is set, a share, NaN = nothing tells; how often it
+            was killed.
+        happened_from, happened_at: the lowest and the highest limit under which it was, NaN = none.
     """
 
     request: Float64
@@ -57,6 +60,9 @@ class Sizes:
     saving: Float64
     confidence: Float64
     rising: Bool
+    happened: Float64
+    happened_from: Float64
+    happened_at: Float64
 
     def differs(self, share: float) -> Bool:
         """Which proposals differ from what is set by more than a share, or take risk away."""
@@ -84,46 +90,49 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
         # Below what it is held at, it would be above its request all the time.
         request = np.fmax(request, now.cpu_request * scale / 100.0)
     request = np.fmax(request, settings.least_cpu)
-    needed = np.fmax(of.top * (1.0 + settings.burst), request)
-    share = np.nan_to_num(facts.trouble.throttled)
-    bumped = now.cpu_limit * (1.0 + settings.burst)
-    needed = np.where(share >= settings.throttled, np.fmax(needed, bumped), needed)
-    hardly = share >= settings.throttled * _HARDLY
-    needed = np.where(hardly, np.fmax(needed, now.cpu_limit), needed)
+    throttling = Throttling.of(facts)
+    needed = throttling.limits(request, settings)
     alike = (now.cpu_request == now.cpu_limit) & settings.keep_class
     limit = np.where(alike, needed, _kept(now.cpu_limit, needed, settings.loose))
     limit = np.where(np.isnan(now.cpu_limit), np.nan, limit)
     request = np.where(alike, limit, request)
     request, limit = whole_millicores(request), whole_millicores(limit)
-    confidence = _confidence(facts, of) * (1.0 - share)
+    happened = facts.trouble.throttled_under(now.cpu_limit)
+    confidence = _confidence(facts, of) * (1.0 - np.nan_to_num(happened))
     unset = np.isnan(now.cpu_request)
+    beyond = np.fmax(of.whole.above(limit, of.top), throttling.by(limit))
+    now_beyond = np.fmax(of.whole.above(now.cpu_limit, of.top), throttling.now)
     return Sizes(
         request,
         limit,
         now.cpu_request,
         now.cpu_limit,
-        of.whole.above(request, of.top),
+        np.fmax(of.whole.above(request, of.top), beyond),
         # Without a request it is entitled to nothing.
-        of.whole.above(np.where(unset, 0.0, now.cpu_request), of.top),
-        of.whole.above(limit, of.top),
-        np.fmax(of.whole.above(now.cpu_limit, of.top), facts.trouble.throttled),
+        np.fmax(of.whole.above(np.where(unset, 0.0, now.cpu_request), of.top), now_beyond),
+        beyond,
+        now_beyond,
         np.full(n, np.nan),
         (np.nan_to_num(now.cpu_request) - request) * now.pods,
         np.round(confidence, 2),
         np.zeros(n, dtype=np.bool_),
+        happened,
+        facts.trouble.throttled.lowest,
+        facts.trouble.throttled.highest(np.zeros(n)),
     )
 
 
 def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     """Memory: the request holds what was seen of ordinary minutes, the limit all, and a margin."""
-    of, now = facts.memory, facts.set_now
+    of, now, n = facts.memory, facts.set_now, facts.inventory.containers.height
     alike = (now.memory_request == now.memory_limit) & settings.keep_class
     pods = np.maximum(now.pods, 1.0)
     reserved = np.where(alike | np.isnan(now.memory_limit), pods, UNRESERVED * pods)
     limits = memory_limits(
         of.blocks, reserved, settings.memory_over, settings.memory_worth_gib * GIB
     )
-    bumped = facts.trouble.killed_at * (1.0 + settings.oom_bump)
+    killed_at = facts.trouble.kills.highest(np.zeros(n))
+    bumped = killed_at * (1.0 + settings.oom_bump)
     needed = np.fmax(np.fmax(limits.bytes, bumped), settings.least_memory_mib * MIB)
     request = np.where(np.isnan(of.peak), of.top, of.peak)
     request = np.fmax(request, settings.least_memory_mib * MIB)
@@ -134,24 +143,31 @@ def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     request, limit = whole_mib(request), whole_mib(limit)
     held = np.where(np.isnan(limit), request, limit)
     now_held = np.where(np.isnan(now.memory_limit), now.memory_request, now.memory_limit)
-    slots = np.maximum(of.whole.slots, 1)
     now_risk = of.whole.above(np.where(np.isnan(now_held), 0.0, now_held), of.top)
-    now_risk = np.fmax(now_risk, np.minimum(facts.trouble.kills / slots, 1.0))
     chance = np.where(held > limits.bytes * 1.001, np.nan, limits.chance)
     return Sizes(
         request,
         limit,
         now.memory_request,
         now.memory_limit,
-        of.whole.above(held, of.top),
-        now_risk,
-        of.whole.above(limit, of.top),
-        of.whole.above(now.memory_limit, of.top),
+        np.fmax(of.whole.above(held, of.top), _killed(facts, limit)),
+        np.fmax(now_risk, _killed(facts, now.memory_limit)),
+        np.fmax(of.whole.above(limit, of.top), _killed(facts, limit)),
+        np.fmax(of.whole.above(now.memory_limit, of.top), _killed(facts, now.memory_limit)),
         chance,
         (np.nan_to_num(now.memory_request) - request) * now.pods,
         np.round(_confidence(facts, of), 2),
         rising(of.blocks),
+        facts.trouble.kills.total,
+        facts.trouble.kills.lowest,
+        killed_at,
     )
+
+
+def _killed(facts: Facts, limit: Float64) -> Float64:
+    """Share of the past, five minutes each, in which a limit would have killed, at least."""
+    slots = np.maximum(facts.memory.whole.slots, 1)
+    return np.minimum(facts.trouble.kills.under(limit) / slots, 1.0)
 
 
 def _kept(limit: Float64, needed: Float64, loose: float) -> Float64:

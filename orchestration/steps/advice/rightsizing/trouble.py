@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,16 @@ import polars as pl
 from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
+from orchestration.steps.advice.rightsizing.by_limit import ByLimit, limit_spans
 from orchestration.steps.advice.rightsizing.configured import NEWEST
 from orchestration.steps.advice.rightsizing.inventory import (
     HPA_INFO,
     HPA_TARGET,
     LAST_TERMINATED,
-    LIMITS,
     OOM_EVENTS,
     PERIODS,
     POD,
+    RESTARTS,
     THROTTLED_PERIODS,
     THROTTLED_SECONDS,
     WORKLOAD,
@@ -29,34 +31,67 @@ from orchestration.steps.advice.rightsizing.usage import RECENT
 
 Float64 = npt.NDArray[np.float64]
 
-HOURS = """
-SELECT series_id, metric, sum(increase) AS increase, max(max) AS top,
-       count(*) * 3600 AS seconds
-FROM buckets(INTERVAL 1 HOUR)
-WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
-GROUP BY ALL
+STARTED_AND_KILLED = """
+SELECT series_id, metric, epoch_us(time) AS moment, increase FROM buckets(INTERVAL 1 HOUR)
+WHERE time >= $start AND time < $end AND list_contains($metrics, metric) AND increase > 0
+"""
+
+LAST_KILLED = """
+SELECT series_id, epoch_us(time) AS moment FROM buckets(INTERVAL 1 HOUR)
+JOIN (SELECT unnest(CAST($ids AS BIGINT[])) AS series_id) USING (series_id)
+WHERE time >= $start AND time < $end AND metric = $metric AND max > 0
 """
 
 KILLED_EVENTS = """
-SELECT cluster, namespace, name AS pod, count(*) AS kills FROM events
+SELECT cluster, namespace, name AS pod, epoch_us(time_bucket(INTERVAL 1 HOUR, time)) AS moment,
+       CAST(count(*) AS DOUBLE) AS kills FROM events
 WHERE time >= $start AND time < $end AND kind = 'Pod' AND reason IN ('OOMKilled', 'OOMKilling')
 GROUP BY ALL
 """
 
+PERIODS_UNDER = """
+SELECT series_id, metric, since, sum(increase) AS increase, count(*) * 3600.0 AS seconds
+FROM buckets(INTERVAL 1 HOUR)
+JOIN (SELECT unnest(CAST($ids AS BIGINT[])) AS series_id,
+             unnest(CAST($since AS BIGINT[])) AS since, unnest(CAST($until AS BIGINT[])) AS until)
+USING (series_id)
+WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
+  AND epoch_us(time) >= since AND epoch_us(time) < until
+GROUP BY ALL
+"""
+
+_EVER = (1 << 62) - 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trouble:
-    """What happened to each container `[n]`.
+    """What happened to each container, by the limit that was set.
 
     Attributes:
         kills: for want of memory.
-        killed_at: the highest limit at which it was killed, bytes, NaN = it was not, or unknown.
-        throttled: share of periods (or of time) in which it was throttled, NaN = not told.
+        throttled: periods (or seconds) in which it was throttled.
+        periods: periods (or seconds) in which it ran, of those of which throttling is told.
     """
 
-    kills: Float64
-    killed_at: Float64
-    throttled: Float64
+    kills: ByLimit
+    throttled: ByLimit
+    periods: ByLimit
+
+    @classmethod
+    def none(cls, n: int) -> Trouble:
+        """Nothing happened, or nothing tells of it."""
+        return cls(*(ByLimit.nothing(n) for _ in range(3)))
+
+    def throttled_by(self, limits: npt.ArrayLike) -> Float64:
+        """Share of the past that a limit would have throttled, at least, 0 to 1 `[n]`.
+
+        NaN = nothing tells.
+        """
+        return _share(self.throttled.under(limits), self.periods.total)
+
+    def throttled_under(self, limits: npt.ArrayLike) -> Float64:
+        """The same, of the time in which the limit was so high or higher `[n]`."""
+        return _share(self.throttled.under(limits), self.periods.under(limits))
 
 
 def trouble(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Trouble:
@@ -68,69 +103,117 @@ def trouble(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Tro
         between: of which time.
     """
     n = inventory.containers.height
-    metrics = [
-        OOM_EVENTS,
-        LAST_TERMINATED,
-        LIMITS,
-        PERIODS,
-        THROTTLED_PERIODS,
-        THROTTLED_SECONDS,
-    ]
-    params = {"start": between.start, "end": between.end, "metrics": metrics}
-    sums = pl.DataFrame(run(snapshot, HOURS, params, between).rows)
-    told = inventory.series.select("series_id", *POD, "resource", "reason").join(
-        sums, on="series_id"
+    kills = _kills(snapshot, inventory, between)
+    throttled, periods = _throttled(snapshot, inventory, between)
+    return Trouble(
+        ByLimit.of(kills, n, "kills"),
+        ByLimit.of(throttled, n, "amount"),
+        ByLimit.of(periods, n, "amount"),
     )
-    told = told.join(inventory.of_pods.select("index", *POD), on=POD)
-    return Trouble(*_kills(snapshot, inventory, told, between, n), _throttled(told, n))
 
 
-def _kills(
-    snapshot: Snapshot,
-    inventory: Inventory,
-    told: pl.DataFrame,
-    between: TimeRange,
-    n: int,
-) -> tuple[Float64, Float64]:
-    by_counter = told.filter(pl.col("metric") == OOM_EVENTS, pl.col("increase") > 0)
-    # It stays until the next end of the container: of each pod it tells of one kill.
-    by_state = told.filter(
-        pl.col("metric") == LAST_TERMINATED, pl.col("reason") == "OOMKilled", pl.col("top") > 0
-    ).with_columns(pl.lit(1.0).alias("increase"))
+def _kills(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
+    """`index`, `limit` (null = unknown), `kills`."""
     params = {"start": between.start, "end": between.end}
+    asked = params | {"metrics": [OOM_EVENTS, RESTARTS]}
+    risen = pl.DataFrame(run(snapshot, STARTED_AND_KILLED, asked, between).rows).join(
+        inventory.series.select("series_id", *POD), on="series_id"
+    )
+    by_counter = risen.filter(pl.col("metric") == OOM_EVENTS)
     events = pl.DataFrame(run(snapshot, KILLED_EVENTS, params).rows)
     # Events name the pod: where it has one container, that was it.
     alone = inventory.of_pods.filter(pl.len().over("cluster", "namespace", "pod") == 1)
-    by_event = events.join(
-        alone.select("index", *POD), on=["cluster", "namespace", "pod"]
-    ).with_columns(pl.col("kills").cast(pl.Float64).alias("increase"))
-    columns = ["index", *POD, "increase"]
-    kills = pl.concat([one.select(columns) for one in (by_counter, by_state, by_event)])
+    by_event = events.join(alone.select(*POD), on=["cluster", "namespace", "pod"])
+    restarts = risen.filter(pl.col("metric") == RESTARTS)
+    columns = [*POD, "moment", "kills"]
+    ways = [
+        by_counter.rename({"increase": "kills"}).select(columns),
+        _by_state(snapshot, inventory, restarts, between).select(columns),
+        by_event.select(columns),
+    ]
+    told = pl.concat(one.with_columns(pl.lit(way).alias("way")) for way, one in enumerate(ways))
+    told = told.join(inventory.of_pods.select("index", *POD), on=POD).sort("moment")
+    spans = limit_spans(snapshot, inventory, "memory", between).sort("since")
+    told = told.join_asof(spans, left_on="moment", right_on="since", by=POD, check_sortedness=False)
     # The same kill is told in several ways.
-    kills = kills.group_by("index", *POD).agg(pl.col("increase").max())
-    counted = np.zeros(n)
-    np.add.at(counted, kills["index"].to_numpy(), kills["increase"].to_numpy())
-    limits = told.filter(pl.col("metric") == LIMITS, pl.col("resource") == "memory")
-    at = kills.join(limits.select(*POD, "top"), on=POD)
-    killed_at = np.full(n, np.nan)
-    np.fmax.at(killed_at, at["index"].to_numpy(), at["top"].to_numpy())
-    return counted, killed_at
+    each = told.group_by("way", "index", *POD, "limit").agg(pl.col("kills").sum())
+    each = each.group_by("index", *POD, "limit").agg(pl.col("kills").max())
+    return each.group_by("index", "limit").agg(pl.col("kills").sum())
 
 
-def _throttled(told: pl.DataFrame, n: int) -> Float64:
-    def total(metric: str, column: str) -> Float64:
-        rows = told.filter(pl.col("metric") == metric)
-        out = np.zeros(n)
-        np.add.at(out, rows["index"].to_numpy(), rows[column].to_numpy())
-        return out
+def _by_state(
+    snapshot: Snapshot, inventory: Inventory, restarts: pl.DataFrame, between: TimeRange
+) -> pl.DataFrame:
+    """What the state of pods tells: how each container ended last, until it ends again.
 
-    periods = total(PERIODS, "increase")
-    seconds = total(THROTTLED_SECONDS, "seconds")
-    share = np.full(n, np.nan)
-    # Seconds that its threads waited: with many threads more than there are.
-    np.divide(total(THROTTLED_SECONDS, "increase"), seconds, out=share, where=seconds > 0)
-    np.divide(total(THROTTLED_PERIODS, "increase"), periods, out=share, where=periods > 0)
-    return np.where(np.isnan(share), np.nan, np.clip(share, 0.0, 1.0))
+    So a kill is the hour in which that is told first, and each in which it is started anew while it
+    is told. What was so before the time that is looked at, was then.
+    """
+    killed = inventory.of(LAST_TERMINATED).filter(pl.col("reason") == "OOMKilled")
+    params = {
+        "start": between.start,
+        "end": between.end,
+        "metric": LAST_TERMINATED,
+        "ids": killed["series_id"].to_list(),
+    }
+    told = pl.DataFrame(run(snapshot, LAST_KILLED, params, between).rows)
+    told = told.join(killed.select("series_id", *POD, "first_seen"), on="series_id")
+    first = (
+        told.filter(pl.col("first_seen") >= between.start)
+        .group_by(*POD)
+        .agg(pl.col("moment").min(), pl.lit(1.0).alias("kills"))
+    )
+    again = (
+        restarts.join(told.select(*POD, "moment").unique(), on=[*POD, "moment"])
+        .group_by(*POD, "moment")
+        .agg(pl.col("increase").max().alias("kills"))
+    )
+    both = pl.concat([one.select(*POD, "moment", "kills") for one in (first, again)])
+    return both.group_by(*POD, "moment").agg(pl.col("kills").max())
+
+
+def _throttled(
+    snapshot: Snapshot, inventory: Inventory, between: TimeRange
+) -> Sequence[pl.DataFrame]:
+    """Throttled, and all there were: `index`, `limit` (null = unknown), `amount`."""
+    metrics = [PERIODS, THROTTLED_PERIODS, THROTTLED_SECONDS]
+    spans = limit_spans(snapshot, inventory, "cpu", between)
+    series = inventory.series.filter(pl.col("metric").is_in(metrics)).select("series_id", *POD)
+    own = series.join(inventory.of_pods.select("index", *POD), on=POD)
+    own = own.join(spans, on=POD, how="left").with_columns(
+        pl.col("since").fill_null(0), pl.col("until").fill_null(_EVER)
+    )
+    params = {
+        "start": between.start,
+        "end": between.end,
+        "metrics": metrics,
+        "ids": own["series_id"].to_list(),
+        "since": own["since"].to_list(),
+        "until": own["until"].to_list(),
+    }
+    sums = pl.DataFrame(run(snapshot, PERIODS_UNDER, params, between).rows)
+    told = sums.join(own.select("series_id", "since", "index", "limit"), on=["series_id", "since"])
+    counted = told.filter(pl.col("metric") == PERIODS, pl.col("increase") > 0)["index"].implode()
+    by_period = pl.col("index").is_in(counted)
+
+    def of(periods: str, column: str) -> pl.DataFrame:
+        # Seconds, where no periods are told, are those that its threads waited: with many threads
+        # more than there are.
+        rows = told.filter(
+            pl.when(by_period)
+            .then(pl.col("metric") == periods)
+            .otherwise(pl.col("metric") == THROTTLED_SECONDS)
+        )
+        amount = pl.when(by_period).then(pl.col("increase")).otherwise(pl.col(column))
+        return rows.group_by("index", "limit").agg(amount.sum().alias("amount"))
+
+    return of(THROTTLED_PERIODS, "increase"), of(PERIODS, "seconds")
+
+
+def _share(part: Float64, whole: Float64) -> Float64:
+    out = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=out, where=whole > 0.0)
+    return np.where(np.isnan(out), np.nan, np.clip(out, 0.0, 1.0))
 
 
 def scaled(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> tuple[Float64, Float64]:
