@@ -1,9 +1,11 @@
 """What people say of what we found, as an event of source `feedback`."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
 import pyarrow as pa
+import xxhash
 
 from lake.schema import EVENTS
 from lake.timerange import to_micros
@@ -32,6 +34,8 @@ def feedback_event(
         attributes: what else is said; what is None is left out.
     """
     known = {"verdict": verdict, **attributes}
+    # Two may say something in the same microsecond; the same twice is said once.
+    said = xxhash.xxh3_64_hexdigest(json.dumps([known, note], sort_keys=True).encode())
     event: dict[str, object] = {
         "cluster": cluster,
         "time": time,
@@ -41,7 +45,7 @@ def feedback_event(
         "kind": kind,
         "namespace": None,
         "name": name,
-        "uid": f"{name}:{to_micros(time)}",
+        "uid": f"{name}:{to_micros(time)}:{said}",
         "message": note,
         "count": 1,
         "attributes": [(key, text) for key, text in known.items() if text is not None],

@@ -44,7 +44,11 @@ WHERE $after_figure IS NULL OR figure < $after_figure
 ORDER BY figure DESC, advice_id LIMIT $rows
 """
 
-ONE = "SELECT * EXCLUDE (date) FROM advice WHERE starts_with(advice_id, $id) LIMIT 2"
+ONE = """
+SELECT * EXCLUDE (date) FROM advice
+WHERE starts_with(advice_id, $id) AND ($clusters IS NULL OR list_contains($clusters, cluster))
+LIMIT 2
+"""
 
 LEAST_ID = 6
 """Characters of an id that name it, where no other begins with them."""
@@ -134,8 +138,8 @@ def one_advice(lake: Lake, advice_id: str, visible: Collection[str] | None = Non
     """
     found = []
     if len(advice_id) >= LEAST_ID:
-        rows = paging.rows(lake.sql(ONE, {"id": advice_id}))
-        found = [row for row in rows if visible is None or row["cluster"] in visible]
+        params = {"id": advice_id, "clusters": None if visible is None else sorted(visible)}
+        found = paging.rows(lake.sql(ONE, params))
     if len(found) != 1:
         several = "several pieces of advice begin" if found else "no advice begins"
         raise NotFoundError(f"{several} with the id {advice_id!r}: list them for whole ids")

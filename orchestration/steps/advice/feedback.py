@@ -5,7 +5,7 @@ two revisions would be lost.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -94,11 +94,19 @@ def _said(time: datetime, verdict: str, by: str | None, note: str | None) -> dic
 
 
 def _told(row: Row, entry: dict[str, Any], now: datetime) -> Row:
-    """A row that one thing more was said of; what is applied or withdrawn stays so."""
-    state = entry["verdict"] if row["state"] in (OPEN, ACCEPTED, DISMISSED) else row["state"]
+    """A row that one thing more was said of; what is applied or withdrawn stays so.
+
+    What was said last holds, though it may be known first.
+    """
+    feedback = sorted([*row["feedback"], entry], key=_time)
+    known = row["state"] in (OPEN, ACCEPTED, DISMISSED)
     return row | {
-        "feedback": [*row["feedback"], entry],
-        "state": state,
+        "feedback": feedback,
+        "state": entry["verdict"] if known and feedback[-1] is entry else row["state"],
         "made_at": now,
         "revision": row["revision"] + 1,
     }
+
+
+def _time(entry: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["time"])

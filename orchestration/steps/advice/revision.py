@@ -1,5 +1,6 @@
 """What becomes of one advice when it is worked out again: pure, a row and what is said now."""
 
+import re
 from datetime import datetime
 
 from orchestration.advice_settings import AdviceSettings
@@ -15,6 +16,8 @@ from orchestration.steps.advice.rows import (
 
 SAME_RISK = 0.01
 """A risk that moves by less is the same."""
+
+FIGURE = re.compile(r"\d+(?:\.\d+)?")
 
 KEPT = ("since", "feedback", "effect")
 """What an advice keeps when it is given anew."""
@@ -51,10 +54,13 @@ def revised(
             return _next(row, now, effect=effect)
         return None
     if state in (ACCEPTED, DISMISSED):
+        if given["abstained"] and not row["abstained"]:
+            # For want of data, often of an hour alone; what was judged has not changed.
+            return None
         moved = distance(row["proposed"], given["proposed"]) > settings.reopen
         renewed = moved or row["abstained"] != given["abstained"]
     else:
-        renewed = state != OPEN or _changed(row, given, settings.change)
+        renewed = state != OPEN or _changed(row, given, settings)
     if not renewed:
         return None
     return _next(given | {name: row[name] for name in KEPT}, now, revision=row["revision"])
@@ -65,15 +71,31 @@ def _next(row: Row, now: datetime, **changes: object) -> Row:
     return changed | {"revision": changed["revision"] + 1}
 
 
-def _changed(row: Row, given: Row, share: float) -> bool:
+def _changed(row: Row, given: Row, settings: AdviceSettings) -> bool:
     """Whether an open advice says something else than before."""
-    if row["abstained"] or given["abstained"]:
-        return bool(row["abstained"] != given["abstained"] or row["reason"] != given["reason"])
+    if row["abstained"] != given["abstained"]:
+        return True
+    if row["abstained"] and not _alike(row["reason"], given["reason"], settings.reopen):
+        return True
     if distance(row["current"], given["current"]) > 0.0:
         return True
-    if distance(row["proposed"], given["proposed"]) > share:
+    if distance(row["proposed"], given["proposed"]) > settings.change:
         return True
     return any(_apart(row[name], given[name]) > SAME_RISK for name in ("risk", "current_risk"))
+
+
+def _alike(one: str, other: str, share: float) -> bool:
+    """Whether two texts are the same but for figures that are no further apart than a share.
+
+    >>> _alike("17 h of history", "18 h of history", 0.5)
+    True
+    >>> _alike("17 h of history", "40 h of history", 0.5)
+    False
+    """
+    if FIGURE.sub("#", one) != FIGURE.sub("#", other):
+        return False
+    pairs = zip(FIGURE.findall(one), FIGURE.findall(other), strict=True)
+    return all(distance({"": float(a)}, {"": float(b)}) <= share for a, b in pairs)
 
 
 def _apart(one: float | None, other: float | None) -> float:

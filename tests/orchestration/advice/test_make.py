@@ -12,7 +12,7 @@ from orchestration.steps.advice.advisers import Adviser
 from orchestration.steps.advice.browse import Wanted, listing, one_advice
 from orchestration.steps.advice.feedback import give_feedback
 from orchestration.steps.advice.make import make_advice
-from orchestration.steps.advice.rows import table
+from orchestration.steps.advice.rows import new_row, table
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -105,6 +105,28 @@ def test_what_was_said_stays_until_the_proposal_moves_by_much(rounds, verdict):
     assert [one["verdict"] for one in rounds.row()["feedback"]] == [verdict]
 
 
+@pytest.mark.parametrize("verdict", ["accepted", "dismissed"])
+def test_an_hour_without_its_data_asks_nothing_again(rounds, verdict):
+    rounds.make()
+    give_feedback(rounds.lake, rounds.row()["advice_id"], verdict, NOW + HOUR)
+    rounds.says = [replace(ONE, abstained=True, proposed={}, reason="it was not seen since …")]
+    assert rounds.make(2).written == 0
+    rounds.says = [ONE]
+    assert rounds.make(3).written == 0
+    assert rounds.row()["state"] == verdict
+
+
+def test_why_nothing_can_be_told_is_not_written_each_hour(rounds):
+    written = []
+    for hours in range(2, 24):
+        reason = f"{hours} h of history, at least 1 days are needed"
+        rounds.says = [replace(ONE, abstained=True, proposed={}, reason=reason)]
+        written.append(rounds.make(hours).written)
+    assert sum(written) <= 7
+    rounds.says = [replace(rounds.says[0], reason="an autoscaler holds it")]
+    assert rounds.make(24).written == 1
+
+
 def test_what_was_dismissed_is_no_advice(rounds):
     rounds.make()
     give_feedback(rounds.lake, rounds.row()["advice_id"], "dismissed", NOW, note="no")
@@ -127,6 +149,28 @@ def test_feedback_is_heard_though_its_row_was_overwritten(rounds):
     assert rounds.make(2).written == 1
     assert rounds.row()["state"] == "dismissed"
     assert rounds.make(3).written == 0
+
+
+def test_what_was_said_before_does_not_undo_what_was_said_after(rounds):
+    """Two say something at once, and the row has what was said last alone."""
+    rounds.make()
+    before = rounds.row()
+    give_feedback(rounds.lake, before["advice_id"], "accepted", NOW + HOUR, by="ada")
+    later = NOW + HOUR + timedelta(microseconds=1)
+    row = give_feedback(rounds.lake, before["advice_id"], "dismissed", later, by="bob")
+    raced = row | {"feedback": row["feedback"][1:], "revision": row["revision"] + 1}
+    rounds.lake.advice.append(table([raced]))
+    rounds.make(2)
+    assert [one["by"] for one in rounds.row()["feedback"]] == ["ada", "bob"]
+    assert rounds.row()["state"] == "dismissed"
+
+
+def test_what_two_say_in_the_same_moment_are_two_events(rounds):
+    rounds.make()
+    for by in ("ada", "bob"):
+        give_feedback(rounds.lake, rounds.row()["advice_id"], "accepted", NOW, by=by)
+    ids = rounds.lake.sql("SELECT uid FROM events").column("uid").to_pylist()
+    assert len(set(ids)) == 2
 
 
 def test_what_was_applied_tells_its_effect(rounds):
@@ -186,6 +230,18 @@ def test_others_advice_is_not_to_be_seen(rounds):
     assert listing(rounds.lake, Wanted(clusters=["c1"], visible=["c2"])).rows == []
     with pytest.raises(NotFoundError, match="no advice begins"):
         give_feedback(rounds.lake, rounds.row()["advice_id"], "accepted", NOW, visible=["c2"])
+
+
+def test_others_advice_does_not_hide_ones_own(rounds):
+    """Short ids: those of clusters that a reader may not see are not in the way of his."""
+    row = new_row(ONE, "own", NOW, 1)
+    others = [row | {"advice_id": f"abcdef0{n}", "cluster": f"other{n}"} for n in range(3)]
+    rounds.lake.advice.append(table([row | {"advice_id": "abcdef09"}, *others]))
+    assert one_advice(rounds.lake, "abcdef", ["c1"])["advice_id"] == "abcdef09"
+    with pytest.raises(NotFoundError, match="several pieces"):
+        one_advice(rounds.lake, "abcdef")
+    with pytest.raises(NotFoundError, match="no advice"):
+        one_advice(rounds.lake, "abcdef", [])
 
 
 def test_what_proposes_nothing_cannot_be_accepted(rounds):
