@@ -211,6 +211,23 @@ def test_no_figure_is_made_up(containers, advised, given, reason):
     assert row["saving_cpu_cores"] is None
 
 
+def test_a_time_in_which_it_did_not_run_is_no_history(containers, advised, now):
+    containers.container(np.full(24, 0.2), pod="cart-1", end=now - timedelta(days=12))
+    containers.container(np.full(24, 0.2), pod="cart-2")
+    row = advised()["container_cpu"]
+    assert row["abstained"]
+    assert "3.8 h of history, at least 1 days are needed" in row["reason"]
+
+
+def test_what_runs_by_schedule_has_a_history_of_its_runs(containers, advised, now):
+    for day in range(8):
+        pod, end = f"backup-{29394720 + 1440 * day}-x2v9k", now - timedelta(days=7 - day)
+        containers.container(np.full(6, 0.2), pod=pod, end=end, workload="backup")
+    kind = {"metric__": "kube_cronjob_status_last_schedule_time", "cronjob": "backup"}
+    containers.put([(np.full(6, 1.0), kind | {"namespace": "shop", "workload": "backup"})])
+    assert not advised()["container_cpu"]["abstained"]
+
+
 def test_negative_memory_is_told(containers, advised):
     taken = steady(200 * MIB)
     taken[100] = -1.0

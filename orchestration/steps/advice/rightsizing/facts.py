@@ -54,6 +54,10 @@ class Facts:
         """How long ago each was seen first, within the time looked at; 0 = never."""
         return np.where(of.oldest > 0, (to_micros(self.between.end) - of.oldest) / _DAY, 0.0)
 
+    def history_days(self, of: Used) -> Float64:
+        """Days in which each ran; of what runs by schedule, those since its first run."""
+        return np.where(self._scheduled, self.days(of), of.ran / _DAY)
+
     def unseen_days(self, of: Used) -> Float64:
         """For how long each has not been seen; infinite = never."""
         end = to_micros(self.between.end) - SLOT // MICROSECOND
@@ -61,10 +65,14 @@ class Facts:
 
     def gone(self, of: Used) -> npt.NDArray[np.bool_]:
         """Which do not run any more: not within an hour, nor, what runs by schedule, a day."""
-        kinds = self.inventory.containers["workload_kind"].is_in(BY_SCHEDULE)
-        patience = np.where(kinds.fill_null(value=False).to_numpy(), _DAY, RECENT // MICROSECOND)
+        patience = np.where(self._scheduled, _DAY, RECENT // MICROSECOND)
         result: npt.NDArray[np.bool_] = self.unseen_days(of) * _DAY >= patience
         return result
+
+    @property
+    def _scheduled(self) -> npt.NDArray[np.bool_]:
+        kinds = self.inventory.containers["workload_kind"].is_in(BY_SCHEDULE)
+        return kinds.fill_null(value=False).to_numpy()
 
 
 def gather(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Facts | None:

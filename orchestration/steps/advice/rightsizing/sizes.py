@@ -177,9 +177,8 @@ def _kept(limit: Float64, needed: Float64, loose: float) -> Float64:
 
 
 def _confidence(facts: Facts, of: Used) -> Float64:
-    days = facts.days(of)
-    grown = 1.0 - np.exp(-days / _DAYS)
-    return np.where(days < WEEK, np.minimum(grown, NO_WEEK), grown)
+    grown = 1.0 - np.exp(-facts.history_days(of) / _DAYS)
+    return np.where(facts.days(of) < WEEK, np.minimum(grown, NO_WEEK), grown)
 
 
 def _apart(one: Float64, other: Float64) -> Float64:

@@ -59,7 +59,7 @@ def memory_reasons(facts: Facts, sizes: Sizes, settings: RightsizingSettings) ->
 
 def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reason]:
     now = facts.set_now
-    days = facts.days(of)
+    days = facts.history_days(of)
     least = settings.least_history.total_seconds() / _SECONDS
     said = (now.cpu_request, now.cpu_limit, now.memory_request, now.memory_limit)
     nothing_set = np.asarray(np.isnan(np.stack(said)).all(axis=0))

@@ -97,6 +97,7 @@ class Used:
         whole_quantiles: what was used half of the time at most, and 95 % of it `[n, 2]`.
         negative: slots with a negative value `[n]`.
         oldest, newest: µs since 1970 of the first and last slot `[n]`, 0 = there is none.
+        ran: µs of that in which it ran, to a day's first and last slot `[n]`.
     """
 
     whole: Usage
@@ -108,6 +109,7 @@ class Used:
     negative: Int64
     oldest: Int64
     newest: Int64
+    ran: Int64
 
     @property
     def top(self) -> Float64:
@@ -251,7 +253,7 @@ def _used(parts: Sequence[Reduced], n: int, days: int) -> Used:
         nothing, none = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
         unknown = np.full((n, days), np.nan)
         return Used(
-            empty, empty, unknown, nothing, nothing, empty.quantiles(TOLD), none, none, none
+            empty, empty, unknown, nothing, nothing, empty.quantiles(TOLD), none, none, none, none
         )
     counts = pl.concat([one for one, _ in parts])
     daily = pl.concat([one for _, one in parts])
@@ -263,6 +265,9 @@ def _used(parts: Sequence[Reduced], n: int, days: int) -> Used:
     np.maximum.at(newest, place, daily["newest"].to_numpy())
     oldest = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(oldest, place, daily["oldest"].to_numpy())
+    ran = np.zeros(n, dtype=np.int64)
+    slot = SLOT // MICROSECOND
+    np.add.at(ran, place, (daily["newest"] - daily["oldest"]).to_numpy() + slot)
     who, bins = counts["container"].to_numpy(), counts["bin"].to_numpy()
     slots, starting = counts["slots"].to_numpy(), counts["starting"].to_numpy()
     peaks = np.full((2, n), np.nan)
@@ -279,4 +284,5 @@ def _used(parts: Sequence[Reduced], n: int, days: int) -> Used:
         negative,
         np.where(newest > 0, oldest, 0),
         newest,
+        np.minimum(ran, whole.slots * slot),
     )
