@@ -6,7 +6,7 @@ minutes; the highest values are held beside them, exactly.
 
 from detectors.rightsizing.bins import GROWTH, NOTHING, bins_of, edges
 from detectors.rightsizing.cpu import CpuRequests, cpu_requests
-from detectors.rightsizing.memory import MemoryLimits, memory_limits, rising
+from detectors.rightsizing.memory import MemoryLimits, chance_above, memory_limits, rising
 from detectors.rightsizing.usage import Usage
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "MemoryLimits",
     "Usage",
     "bins_of",
+    "chance_above",
     "cpu_requests",
     "edges",
     "memory_limits",

@@ -65,6 +65,35 @@ def memory_limits(
         raise InvalidParameterError("worth", worth, "must not be negative")
     told = np.asarray(peaks, dtype=np.float64)
     n = len(told)
+    highest, scale = _extremes(told)
+    chance = _exceeded(MARGINS[None, :], scale[:, None])
+    levels = highest[:, None] * (1.0 + MARGINS)
+    count = np.asarray(pods, dtype=np.float64)
+    cost = levels * count[:, None] + worth * chance
+    allowed = chance <= most
+    allowed[:, -1] |= ~allowed.any(axis=1)
+    best = np.where(allowed & np.isfinite(cost), cost, np.inf).argmin(axis=1)
+    at = np.arange(n), best
+    known = np.isfinite(highest)
+    return MemoryLimits(np.where(known, levels[at], np.nan), np.where(known, chance[at], np.nan))
+
+
+def chance_above(peaks: npt.ArrayLike, levels: npt.ArrayLike) -> Float64:
+    """Chance of exceeding levels in a time as long as that which was looked at, 0 to 1 `[n]`.
+
+    Args:
+        peaks: as in `memory_limits` `[n, blocks]`.
+        levels: bytes `[n]`, NaN = none.
+    """
+    highest, scale = _extremes(np.asarray(peaks, dtype=np.float64))
+    asked = np.asarray(levels, dtype=np.float64)
+    known = np.isfinite(highest) & np.isfinite(asked) & (highest > 0.0)
+    margin = np.where(known, asked, 0.0) / np.where(known, highest, 1.0) - 1.0
+    return np.where(known, _exceeded(margin, scale), np.nan)
+
+
+def _extremes(told: Float64) -> tuple[Float64, Float64]:
+    """The highest of all blocks, -inf = none, and the scale of Gumbel's law, relative `[n]`."""
     seen = np.isfinite(told)
     blocks = seen.sum(axis=1)
     values = np.where(seen, told, 0.0)
@@ -77,19 +106,16 @@ def memory_limits(
     )
     # What is known of the mean is no surer than the blocks that it is from.
     spread *= np.sqrt(1.0 + 1.0 / np.maximum(blocks, 1))
-    # In units of the scale; of a time as long as that which was looked at, Gumbel's law has its
-    # peak at what was the highest in that.
-    beyond = MARGINS[None, :] / np.maximum(_SCALE * spread, 1e-12)[:, None]
-    chance = -np.expm1(-np.exp(-beyond))
-    levels = highest[:, None] * (1.0 + MARGINS)
-    count = np.asarray(pods, dtype=np.float64)
-    cost = levels * count[:, None] + worth * chance
-    allowed = chance <= most
-    allowed[:, -1] |= ~allowed.any(axis=1)
-    best = np.where(allowed & np.isfinite(cost), cost, np.inf).argmin(axis=1)
-    at = np.arange(n), best
-    known = blocks > 0
-    return MemoryLimits(np.where(known, levels[at], np.nan), np.where(known, chance[at], np.nan))
+    return highest, np.maximum(_SCALE * spread, 1e-12)
+
+
+def _exceeded(margin: Float64, scale: Float64) -> Float64:
+    """Chance by Gumbel's law, in units of the scale.
+
+    Of a time as long as that which was looked at, it has its peak at what was the highest in that.
+    """
+    with np.errstate(over="ignore"):
+        return -np.expm1(-np.exp(-margin / scale))
 
 
 def rising(peaks: npt.ArrayLike) -> npt.NDArray[np.bool_]:

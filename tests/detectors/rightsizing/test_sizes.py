@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.errors import InvalidParameterError
-from detectors.rightsizing import Usage, bins_of, cpu_requests, memory_limits, rising
+from detectors.rightsizing import Usage, bins_of, chance_above, cpu_requests, memory_limits, rising
 from detectors.rightsizing.memory import MARGINS
 
 GIB = 1024.0**3
@@ -100,3 +100,14 @@ def test_what_is_out_of_range_is_refused(most, worth):
         cpu_requests(usage, peaks, [1], most=most, worth=worth)
     with pytest.raises(InvalidParameterError):
         memory_limits(peaks[:, None], [1], most=most + 1.0 if most > 0.5 else 0.0, worth=worth)
+
+
+def test_the_chance_of_other_levels_is_that_of_limits():
+    peaks = np.array([[100.0, 120.0, 110.0], [100.0, 100.0, 100.0], [np.nan] * 3])
+    found = memory_limits(peaks, np.ones(3), 0.2, 0.0)
+    np.testing.assert_allclose(chance_above(peaks, found.bytes), found.chance)
+    at_highest = chance_above(peaks, [120.0, 100.0, 100.0])
+    np.testing.assert_allclose(at_highest[:2], 1.0 - np.exp(-1.0))
+    assert np.isnan(at_highest[2])
+    assert np.isnan(chance_above(peaks, [np.nan] * 3)).all()
+    np.testing.assert_allclose(chance_above(peaks, [0.0, 0.0, 0.0])[:2], 1.0)

@@ -102,6 +102,22 @@ def test_a_restart_in_its_pod_is_a_start(containers, advised, now):
     assert after["memory_limit_bytes"] == before["memory_limit_bytes"]
 
 
+def test_what_a_request_of_memory_does_not_hold_is_told(containers, advised):
+    """What is above the request is not killed, and so not in the risk; it may be evicted."""
+    taken = steady(100 * MIB)
+    taken[:DAY] = np.nan
+    taken[DAY : DAY + 2] = 200 * MIB
+    containers.container(memory=taken, request=(None, GIB), limit=(None, 2 * GIB))
+    memory = advised()["container_memory"]
+    told = {one["what"]: one["value"] for one in memory["evidence"]}
+    share = told["above the proposed request, evicted first"]
+    assert share == pytest.approx(2 / (7 * DAY), rel=0.01)
+    # Of the highest of all that was seen, Gumbel's law says 63 %; the request is below it.
+    assert 0.63 < told["chance of exceeding the request in as long a time"] <= 1.0
+    assert "0.0992 % of its minutes were above the request, and later ones" in memory["reason"]
+    assert "evicted first" in memory["reason"]
+
+
 def test_guaranteed_stays_guaranteed(containers, advised):
     containers.container(steady(0.2), steady(200 * MIB), (1.0, GIB), (1.0, GIB))
     found = advised()

@@ -46,6 +46,8 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
         found.append(
             Evidence("chance of exceeding the limit in as long a time", _figure(sizes.chance[one]))
         )
+    if not is_cpu and sizes.request[one] < sizes.limit[one]:
+        found += _above_request(sizes, one, over)
     happened, at = sizes.happened[one], sizes.happened_at[one]
     if is_cpu and not np.isnan(happened):
         found.append(
@@ -91,11 +93,25 @@ def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
             said[0] += ", soon after a start"
         held = "limit" if not np.isnan(sizes.limit[one]) else "request"
         said.append(f"{_percent(sizes.risk[one])} of its minutes would have been above the {held}")
+        if sizes.request[one] < sizes.limit[one]:
+            said.append(
+                f"{_percent(sizes.above_request[one])} of its minutes were above the request, and "
+                f"later ones may be (chance {sizes.request_chance[one]:.0%} in as long a time): "
+                "above it, it is evicted first where its node runs short"
+            )
         if sizes.happened[one] > 0:
             said.append(f"it was killed for want of memory{_limits(sizes, one)}")
     if days < WEEK:
         said.append("a week has not been seen yet: a peak of one day in it may be missing")
     return "; ".join(said)
+
+
+def _above_request(sizes: Sizes, one: int, over: str) -> Sequence[Evidence]:
+    share, chance = _figure(sizes.above_request[one]), _figure(sizes.request_chance[one])
+    return [
+        Evidence("above the proposed request, evicted first", share, "share", over),
+        Evidence("chance of exceeding the request in as long a time", chance),
+    ]
 
 
 def _limits(sizes: Sizes, one: int) -> str:

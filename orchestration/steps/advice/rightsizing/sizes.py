@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rightsizing import cpu_requests, memory_limits, rising
+from detectors.rightsizing import chance_above, cpu_requests, memory_limits, rising
 from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.steps.advice.rightsizing.facts import Facts
 from orchestration.steps.advice.rightsizing.quantities import GIB, MIB, whole_mib, whole_millicores
@@ -40,6 +40,8 @@ class Sizes:
             above the limit, else request, or killed.
         beyond, now_beyond: share above the limit, which would have been throttled or killed.
         chance: of exceeding the limit in as long a time (memory).
+        above_request, request_chance: share of the past above the request, and the chance that more
+            is taken in as long a time: it is not killed, but evicted first (memory).
         saving: of what is requested, of all pods together; negative = more is needed.
         confidence: 0 to 1.
         rising: which grow and grow (memory).
@@ -57,6 +59,8 @@ class Sizes:
     beyond: Float64
     now_beyond: Float64
     chance: Float64
+    above_request: Float64
+    request_chance: Float64
     saving: Float64
     confidence: Float64
     rising: Bool
@@ -99,7 +103,7 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     request, limit = whole_millicores(request), whole_millicores(limit)
     happened = facts.trouble.throttled_under(now.cpu_limit)
     confidence = _confidence(facts, of) * (1.0 - np.nan_to_num(happened))
-    unset = np.isnan(now.cpu_request)
+    unset, nothing = np.isnan(now.cpu_request), np.full(n, np.nan)
     beyond = np.fmax(of.whole.above(limit, of.top), throttling.by(limit))
     now_beyond = np.fmax(of.whole.above(now.cpu_limit, of.top), throttling.now)
     return Sizes(
@@ -112,7 +116,9 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
         np.fmax(of.whole.above(np.where(unset, 0.0, now.cpu_request), of.top), now_beyond),
         beyond,
         now_beyond,
-        np.full(n, np.nan),
+        nothing,
+        nothing,
+        nothing,
         (np.nan_to_num(now.cpu_request) - request) * now.pods,
         np.round(confidence, 2),
         np.zeros(n, dtype=np.bool_),
@@ -155,6 +161,8 @@ def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
         np.fmax(of.whole.above(limit, of.top), _killed(facts, limit)),
         np.fmax(of.whole.above(now.memory_limit, of.top), _killed(facts, now.memory_limit)),
         chance,
+        _above(of, request),
+        chance_above(of.blocks, request),
         (np.nan_to_num(now.memory_request) - request) * now.pods,
         np.round(_confidence(facts, of), 2),
         rising(of.blocks),
@@ -162,6 +170,17 @@ def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
         facts.trouble.kills.lowest,
         killed_at,
     )
+
+
+def _above(of: Used, level: Float64) -> Float64:
+    """Share of the time above levels, exact where these are the highest outside starts.
+
+    Of a bin that holds a level a part counts; what is not steady is counted as a difference.
+    """
+    steady = of.steady.slots * np.nan_to_num(of.steady.above(level))
+    exactly = of.steady.slots * np.nan_to_num(of.steady.above(level, of.peak))
+    above = of.whole.slots * of.whole.above(level) - steady + exactly
+    return np.clip(above / np.maximum(of.whole.slots, 1), 0.0, 1.0)
 
 
 def _killed(facts: Facts, limit: Float64) -> Float64:
