@@ -16,6 +16,11 @@ class RightsizingSettings(BaseModel):
         ge=timedelta(hours=1),
         description="containers that are younger get no figure",
     )
+    release_history: timedelta = Field(
+        timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="from this age on a release counts alone, without what was used before it",
+    )
     startup: timedelta = Field(
         timedelta(minutes=10),
         ge=timedelta(0),

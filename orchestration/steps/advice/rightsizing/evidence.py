@@ -37,6 +37,7 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
         if not np.isnan(value)
     ]
     found.append(Evidence("pods that run", int(facts.set_now.pods[one]), "pods"))
+    found += _release(facts, one)
     beyond = "would have been throttled" if is_cpu else "would have been killed"
     if not np.isnan(sizes.beyond[one]):
         found.append(
@@ -101,9 +102,25 @@ def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
             )
         if sizes.happened[one] > 0:
             said.append(f"it was killed for want of memory{_limits(sizes, one)}")
+    name = facts.inventory.containers.row(one, named=True)
+    if name["before"]:
+        said.append(
+            f"what it used before its release on {name['released']:%Y-%m-%d} does not count"
+        )
     if days < WEEK:
         said.append("a week has not been seen yet: a peak of one day in it may be missing")
     return "; ".join(said)
+
+
+def _release(facts: Facts, one: int) -> Sequence[Evidence]:
+    """Its release, where that is within the time looked at."""
+    name = facts.inventory.containers.row(one, named=True)
+    if name["released"] is None or name["released"] < facts.between.start:
+        return []
+    what = "newest release, and only what it used since counts"
+    if not name["before"]:
+        what = "newest release; what it used before, if it ran, counts too"
+    return [Evidence(what, name["release"], over=f"since {name['released']:%Y-%m-%dT%H:%MZ}")]
 
 
 def _above_request(sizes: Sizes, one: int, over: str) -> Sequence[Evidence]:

@@ -84,7 +84,9 @@ def gather(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Facts
         settings: how far back is looked.
     """
     between = window(now, settings.history)
-    inventory = take_inventory(snapshot, between.end, settings.history)
+    inventory = take_inventory(
+        snapshot, between.end, settings.history, settings.rightsizing.release_history
+    )
     if not inventory.containers.height:
         return None
     startup = settings.rightsizing.startup

@@ -9,6 +9,7 @@ import polars as pl
 
 from lake.query import run
 from lake.snapshot import Snapshot
+from orchestration.steps.advice.rightsizing.releases import since_release
 
 CPU = "container_cpu_usage_seconds_total"
 MEMORY = "container_memory_working_set_bytes"
@@ -50,6 +51,7 @@ LABELS = (
     "metric_target_type",
     "scaletargetref_kind",
     "scaletargetref_name",
+    "image",
 )
 
 METRICS = (
@@ -73,6 +75,7 @@ METRICS = (
 
 SERIES = """
 SELECT cluster, metric, series_id, namespace, workload, pod, container, node, first_seen,
+       last_seen,
        list_transform($names, lambda name: labels[name]) AS told
 FROM series
 WHERE list_contains($metrics, metric) AND last_seen >= $since AND first_seen < $until
@@ -99,7 +102,9 @@ class Inventory:
 
     Attributes:
         series: all that concern containers, with the labels that matter as columns.
-        containers: a row each, `index` and what names it, and `workload_kind` (null = unknown).
+        containers: a row each, `index` and what names it, and `workload_kind` (null = unknown);
+            `release`, the image of its youngest pod, and `released` (null = unknown), and `before`:
+            whether anything that it used before that is left out.
         of_pods: containers of pods: `index`, what names the pod's container, and its series of CPU
             and memory (`cpu`, `memory`, null = there is none) with `first_seen`.
     """
@@ -113,10 +118,18 @@ class Inventory:
         return self.series.filter(pl.col("metric") == metric)
 
 
-def take_inventory(snapshot: Snapshot, now: datetime, history: timedelta) -> Inventory:
+def take_inventory(
+    snapshot: Snapshot, now: datetime, history: timedelta, release: timedelta | None = None
+) -> Inventory:
     """All containers that used CPU or memory within a time before now.
 
     A workload is named after its owner where that is known, else after the pod.
+
+    Args:
+        snapshot: where they are.
+        now: what is later is not looked at.
+        history: how far back is looked.
+        release: from what age on a release counts alone, without what was before it; None = never.
     """
     params = {
         "names": list(LABELS),
@@ -138,12 +151,19 @@ def take_inventory(snapshot: Snapshot, now: datetime, history: timedelta) -> Inv
         pl.col("pod").is_not_null(),
         pl.col("container").is_not_null() & ~pl.col("container").is_in(NO_CONTAINER),
     )
-    containers = used.select(CONTAINER).unique().sort(CONTAINER).with_row_index("index")
+    used = since_release(used, CONTAINER, now, release)
+    containers = (
+        used.group_by(CONTAINER)
+        .agg(pl.col("release", "released").first(), pl.col("before").any())
+        .sort(CONTAINER)
+        .with_row_index("index")
+    )
     containers = containers.with_columns(pl.col("index").cast(pl.Int64)).join(
         _kinds(snapshot, series, now - history), on=WORKLOAD, how="left", maintain_order="left"
     )
     of_pods = (
-        used.join(containers.select("index", *CONTAINER), on=CONTAINER)
+        used.filter(~pl.col("before"))
+        .join(containers.select("index", *CONTAINER), on=CONTAINER)
         .group_by("index", *POD)
         .agg(
             # One of a container that was started anew, where cAdvisor gave it another id.
