@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from orchestration.steps.advice.rightsizing.adviser import HPA, HPA_TARGET
 from orchestration.steps.advice.rightsizing.quantities import cpu_quantity, memory_quantity
 
 Row = Mapping[str, Any]
@@ -52,7 +53,7 @@ class Patches:
     """Patches, and the advice that cannot be written as one.
 
     Attributes:
-        patches: by cluster, namespace and workload.
+        patches: by cluster, namespace and workload; an autoscaler's after its workload's.
         left_out: title and why, of advice on sizes that is in none.
     """
 
@@ -78,7 +79,17 @@ def patches(rows: Iterable[Row]) -> Patches:
             continue
         key = (row["cluster"], row["namespace"], kind, row["workload"])
         found.setdefault(key, []).append(row)
-    return Patches([_patch(*key, own) for key, own in sorted(found.items())], left_out)
+    written = []
+    for key, own in sorted(found.items()):
+        written.append(_patch(*key, own))
+        scaled = [row for row in own if row["proposed"].get(HPA_TARGET) is not None]
+        # Each has the target for all containers of the pod: that which was worked out last holds.
+        for row in sorted(scaled, key=lambda row: row["made_at"])[-1:]:
+            if HPA in row["proposed"]:
+                written.append(_autoscaler(row))
+            else:
+                left_out.append((row["title"], _by_hand(row)))
+    return Patches(written, left_out)
 
 
 def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequence[Row]) -> Patch:
@@ -107,6 +118,30 @@ def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequenc
         "spec": spec,
     }
     return Patch(cluster, [row["title"] for row in rows], body)
+
+
+def _autoscaler(row: Row) -> Patch:
+    """The target that keeps what a pod uses, with the requests that are proposed."""
+    target = {"type": "Utilization", "averageUtilization": round(row["proposed"][HPA_TARGET])}
+    body = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": row["proposed"][HPA], "namespace": row["namespace"]},
+        # A list that is replaced as a whole: it scales by this alone.
+        "spec": {
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+        },
+    }
+    why = f"together with the patch of {row['workload']}, whose requests its target is of"
+    kind = "not where its metric is of type ContainerResource, which nothing tells"
+    return Patch(row["cluster"], [why, kind], body)
+
+
+def _by_hand(row: Row) -> str:
+    return (
+        f"its autoscaler scales by more than this: set its target of CPU to "
+        f"{row['proposed'][HPA_TARGET]:g} % by hand, together with the requests"
+    )
 
 
 def as_yaml(found: Patches) -> str:

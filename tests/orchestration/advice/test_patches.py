@@ -21,6 +21,8 @@ def row(**changes):
     } | changes
 
 
+TARGET = {"hpa_target_utilization_percent": 84.0}
+SCALED = {"cpu_request_cores": 0.25, "cpu_limit_cores": None, "hpa": "cart-hpa"} | TARGET
 MEMORY = {"memory_request_bytes": 512 * MIB, "memory_limit_bytes": 1024 * MIB}
 
 
@@ -83,3 +85,27 @@ def test_names_cannot_break_out(name):
     (body,) = yaml.safe_load_all(text)
     assert (body["kind"], body["metadata"]["name"]) == ("Deployment", name)
     assert body["spec"]["template"]["spec"]["containers"][0]["name"] == name
+
+
+def test_an_autoscaler_is_patched_with_its_workload():
+    """Its target is for all containers of the pod: the one that was worked out last."""
+    rows = [
+        row(proposed=SCALED, made_at=2),
+        row(proposed=SCALED | {"hpa_target_utilization_percent": 70.0}, container="p", made_at=1),
+    ]
+    found = patches(rows)
+    assert [one.body["kind"] for one in found.patches] == ["Deployment", "HorizontalPodAutoscaler"]
+    _, body = yaml.safe_load_all(as_yaml(found))
+    assert body["metadata"] == {"name": "cart-hpa", "namespace": "shop"}
+    target = {"type": "Utilization", "averageUtilization": 84}
+    assert body["spec"] == {
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    }
+    assert "together with the patch of cart" in as_yaml(found)
+
+
+def test_of_an_autoscaler_that_scales_by_more_no_part_is_changed():
+    proposed = {name: value for name, value in SCALED.items() if name != "hpa"}
+    found = patches([row(proposed=proposed, made_at=1)])
+    assert [one.body["kind"] for one in found.patches] == ["Deployment"]
+    assert "set its target of CPU to 84 % by hand" in found.left_out[0][1]

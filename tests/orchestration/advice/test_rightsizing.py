@@ -204,6 +204,30 @@ def test_or_gets_another_target_that_keeps_its_use(containers, advised):
         assert target / 100 * asked == pytest.approx(0.5 * 0.6, rel=0.02)
 
 
+def test_what_is_not_changed_counts_for_the_target_as_it_is(containers, advised):
+    containers.container(steady(0.2), request=(0.8, None))
+    # A little more than it is given, too little to be told.
+    containers.container(steady(0.2), request=(0.22, None), container="proxy")
+    autoscaled(containers, 50.0)
+    (row,) = advised(**own(hpa="retarget")).values()
+    asked = row["proposed"]["cpu_request_cores"] + 0.22
+    target = row["proposed"]["hpa_target_utilization_percent"]
+    assert (row["container"], row["proposed"]["hpa"]) == ("app", "cart-hpa")
+    assert target == round(50.0 * 1.02 / asked)
+
+
+def test_an_autoscaler_that_scales_by_more_is_not_named(containers, advised):
+    containers.container(steady(0.2), request=(0.8, None))
+    autoscaled(containers, 50.0)
+    labels = {"namespace": "shop", "horizontalpodautoscaler": "cart-hpa"}
+    how = {"metric_name": "requests_per_second", "metric_target_type": "average"}
+    metric = {"metric__": "kube_horizontalpodautoscaler_spec_target_metric"}
+    containers.put([(np.full(6, 100.0), metric | labels | how)])
+    proposed = advised(**own(hpa="retarget"))["container_cpu"]["proposed"]
+    assert "hpa" not in proposed
+    assert proposed["hpa_target_utilization_percent"] > 50.0
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from lake.snapshot import Snapshot
@@ -18,6 +19,8 @@ from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_
 from orchestration.steps.advice.rightsizing.sizes import Sizes, cpu_sizes, memory_sizes
 from orchestration.steps.advice.rightsizing.unknown import cpu_reasons, memory_reasons
 from orchestration.steps.advice.rightsizing.usage import Used
+
+Bool = npt.NDArray[np.bool_]
 
 CPU_KIND, MEMORY_KIND = "container_cpu", "container_memory"
 
@@ -50,7 +53,7 @@ CPU_RESOURCE = Resource(CPU_KIND, "CPU", "cpu_request_cores", "cpu_limit_cores",
 MEMORY_RESOURCE = Resource(
     MEMORY_KIND, "memory", "memory_request_bytes", "memory_limit_bytes", bytes_text
 )
-HPA_TARGET = "hpa_target_utilization_percent"
+HPA, HPA_TARGET = "hpa", "hpa_target_utilization_percent"
 
 
 def advise(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Sequence[Advice]:
@@ -82,7 +85,8 @@ def _advice(
     better |= np.nan_to_num(sizes.now_risk) - np.nan_to_num(sizes.risk) > LESS_RISK
     forgotten = facts.unseen_days(of) > FORGOTTEN_DAYS
     names = facts.inventory.containers
-    targets = _hpa_targets(facts, sizes, what)
+    given = better & ~forgotten & np.array([not reason for reason in reasons], dtype=np.bool_)
+    targets = _hpa_targets(facts, sizes, given, what)
     found = []
     for one, name in enumerate(names.iter_rows(named=True)):
         if forgotten[one] or not (reasons[one] or better[one]):
@@ -93,10 +97,12 @@ def _advice(
         advice = _proposed(name, facts, of, sizes, one, what, settings.prices)
         if one in targets:
             before, after = targets[one]
+            scaler = facts.scaled.name[one]
+            by = {} if scaler is None else {HPA: scaler}
             advice = replace(
                 advice,
-                current={**advice.current, HPA_TARGET: before},
-                proposed={**advice.proposed, HPA_TARGET: after},
+                current={**advice.current, **by, HPA_TARGET: before},
+                proposed={**advice.proposed, **by, HPA_TARGET: after},
             )
         found.append(advice)
     return found
@@ -187,18 +193,21 @@ def _changes(sizes: Sizes, one: int, what: Resource, pods: int) -> str:
     return said
 
 
-def _hpa_targets(facts: Facts, sizes: Sizes, what: Resource) -> dict[int, tuple[float, float]]:
-    """Targets of autoscalers, now and with the proposed requests of all containers of the pod.
+def _hpa_targets(
+    facts: Facts, sizes: Sizes, given: Bool, what: Resource
+) -> dict[int, tuple[float, float]]:
+    """Targets of autoscalers, now and with the requests that are proposed.
 
-    A target is in per cent of what all containers of a pod request, so that all of them count.
+    A target is in per cent of what all containers of a pod request, so that all of them count:
+    those of which nothing is advised, as they are.
     """
     if what.kind != CPU_KIND:
         return {}
     rows = facts.inventory.containers.select("index", "cluster", "namespace", "workload")
     rows = rows.with_columns(
-        pl.Series("target", facts.hpa_cpu),
+        pl.Series("target", facts.scaled.cpu),
         pl.Series("before", np.nan_to_num(sizes.now_request)),
-        pl.Series("after", np.nan_to_num(sizes.request)),
+        pl.Series("after", np.nan_to_num(np.where(given, sizes.request, sizes.now_request))),
     ).filter(pl.col("target").is_finite())
     key = ["cluster", "namespace", "workload"]
     rows = rows.with_columns(

@@ -19,7 +19,8 @@ from orchestration.steps.advice.rightsizing.inventory import (
     Inventory,
     take_inventory,
 )
-from orchestration.steps.advice.rightsizing.trouble import Trouble, scaled, trouble
+from orchestration.steps.advice.rightsizing.scaled import Scaled, scaled
+from orchestration.steps.advice.rightsizing.trouble import Trouble, trouble
 from orchestration.steps.advice.rightsizing.usage import RECENT, SLOT, Used, live, used, window
 
 Float64 = npt.NDArray[np.float64]
@@ -38,7 +39,7 @@ class Facts:
         cpu, memory: what they used.
         set_now: requests and limits.
         trouble: kills and throttling.
-        hpa_cpu, hpa_memory: per cent of the request that they are scaled by, NaN = they are not.
+        scaled: what they are scaled by.
     """
 
     inventory: Inventory
@@ -47,8 +48,7 @@ class Facts:
     memory: Used
     set_now: Configured
     trouble: Trouble
-    hpa_cpu: Float64
-    hpa_memory: Float64
+    scaled: Scaled
 
     def days(self, of: Used) -> Float64:
         """How long ago each was seen first, within the time looked at; 0 = never."""
@@ -100,5 +100,5 @@ def gather(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Facts
         memory,
         configured(snapshot, inventory, running, between),
         trouble(snapshot, inventory, between),
-        *scaled(snapshot, inventory, between),
+        scaled(snapshot, inventory, between),
     )

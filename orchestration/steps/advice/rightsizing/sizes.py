@@ -89,7 +89,7 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     )
     # Where all that was seen were starts.
     request = np.where(np.isnan(wanted.cores), of.top, wanted.cores)
-    scale = facts.hpa_cpu
+    scale = facts.scaled.cpu
     if settings.hpa == "retarget":
         # Below what it is held at, it would be above its request all the time.
         request = np.fmax(request, now.cpu_request * scale / 100.0)

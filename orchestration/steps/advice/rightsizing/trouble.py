@@ -1,4 +1,4 @@
-"""What became of containers as they are set: killed, throttled, or scaled by what they use."""
+"""What became of containers as they are set: killed or throttled."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
 from orchestration.steps.advice.rightsizing.by_limit import ByLimit, limit_spans
-from orchestration.steps.advice.rightsizing.configured import NEWEST
 from orchestration.steps.advice.rightsizing.inventory import (
-    HPA_INFO,
-    HPA_TARGET,
     LAST_TERMINATED,
     OOM_EVENTS,
     PERIODS,
@@ -24,10 +21,8 @@ from orchestration.steps.advice.rightsizing.inventory import (
     RESTARTS,
     THROTTLED_PERIODS,
     THROTTLED_SECONDS,
-    WORKLOAD,
     Inventory,
 )
-from orchestration.steps.advice.rightsizing.usage import RECENT
 
 Float64 = npt.NDArray[np.float64]
 
@@ -214,38 +209,3 @@ def _share(part: Float64, whole: Float64) -> Float64:
     out = np.full(len(whole), np.nan)
     np.divide(part, whole, out=out, where=whole > 0.0)
     return np.where(np.isnan(out), np.nan, np.clip(out, 0.0, 1.0))
-
-
-def scaled(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> tuple[Float64, Float64]:
-    """Per cent of the request at which a HorizontalPodAutoscaler holds each container.
-
-    Args:
-        snapshot: where targets are.
-        inventory: of which containers.
-        between: they are read in its last hour.
-
-    Returns:
-        Of CPU and of memory `[n]`, NaN = nothing scales by it.
-    """
-    recent = TimeRange(between.end - RECENT, between.end)
-    params = {"start": recent.start, "end": recent.end, "metrics": [HPA_TARGET]}
-    values = pl.DataFrame(run(snapshot, NEWEST, params, recent).rows)
-    key = ["cluster", "namespace", "horizontalpodautoscaler"]
-    # What it is of, newer versions of kube-state-metrics tell in a metric of its own.
-    named = inventory.of(HPA_INFO).select(*key, pl.col("scaletargetref_name").alias("workload"))
-    targets = (
-        inventory.of(HPA_TARGET)
-        .filter(pl.col("metric_target_type") == "utilization")
-        .drop("workload")
-        .join(values, on="series_id")
-        .join(named.unique(key), on=key)
-        .group_by(*WORKLOAD, "metric_name")
-        .agg(pl.col("value").min())
-    )
-
-    def of(resource: str) -> Float64:
-        rows = targets.filter(pl.col("metric_name") == resource)
-        joined = inventory.containers.join(rows, on=WORKLOAD, how="left", maintain_order="left")
-        return joined["value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-    return of("cpu"), of("memory")

@@ -32,7 +32,7 @@ def cpu_reasons(facts: Facts, sizes: Sizes, settings: RightsizingSettings) -> Se
         *_against_nodes(sizes, facts.set_now.node_cpu, cores_text),
     ]
     if settings.hpa == "skip":
-        found.append(_scaled(facts.hpa_cpu, "CPU"))
+        found.append(_scaled(facts.scaled.cpu, "CPU"))
     return _first(facts, found)
 
 
@@ -45,7 +45,7 @@ def memory_reasons(facts: Facts, sizes: Sizes, settings: RightsizingSettings) ->
         *_common(facts, facts.memory, settings),
         (~(facts.memory.top > 0.0), lambda _: "no use of memory was measured in it"),
         *_against_nodes(sizes, facts.set_now.node_memory, bytes_text),
-        _scaled(facts.hpa_memory, "memory"),
+        _scaled(facts.scaled.memory, "memory"),
         (
             sizes.rising & lower,
             lambda _: (

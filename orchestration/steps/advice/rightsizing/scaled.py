@@ -1,0 +1,84 @@
+"""Which containers an autoscaler scales by what they use, in per cent of their request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from lake import TimeRange
+from lake.query import run
+from lake.snapshot import Snapshot
+from orchestration.steps.advice.rightsizing.configured import NEWEST
+from orchestration.steps.advice.rightsizing.inventory import (
+    HPA_INFO,
+    HPA_TARGET,
+    WORKLOAD,
+    Inventory,
+)
+from orchestration.steps.advice.rightsizing.usage import RECENT
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaled:
+    """By what a HorizontalPodAutoscaler scales each of `n` containers.
+
+    Attributes:
+        cpu, memory: per cent of the request at which it holds it `[n]`, NaN = nothing scales by it.
+        name: of the autoscaler, where it is the only one and scales by that alone: of others, all
+            that they scale by would have to be known to change a part of it `[n]`.
+    """
+
+    cpu: Float64
+    memory: Float64
+    name: Sequence[str | None]
+
+    @classmethod
+    def nothing(cls, n: int) -> Scaled:
+        """Nothing is scaled."""
+        return cls(np.full(n, np.nan), np.full(n, np.nan), [None] * n)
+
+
+def scaled(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Scaled:
+    """What scales each container.
+
+    Args:
+        snapshot: where targets are.
+        inventory: of which containers.
+        between: they are read in its last hour.
+    """
+    recent = TimeRange(between.end - RECENT, between.end)
+    params = {"start": recent.start, "end": recent.end, "metrics": [HPA_TARGET]}
+    values = pl.DataFrame(run(snapshot, NEWEST, params, recent).rows)
+    name = pl.col("horizontalpodautoscaler")
+    key = ["cluster", "namespace", "horizontalpodautoscaler"]
+    # What it is of, newer versions of kube-state-metrics tell in a metric of its own.
+    named = inventory.of(HPA_INFO).select(*key, pl.col("scaletargetref_name").alias("workload"))
+    by = pl.struct("metric_name", "metric_target_type").n_unique().over(key)
+    targets = (
+        inventory.of(HPA_TARGET)
+        .drop("workload")
+        .join(values, on="series_id")
+        .join(named.unique(key), on=key)
+        .with_columns(by.alias("by"), name.n_unique().over(WORKLOAD).alias("of"))
+        .filter(pl.col("metric_target_type") == "utilization")
+    )
+    # Of two exporters that tell of the same one, each has its own series.
+    lowest = targets.group_by(*WORKLOAD, "metric_name").agg(pl.col("value").min())
+    alone = targets.filter(pl.col("by") == 1, pl.col("of") == 1).unique(WORKLOAD)
+
+    def told(rows: pl.DataFrame, column: str) -> pl.Series:
+        own = rows.select(*WORKLOAD, column)
+        joined = inventory.containers.join(own, on=WORKLOAD, how="left", maintain_order="left")
+        return joined[column]
+
+    def of(resource: str) -> Float64:
+        rows = lowest.filter(pl.col("metric_name") == resource)
+        return told(rows, "value").cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+    return Scaled(of("cpu"), of("memory"), told(alone, "horizontalpodautoscaler").to_list())
