@@ -302,6 +302,19 @@ def test_classes_are_kept_unless_asked(containers, advised):
     assert row["saving_cpu_cores"] < -0.2
 
 
+@pytest.mark.parametrize("told", ["info", "resource_requests"])
+def test_an_init_container_is_not_sized(containers, advised, told):
+    """What is set for it stands elsewhere, in the lake and in the template: no patch would fit."""
+    containers.container(steady(0.2), container="proxy", request=(None, None))
+    containers.container(steady(0.2), request=(0.21, 256 * MIB))
+    labels = {"namespace": "shop", "pod": "cart-7c9d8f6b54-x2v9k", "container": "proxy"}
+    metric = {"metric__": f"kube_pod_init_container_{told}", "resource": "cpu"}
+    containers.put([(np.full(6, 1.0), metric | labels)])
+    row = advised(**own(keep_class=False))["container_cpu"]
+    assert (row["container"], row["abstained"]) == ("proxy", True)
+    assert "it is an init container" in row["reason"]
+
+
 def test_a_short_history_is_less_sure(containers, advised):
     containers.container(steady(0.2, days=2))
     containers.container(steady(0.2, days=13), pod="pay-7c9d8f6b54-x2v9k")

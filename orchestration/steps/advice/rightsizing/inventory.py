@@ -27,6 +27,9 @@ ALLOCATABLE = "kube_node_status_allocatable"
 POD_OWNER = "kube_pod_owner"
 POD_INFO = "kube_pod_info"
 
+INIT_METRICS = ("kube_pod_init_container_info", "kube_pod_init_container_resource_requests")
+"""Metrics that only init containers have, those that stay as sidecars among them."""
+
 KIND_METRICS = {
     "kube_deployment_spec_replicas": "Deployment",
     "kube_deployment_status_replicas_available": "Deployment",
@@ -70,6 +73,7 @@ METRICS = (
     ALLOCATABLE,
     POD_OWNER,
     POD_INFO,
+    *INIT_METRICS,
     *KIND_METRICS,
 )
 
@@ -104,7 +108,8 @@ class Inventory:
         series: all that concern containers, with the labels that matter as columns.
         containers: a row each, `index` and what names it, and `workload_kind` (null = unknown);
             `release`, the image of its youngest pod, and `released` (null = unknown), and `before`:
-            whether anything that it used before that is left out.
+            whether anything that it used before that is left out; `init`, whether it is an init
+            container.
         of_pods: containers of pods: `index`, what names the pod's container, and its series of CPU
             and memory (`cpu`, `memory`, null = there is none) with `first_seen`.
     """
@@ -158,9 +163,13 @@ def take_inventory(
         .sort(CONTAINER)
         .with_row_index("index")
     )
+    init = series.filter(pl.col("metric").is_in(INIT_METRICS)).select(*CONTAINER, init=True)
     containers = containers.with_columns(pl.col("index").cast(pl.Int64)).join(
         _kinds(snapshot, series, now - history), on=WORKLOAD, how="left", maintain_order="left"
     )
+    containers = containers.join(
+        init.unique(), on=CONTAINER, how="left", maintain_order="left"
+    ).with_columns(pl.col("init").fill_null(value=False))
     of_pods = (
         used.filter(~pl.col("before"))
         .join(containers.select("index", *CONTAINER), on=CONTAINER)

@@ -71,6 +71,10 @@ def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reaso
         return f"it was not seen since {from_micros(at):%Y-%m-%d %H:%M} UTC"
 
     return [
+        (
+            facts.inventory.containers["init"].to_numpy(),
+            lambda _: "it is an init container, or a sidecar among these: they are not sized",
+        ),
         (facts.gone(of), unseen),
         (~now.known, lambda _: "no request or limit of it is known: nothing tells what is set"),
         (
