@@ -58,6 +58,12 @@ def test_the_saving_is_of_all_pods(containers, advised):
     assert "in 2 pods" in cpu["title"]
 
 
+def test_pods_that_a_rollout_replaced_are_none_of_them(containers, advised, now):
+    containers.container(steady(0.2), end=now - timedelta(minutes=20))
+    containers.container(steady(0.2)[:5], pod="cart-6d8c7b9f55-bbbbb")
+    assert "in 1 pod" in advised()["container_cpu"]["title"]
+
+
 def test_what_is_well_gets_no_advice(containers, advised):
     containers.container(steady(0.2), steady(200 * MIB), (0.21, 250 * MIB))
     assert advised() == {}

@@ -19,9 +19,10 @@ from orchestration.steps.advice.rightsizing.inventory import (
     Inventory,
     take_inventory,
 )
+from orchestration.steps.advice.rightsizing.running import RECENT, live
 from orchestration.steps.advice.rightsizing.scaled import Scaled, scaled
 from orchestration.steps.advice.rightsizing.trouble import Trouble, trouble
-from orchestration.steps.advice.rightsizing.usage import RECENT, SLOT, Used, live, used, window
+from orchestration.steps.advice.rightsizing.usage import SLOT, Used, used, window
 
 Float64 = npt.NDArray[np.float64]
 

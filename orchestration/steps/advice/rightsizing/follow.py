@@ -28,8 +28,9 @@ from orchestration.steps.advice.rightsizing.inventory import (
     Inventory,
     take_inventory,
 )
+from orchestration.steps.advice.rightsizing.running import live
 from orchestration.steps.advice.rightsizing.trouble import trouble
-from orchestration.steps.advice.rightsizing.usage import live, used, window
+from orchestration.steps.advice.rightsizing.usage import used, window
 from orchestration.steps.advice.rows import APPLIED
 
 Row = dict[str, Any]

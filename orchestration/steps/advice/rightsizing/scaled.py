@@ -19,7 +19,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     WORKLOAD,
     Inventory,
 )
-from orchestration.steps.advice.rightsizing.usage import RECENT
+from orchestration.steps.advice.rightsizing.running import RECENT
 
 Float64 = npt.NDArray[np.float64]
 

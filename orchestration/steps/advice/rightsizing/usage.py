@@ -27,9 +27,6 @@ Int64 = npt.NDArray[np.int64]
 
 SLOT = timedelta(minutes=5)
 BLOCK = timedelta(days=1)
-RECENT = timedelta(hours=1)
-"""What told nothing for so long does not run."""
-
 TOLD = (0.5, 0.95)
 """Quantiles that are told as evidence."""
 
@@ -76,11 +73,6 @@ FROM used WHERE value IS NOT NULL GROUP BY ALL
 RESTARTED = """
 SELECT series_id, epoch_us(time) AS moment FROM buckets(INTERVAL 5 MINUTE)
 WHERE time >= $start AND time < $end AND metric = $metric AND increase > 0
-"""
-
-LIVE = """
-SELECT DISTINCT series_id FROM buckets(INTERVAL 5 MINUTE)
-WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
 """
 
 
@@ -161,15 +153,6 @@ def used_of(counts: pl.DataFrame, n: int, days: int) -> Used:
         days: blocks.
     """
     return _used([_reduced(counts)], n, days)
-
-
-def live(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
-    """Rows of `of_pods` that told something within the last hour of a time."""
-    recent = TimeRange(between.end - RECENT, between.end)
-    params = {"start": recent.start, "end": recent.end, "metrics": [CPU, MEMORY]}
-    ids = pl.DataFrame(run(snapshot, LIVE, params, recent).rows)["series_id"].implode()
-    told = pl.concat_list("cpu", "memory").list.set_intersection(ids).list.len() > 0
-    return inventory.of_pods.filter(told)
 
 
 def _starts(
