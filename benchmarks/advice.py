@@ -34,6 +34,7 @@ from orchestration.rightsizing_settings import RightsizingSettings  # noqa: E402
 from orchestration.steps.advice.rightsizing.configured import Configured  # noqa: E402
 from orchestration.steps.advice.rightsizing.facts import Facts  # noqa: E402
 from orchestration.steps.advice.rightsizing.inventory import Inventory  # noqa: E402
+from orchestration.steps.advice.rightsizing.remembered import Remembered  # noqa: E402
 from orchestration.steps.advice.rightsizing.scaled import Scaled  # noqa: E402
 from orchestration.steps.advice.rightsizing.sizes import cpu_sizes, memory_sizes  # noqa: E402
 from orchestration.steps.advice.rightsizing.trouble import Trouble  # noqa: E402
@@ -183,6 +184,7 @@ def _facts(fleet: Fleet, half: int, memory_limit: np.ndarray) -> Facts:
         set_now,
         Trouble.none(fleet.n),
         Scaled.nothing(fleet.n),
+        Remembered.nothing(fleet.n),
     )
 
 

@@ -163,6 +163,24 @@ def test_what_still_kills_is_told_and_raises_further(containers, now):
     assert "killed for want of memory at 300 MiB and still at 375 MiB" in row["reason"]
 
 
+@pytest.mark.parametrize("kind", ["cpu", "memory"])
+def test_what_a_limit_did_is_remembered_after_the_history(containers, now, kind):
+    """Guaranteed, it would be made as small as before, and be in trouble again."""
+    size, used = (0.5, 0.3) if kind == "cpu" else (300 * MIB, 200 * MIB)
+    life = Life(containers, now, size, size, kind)
+
+    def kills(limit):
+        return [700] if limit < 1.1 * size else []
+
+    more = {"throttled": bursting} if kind == "cpu" else {"kills": kills}
+    life.live(4, np.full(4 * DAY, used), **more)
+    assert life.follow()
+    assert life.limit == pytest.approx(1.25 * size)
+    for _ in range(3):
+        life.live(6, np.full(6 * DAY, used), **more)
+        assert not life.follow(), life.limits
+
+
 def test_cpu_that_is_held_down_is_not_held_down_further(containers, now):
     """What it uses at a smaller limit is what the limit lets it."""
     life = Life(containers, now, 4.0, 4.0, "cpu")

@@ -15,6 +15,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     THROTTLED_PERIODS,
 )
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
+from orchestration.steps.advice.rightsizing.remembered import KILLED_AT, THROTTLED_AT
 from orchestration.steps.advice.rightsizing.sizes import WEEK, Sizes
 from orchestration.steps.advice.rightsizing.usage import Used
 
@@ -67,7 +68,7 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
             )
         )
     if not np.isnan(at):
-        what = "highest limit that throttled it" if is_cpu else "limit that killed it"
+        what = THROTTLED_AT if is_cpu else KILLED_AT
         found.append(Evidence(what, _figure(at), unit, over))
     return found
 
@@ -135,7 +136,7 @@ def _limits(sizes: Sizes, one: int) -> str:
     lowest, highest = sizes.happened_from[one], sizes.happened_at[one]
     if np.isnan(highest):
         return ""
-    if lowest == highest:
+    if not lowest < highest:
         return f" at {bytes_text(float(highest))}"
     return (
         f" at {bytes_text(float(lowest))} and still at {bytes_text(float(highest))}: "

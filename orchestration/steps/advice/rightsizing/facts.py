@@ -19,6 +19,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     Inventory,
     take_inventory,
 )
+from orchestration.steps.advice.rightsizing.remembered import Remembered, remembered
 from orchestration.steps.advice.rightsizing.running import RECENT, live
 from orchestration.steps.advice.rightsizing.scaled import Scaled, scaled
 from orchestration.steps.advice.rightsizing.trouble import Trouble, trouble
@@ -41,6 +42,7 @@ class Facts:
         set_now: requests and limits.
         trouble: kills and throttling.
         scaled: what they are scaled by.
+        remembered: what limits did before that.
     """
 
     inventory: Inventory
@@ -50,6 +52,7 @@ class Facts:
     set_now: Configured
     trouble: Trouble
     scaled: Scaled
+    remembered: Remembered
 
     def days(self, of: Used) -> Float64:
         """How long ago each was seen first, within the time looked at; 0 = never."""
@@ -102,4 +105,5 @@ def gather(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Facts
         configured(snapshot, inventory, running, between),
         trouble(snapshot, inventory, between),
         scaled(snapshot, inventory, between),
+        remembered(snapshot, inventory, now),
     )

@@ -47,7 +47,8 @@ class Sizes:
         rising: which grow and grow (memory).
         happened: how it was throttled under what is set, a share, NaN = nothing tells; how often it
             was killed.
-        happened_from, happened_at: the lowest and the highest limit under which it was, NaN = none.
+        happened_from, happened_at: the lowest limit under which it was killed, and the highest
+            under which it was, or was throttled too much, NaN = none.
     """
 
     request: Float64
@@ -123,8 +124,8 @@ def cpu_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
         np.round(confidence, 2),
         np.zeros(n, dtype=np.bool_),
         happened,
-        facts.trouble.throttled.lowest,
-        facts.trouble.throttled.highest(np.zeros(n)),
+        nothing,
+        throttling.at(settings),
     )
 
 
@@ -137,7 +138,7 @@ def memory_sizes(facts: Facts, settings: RightsizingSettings) -> Sizes:
     limits = memory_limits(
         of.blocks, reserved, settings.memory_over, settings.memory_worth_gib * GIB
     )
-    killed_at = facts.trouble.kills.highest(np.zeros(n))
+    killed_at = np.fmax(facts.trouble.kills.highest(np.zeros(n)), facts.remembered.killed_at)
     bumped = killed_at * (1.0 + settings.oom_bump)
     needed = np.fmax(np.fmax(limits.bytes, bumped), settings.least_memory_mib * MIB)
     request = np.where(np.isnan(of.peak), of.top, of.peak)

@@ -54,8 +54,16 @@ class Throttling:
         guessed = np.where(larger, 0.0, self.now)
         return np.where(np.isnan(limits), np.nan, np.where(self.told, told, guessed))
 
+    def at(self, settings: RightsizingSettings) -> Float64:
+        """The highest limit that is known to have throttled too much `[n]`, NaN = none."""
+        trouble, limit = self.facts.trouble, self.facts.set_now.cpu_limit
+        told = trouble.throttled.highest(settings.throttled * trouble.periods.total)
+        high = self.facts.cpu.top > limit * (1.0 + settings.burst)
+        guessed = np.where((self.now < settings.throttled) | high, np.nan, limit)
+        return np.fmax(np.where(self.told, told, guessed), self.facts.remembered.throttled_at)
+
     def limits(self, request: Float64, settings: RightsizingSettings) -> Float64:
-        """The limit that each container needs, with its bursts and starts.
+        """The limit that each container needs, with its bursts and starts `[n]`.
 
         Args:
             request: what it is not below.
@@ -64,19 +72,11 @@ class Throttling:
         limit, top = self.facts.set_now.cpu_limit, self.facts.cpu.top
         bump = 1.0 + settings.burst
         needed = top * bump
-        calm = self.now < settings.throttled
         # Where nothing tells, what did not reach the limit may have had bursts that did.
         seen = self.told | (top >= REACHED * limit)
-        held_down = calm & seen & (top <= limit * bump)
+        held_down = (self.now < settings.throttled) & seen & (top <= limit * bump)
         needed = np.where(held_down, np.fmin(needed, limit), needed)
-        trouble = self.facts.trouble
-        least = settings.throttled * trouble.periods.total
-        throttled_at = np.where(
-            self.told,
-            trouble.throttled.highest(least),
-            np.where(calm | (top > limit * bump), np.nan, limit),
-        )
-        needed = np.fmax(needed, throttled_at * bump)
+        needed = np.fmax(needed, self.at(settings) * bump)
         hardly = self.now >= settings.throttled * HARDLY
         needed = np.where(hardly, np.fmax(needed, limit), needed)
         return np.fmax(needed, request)
