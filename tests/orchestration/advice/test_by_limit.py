@@ -7,7 +7,12 @@ import polars as pl
 
 from lake import TimeRange
 from lake.timerange import to_micros
-from orchestration.steps.advice.rightsizing.by_limit import HOUR, ByLimit, limit_spans
+from orchestration.steps.advice.rightsizing.by_limit import (
+    HOUR,
+    ByLimit,
+    limit_changes,
+    limit_spans,
+)
 from orchestration.steps.advice.rightsizing.inventory import take_inventory
 
 NAN = np.nan
@@ -47,7 +52,8 @@ def spans(containers, values, now):
     snapshot = containers.lake.snapshot()
     between = TimeRange(now - timedelta(days=2), now)
     inventory = take_inventory(snapshot, now, timedelta(days=2))
-    found = limit_spans(snapshot, inventory, "memory", between).sort("since")
+    told = limit_changes(snapshot, between)
+    found = limit_spans(told, inventory, "memory", between).sort("since")
     zero = to_micros(now)
     return [
         (since and (since - zero) // HOUR, (until - zero) // HOUR, limit)

@@ -220,6 +220,19 @@ def test_a_pod_that_is_killed_again_and_again_was_killed_more_than_once(containe
     assert kills["value"] == 4.0
 
 
+def test_two_exporters_that_tell_of_a_kill_tell_of_one(containers, now):
+    life = Life(containers, now, 250 * MIB, 300 * MIB)
+    life.live(4, np.full(4 * DAY, 250 * MIB))
+    count = (np.arange(4 * DAY) > 2 * DAY) * 1.0
+    for job in ("kubelet", "cadvisor"):
+        metric = {"metric__": "container_oom_events_total", "job": job}
+        containers.put([(count, metric | life.labels)], end=life.now)
+    containers.make(life.now)
+    (row,) = listing(containers.lake, Wanted(kinds=["container_memory"])).rows
+    (kills,) = [one for one in row["evidence"] if one["what"] == "killed for want of memory"]
+    assert kills["value"] == 1.0
+
+
 def test_advice_that_changes_nothing_is_none(containers, now):
     """Many kills by the limit before are no reason to tell somebody to set what is set."""
     life = Life(containers, now, 250 * MIB, 200 * MIB)

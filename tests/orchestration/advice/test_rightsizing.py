@@ -339,6 +339,16 @@ def test_a_peak_once_a_week_is_in_the_risk(containers, advised):
     assert cpu["proposed"]["cpu_request_cores"] == pytest.approx(1.0, rel=0.02)
 
 
+def test_what_is_told_of_each_core_is_not_taken_for_the_whole(containers, advised):
+    labels = {"namespace": "shop", "pod": "cart-7c9d8f6b54-x2v9k", "container": "app"}
+    metric = {"metric__": "container_cpu_usage_seconds_total"} | labels
+    used = np.cumsum(steady(0.8) * 300.0)
+    cores = [(used / 40, metric | {"cpu": f"cpu{n:02}"}) for n in range(40)]
+    containers.put([(used, metric | {"cpu": "total"}), *cores])
+    containers.container()
+    assert advised()["container_cpu"]["proposed"]["cpu_request_cores"] > 0.8
+
+
 def test_a_gap_is_no_peak(containers, advised):
     """After half an hour without samples the counter has risen by that of the half hour."""
     used = steady(0.2)

@@ -119,8 +119,19 @@ class ByLimit:
         return out
 
 
+def limit_changes(snapshot: Snapshot, between: TimeRange) -> pl.DataFrame:
+    """What was told of limits first, and each other value: `series_id`, `moment`, `value`.
+
+    Args:
+        snapshot: where that is told.
+        between: of which time.
+    """
+    params = {"start": between.start, "end": between.end, "metric": LIMITS}
+    return pl.DataFrame(run(snapshot, CHANGES, params, between).rows)
+
+
 def limit_spans(
-    snapshot: Snapshot, inventory: Inventory, resource: str, between: TimeRange
+    told: pl.DataFrame, inventory: Inventory, resource: str, between: TimeRange
 ) -> pl.DataFrame:
     """When which limit was set for each container of a pod: `POD`, `since`, `until`, `limit`.
 
@@ -128,13 +139,11 @@ def limit_spans(
     and what was set before anything told so is what was told first.
 
     Args:
-        snapshot: where that is told.
+        told: of all series, see `limit_changes`.
         inventory: of which containers.
         resource: `cpu` or `memory`.
-        between: of which time.
+        between: the time that was looked at.
     """
-    params = {"start": between.start, "end": between.end, "metric": LIMITS}
-    told = pl.DataFrame(run(snapshot, CHANGES, params, between).rows)
     series = inventory.of(LIMITS).filter(pl.col("resource") == resource)
     changes = told.join(series.select("series_id", *POD), on="series_id")
     # Of an hour in which two are told, what was there before goes first.

@@ -55,6 +55,7 @@ LABELS = (
     "scaletargetref_kind",
     "scaletargetref_name",
     "image",
+    "cpu",
 )
 
 METRICS = (
@@ -91,6 +92,9 @@ SELECT cluster, namespace, workload, arg_max(workload_kind, time) AS workload_ki
 WHERE date >= $first_day AND kind = 'Pod' AND workload IS NOT NULL AND workload_kind IS NOT NULL
 GROUP BY ALL
 """
+
+WHOLE = ("", "total")
+"""The label `cpu` of what a container uses of all cores; a standalone cAdvisor tells of each."""
 
 NO_CONTAINER = ("", "POD")
 """What cAdvisor calls the pod's sum, and its sandbox."""
@@ -155,6 +159,7 @@ def take_inventory(
         pl.col("metric").is_in([CPU, MEMORY]),
         pl.col("pod").is_not_null(),
         pl.col("container").is_not_null() & ~pl.col("container").is_in(NO_CONTAINER),
+        pl.col("cpu").fill_null("").is_in(WHOLE),
     )
     used = since_release(used, CONTAINER, now, release)
     containers = (

@@ -12,7 +12,11 @@ import polars as pl
 from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
-from orchestration.steps.advice.rightsizing.by_limit import ByLimit, limit_spans
+from orchestration.steps.advice.rightsizing.by_limit import (
+    ByLimit,
+    limit_changes,
+    limit_spans,
+)
 from orchestration.steps.advice.rightsizing.inventory import (
     LAST_TERMINATED,
     OOM_EVENTS,
@@ -98,8 +102,12 @@ def trouble(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Tro
         between: of which time.
     """
     n = inventory.containers.height
-    kills = _kills(snapshot, inventory, between)
-    throttled, periods = _throttled(snapshot, inventory, between)
+    told = limit_changes(snapshot, between)
+    of_memory, of_cpu = (
+        limit_spans(told, inventory, resource, between) for resource in ("memory", "cpu")
+    )
+    kills = _kills(snapshot, inventory, of_memory, between)
+    throttled, periods = _throttled(snapshot, inventory, of_cpu, between)
     return Trouble(
         ByLimit.of(kills, n, "kills"),
         ByLimit.of(throttled, n, "amount"),
@@ -107,14 +115,21 @@ def trouble(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Tro
     )
 
 
-def _kills(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.DataFrame:
+def _kills(
+    snapshot: Snapshot, inventory: Inventory, spans: pl.DataFrame, between: TimeRange
+) -> pl.DataFrame:
     """`index`, `limit` (null = unknown), `kills`."""
     params = {"start": between.start, "end": between.end}
     asked = params | {"metrics": [OOM_EVENTS, RESTARTS]}
     risen = pl.DataFrame(run(snapshot, STARTED_AND_KILLED, asked, between).rows).join(
         inventory.series.select("series_id", *POD), on="series_id"
     )
-    by_counter = risen.filter(pl.col("metric") == OOM_EVENTS)
+    # Of two exporters that tell of the same one, each has its own series.
+    by_counter = (
+        risen.filter(pl.col("metric") == OOM_EVENTS)
+        .group_by(*POD, "moment")
+        .agg(pl.col("increase").max().alias("kills"))
+    )
     events = pl.DataFrame(run(snapshot, KILLED_EVENTS, params).rows)
     # Events name the pod: where it has one container, that was it.
     alone = inventory.of_pods.filter(pl.len().over("cluster", "namespace", "pod") == 1)
@@ -122,14 +137,15 @@ def _kills(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> pl.D
     restarts = risen.filter(pl.col("metric") == RESTARTS)
     columns = [*POD, "moment", "kills"]
     ways = [
-        by_counter.rename({"increase": "kills"}).select(columns),
+        by_counter.select(columns),
         _by_state(snapshot, inventory, restarts, between).select(columns),
         by_event.select(columns),
     ]
     told = pl.concat(one.with_columns(pl.lit(way).alias("way")) for way, one in enumerate(ways))
     told = told.join(inventory.of_pods.select("index", *POD), on=POD).sort("moment")
-    spans = limit_spans(snapshot, inventory, "memory", between).sort("since")
-    told = told.join_asof(spans, left_on="moment", right_on="since", by=POD, check_sortedness=False)
+    told = told.join_asof(
+        spans.sort("since"), left_on="moment", right_on="since", by=POD, check_sortedness=False
+    )
     # The same kill is told in several ways.
     each = told.group_by("way", "index", *POD, "limit").agg(pl.col("kills").sum())
     each = each.group_by("index", *POD, "limit").agg(pl.col("kills").max())
@@ -168,11 +184,10 @@ def _by_state(
 
 
 def _throttled(
-    snapshot: Snapshot, inventory: Inventory, between: TimeRange
+    snapshot: Snapshot, inventory: Inventory, spans: pl.DataFrame, between: TimeRange
 ) -> Sequence[pl.DataFrame]:
     """Throttled, and all there were: `index`, `limit` (null = unknown), `amount`."""
     metrics = [PERIODS, THROTTLED_PERIODS, THROTTLED_SECONDS]
-    spans = limit_spans(snapshot, inventory, "cpu", between)
     series = inventory.series.filter(pl.col("metric").is_in(metrics)).select("series_id", *POD)
     own = series.join(inventory.of_pods.select("index", *POD), on=POD)
     own = own.join(spans, on=POD, how="left").with_columns(
