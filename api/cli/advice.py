@@ -9,11 +9,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from api.cli.lake_report import Directory, existing_lake
-from api.cli.terminal import ConfigFile, err, out
+from api.cli.terminal import ConfigFile, err, out, plain
 from lake import Lake, utc_now
 from lake.schema import ADVICE
 from orchestration.settings import load_from_environment
@@ -68,7 +67,7 @@ def advice(
         settings = load_from_environment(config).advice
         made = make_advice(lake, settings, utc_now())
         for adviser, why in made.failed.items():
-            err.print(f"[red]{adviser} failed[/red]: {escape(why)}")
+            err.print(f"[red]{adviser} failed[/red]: {plain(why)}")
     wanted = browse.Wanted(
         cluster or (),
         kind or (),
@@ -112,7 +111,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         drawn.add_row(
             row["advice_id"][:SHORT_ID],
-            escape(row["title"]),
+            plain(row["title"]),
             *(_percent(row[name]) for name in ("current_risk", "risk", "confidence")),
         )
     return drawn
@@ -139,13 +138,13 @@ WRITTEN: dict[Form, Callable[[Sequence[Row]], str]] = {Form.csv: as_csv, Form.js
 def _cell(name: str, value: object) -> object:
     if name in JSON_COLUMNS and value is not None:
         return json.dumps(value)
-    if isinstance(value, str) and value[:1] in FORMULA:
+    if isinstance(value, str) and value.lstrip()[:1] in FORMULA:
         # A spreadsheet would take it for a formula, and names come from strangers' clusters.
         return f"'{value}"
     return _text(value) if isinstance(value, datetime) else value
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 
 
 def _percent(share: float | None) -> str:

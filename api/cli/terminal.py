@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 ConfigFile = Annotated[
@@ -26,6 +27,15 @@ out = Console(highlight=False)
 if not out.is_terminal:
     out.width = PIPE_WIDTH
 err = Console(stderr=True, highlight=False)
+
+
+def plain(text: str) -> str:
+    r"""A stranger's text for a console: as it is, but for what would steer the terminal.
+
+    >>> plain("cart [red]\x1b[31m")
+    'cart \\[red]?[31m'
+    """
+    return escape("".join(one if one.isprintable() else "?" for one in text))
 
 
 @contextmanager

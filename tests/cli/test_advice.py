@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 
+from api.cli.advice import as_csv, table
 from ingest import direct
 from ingest.catalogue import Catalogue
 from ingest.series import identify
 from lake import CommitKey, Lake
+from lake.schema import ADVICE
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 MIB = 1024.0**2
@@ -92,3 +95,20 @@ def test_as_a_patch(advised):
 
 def test_another_form_is_refused(fleetlake, data):
     assert fleetlake("advice", "--dir", data, "--format", "xml").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07cart", "\x1b[31mcart", "a\u202etrac"])
+def test_a_name_cannot_steer_the_terminal(name):
+    row = {"advice_id": "abcdef0123", "title": f"CPU of {name}", "current_risk": None}
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    console.print(table("Advice", [row | {"risk": None, "confidence": None}]))
+    text = console.file.getvalue()
+    assert name not in text
+    assert "cart" in text or "trac" in text
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(1)", "\n=1+1", " =1+1"])
+def test_a_name_is_no_formula(name):
+    columns = dict.fromkeys(ADVICE.schema.names)
+    (row,) = csv.DictReader(io.StringIO(as_csv([columns | {"workload": name}]), newline=""))
+    assert row["workload"] == f"'{name}"

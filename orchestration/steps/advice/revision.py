@@ -45,6 +45,9 @@ def revised(
     done = followed is not None and followed.applied and not row["abstained"]
     if followed is not None and done and state in (OPEN, ACCEPTED):
         return _next(row, now, state=APPLIED, effect=followed.effect)
+    if state == APPLIED and row["made_at"] >= now:
+        # Of the same round, made again: what is better yet is said in the next.
+        return None
     holds = state == APPLIED and followed is not None and followed.holds
     if given is None or holds:
         if state in (OPEN, ACCEPTED):

@@ -71,8 +71,9 @@ class Life:
     def follow(self, **settings):
         """Set it as is advised; whether there was anything."""
         own = {"rightsizing": RightsizingSettings(**settings), "leave_out": OTHERS}
-        # The first round sees that the advice before was followed, the second says what is next.
-        assert not any(self.containers.make(self.now, **own).failed for _ in range(2))
+        # The first round sees that the advice before was followed, the next says more.
+        for at in (self.now - timedelta(minutes=5), self.now):
+            assert not self.containers.make(at, **own).failed
         rows = listing(self.containers.lake, Wanted(kinds=[f"container_{self.kind}"])).rows
         if not rows:
             return False

@@ -188,6 +188,19 @@ def test_what_was_applied_tells_its_effect(rounds):
     assert (rounds.row()["state"], rounds.row()["effect"]) == ("open", row["effect"])
 
 
+def test_a_round_that_is_made_again_writes_nothing(rounds):
+    """Of the same time, by a server and a schedule: what was followed and could be better yet."""
+    rounds.make()
+    advice_id = rounds.row()["advice_id"]
+    rounds.became = {advice_id: Followed(applied=True, effect={"measured": None})}
+    rounds.says = [rounds.proposing(1.0)]
+    assert [rounds.make(1).written for _ in range(2)] == [1, 0]
+    assert rounds.row()["state"] == "applied"
+    rounds.became = {}
+    assert [rounds.make(2).written for _ in range(2)] == [1, 0]
+    assert rounds.row()["state"] == "open"
+
+
 def test_an_adviser_that_fails_stops_no_other_and_loses_nothing(rounds):
     rounds.make(other=Adviser(lambda *_: [replace(ONE, kind="node_empty")]))
 
