@@ -180,6 +180,22 @@ def test_what_a_limit_did_is_remembered_after_the_history(containers, now, kind)
     for _ in range(3):
         life.live(6, np.full(6 * DAY, used), **more)
         assert not life.follow(), life.limits
+        # A silence, in which nothing can be told of it.
+        containers.make(life.now + timedelta(hours=2), leave_out=OTHERS)
+
+
+def test_a_heap_that_is_sized_by_its_limit_does_not_shrink_with_it_for_ever(containers, now):
+    life = Life(containers, now, 1000 * MIB, 1000 * MIB)
+    life.live(15, np.full(15 * DAY, 0.6 * life.limit))
+    assert life.follow()
+    for _ in range(3):
+        life.live(15, np.full(15 * DAY, 0.6 * life.limit))
+        assert not life.follow(), life.limits
+        containers.make(life.now + timedelta(hours=2), leave_out=OTHERS)
+    wanted = Wanted(kinds=["container_memory"], abstained=True)
+    containers.make(life.now, leave_out=OTHERS)
+    (row,) = listing(containers.lake, wanted).rows
+    assert "it took 600 MiB where the limit was 1000 MiB" in row["reason"]
 
 
 def test_cpu_that_is_held_down_is_not_held_down_further(containers, now):

@@ -15,7 +15,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     THROTTLED_PERIODS,
 )
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
-from orchestration.steps.advice.rightsizing.remembered import KILLED_AT, THROTTLED_AT
+from orchestration.steps.advice.rightsizing.remembered import KILLED_AT, PEAK, THROTTLED_AT
 from orchestration.steps.advice.rightsizing.sizes import WEEK, Sizes
 from orchestration.steps.advice.rightsizing.usage import Used
 
@@ -28,12 +28,12 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
     unit, metric = ("cores", CPU) if is_cpu else ("bytes", MEMORY)
     shares = used.whole_quantiles[one]
     found = [
-        Evidence(f"{what} of a pod", _figure(value), unit, over, metric)
+        Evidence(what, _figure(value), unit, over, metric)
         for what, value in (
-            ("used half of the time at most", shares[0]),
-            ("used 95 % of the time at most", shares[1]),
-            ("highest outside starts", used.peak[one]),
-            ("highest soon after a start", used.start_peak[one]),
+            ("used half of the time at most of a pod", shares[0]),
+            ("used 95 % of the time at most of a pod", shares[1]),
+            (PEAK, used.peak[one]),
+            ("highest soon after a start of a pod", used.start_peak[one]),
         )
         if not np.isnan(value)
     ]

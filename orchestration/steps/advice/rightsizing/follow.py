@@ -28,6 +28,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     Inventory,
     take_inventory,
 )
+from orchestration.steps.advice.rightsizing.remembered import kept
 from orchestration.steps.advice.rightsizing.running import live
 from orchestration.steps.advice.rightsizing.trouble import trouble
 from orchestration.steps.advice.rightsizing.usage import used, window
@@ -82,7 +83,12 @@ def follow(
         # Where nothing but rounding was proposed, nothing was followed.
         moved = distance(current, {name: row["current"][name] for name in current}) > 0.0
         if moved and distance(current, done) <= AS_PROPOSED:
-            effect = {"applied_at": now.isoformat(), "predicted": _predicted(row), "measured": None}
+            effect = {
+                "applied_at": now.isoformat(),
+                "predicted": _predicted(row),
+                "measured": None,
+                **kept(row),
+            }
             found[row["advice_id"]] = Followed(applied=True, effect=effect)
     for (at, kind), group in since.items():
         indices = {row["advice_id"]: place[row["cluster"], row["entity"]] for row in group}

@@ -47,6 +47,14 @@ def memory_reasons(facts: Facts, sizes: Sizes, settings: RightsizingSettings) ->
         *_against_nodes(sizes, facts.set_now.node_memory, bytes_text),
         _scaled(facts.scaled.memory, "memory"),
         (
+            facts.remembered.takes_its_part(sizes.now_limit, facts.memory.peak) & lower,
+            lambda one: (
+                f"it took {bytes_text(facts.remembered.memory_peak[one])} where the limit was "
+                f"{bytes_text(facts.remembered.memory_limit[one])}, and takes as large a part of "
+                "the smaller one, as a heap that is sized by it: it would go on so"
+            ),
+        ),
+        (
             sizes.rising & lower,
             lambda _: (
                 "it takes more memory from day to day, as one that leaks: no smaller size would "
