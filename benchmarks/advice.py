@@ -171,6 +171,8 @@ def _facts(fleet: Fleet, half: int, memory_limit: np.ndarray) -> Facts:
         np.ones(fleet.n, dtype=bool),
         [""] * fleet.n,
         fleet.pods,
+        fleet.cpu_request * fleet.pods,
+        fleet.memory_request * fleet.pods,
         nothing,
         nothing,
     )

@@ -26,7 +26,8 @@ SOME = ByLimit(
 
 def test_what_happened_under_a_limit_does_under_smaller_ones():
     assert SOME.under([2.0, 2.0, 2.0]).tolist() == [4.0, 0.0, 7.0]
-    assert SOME.under([0.5, 0.5, NAN]).tolist() == [14.0, 0.0, 0.0]
+    assert SOME.under([0.5, 0.5, NAN]).tolist() == [14.0, 0.0, 7.0]
+    assert SOME.under([NAN, 0.5, 9.0]).tolist() == [0.0, 0.0, 7.0]
     assert SOME.total.tolist() == [14.0, 0.0, 7.0]
 
 

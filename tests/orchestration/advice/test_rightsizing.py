@@ -159,6 +159,36 @@ def test_kills_that_are_told_otherwise(containers, advised, told, now):
     assert advised()["container_memory"]["proposed"]["memory_limit_bytes"] >= 375 * MIB
 
 
+def test_what_was_killed_without_a_limit_is_in_the_risk(containers, advised):
+    """A node that ran short: nothing that is proposed keeps it from that."""
+    containers.container(memory=steady(200 * MIB), request=(None, GIB))
+    count = np.where(np.arange(DAY) < 100, 0.0, 1.0)
+    labels = {"namespace": "shop", "pod": "cart-7c9d8f6b54-x2v9k", "container": "app"}
+    containers.put([(count, {"metric__": "container_oom_events_total"} | labels)])
+    memory = advised()["container_memory"]
+    assert memory["current_risk"] == memory["risk"] == pytest.approx(1 / (8 * DAY))
+
+
+def test_the_saving_is_of_each_pod_as_it_is_set(containers, advised):
+    """While a change is rolled out, or where something resizes pods one by one."""
+    containers.container(steady(0.2), request=(4.0, None))
+    containers.container(steady(0.2), request=(1.0, None), pod="cart-6d8c7b9f55-bbbbb")
+    cpu = advised()["container_cpu"]
+    assert cpu["saving_cpu_cores"] == pytest.approx(5.0 - 2 * cpu["proposed"]["cpu_request_cores"])
+    told = {one["what"]: one["value"] for one in cpu["evidence"]}
+    assert told["requested by all pods, which are set differently"] == 5.0
+
+
+@pytest.mark.parametrize("uids", ["ab", "ba"])
+def test_a_pod_that_was_made_anew_under_its_name_is_set_as_it_is_now(
+    containers, advised, now, uids
+):
+    for uid, request, end in zip(uids, (1.0, 0.5), (now - timedelta(hours=2), now), strict=True):
+        used = steady(0.1)[: -24 if request == 1.0 else 24]
+        containers.container(used, request=(request, None), pod="cart-0", end=end, uid=uid)
+    assert advised()["container_cpu"]["current"]["cpu_request_cores"] == 0.5
+
+
 def test_throttled_containers_get_a_higher_limit(containers, advised):
     containers.container(steady(0.3), request=(0.3, None), limit=(0.5, None))
     labels = {"namespace": "shop", "pod": "cart-7c9d8f6b54-x2v9k", "container": "app"}

@@ -85,14 +85,14 @@ class ByLimit:
     def under(self, limits: npt.ArrayLike) -> Float64:
         """What would have happened under other limits, at least `[n]`.
 
-        What happened under a limit does so under each smaller one. Where no limit is known to have
-        been set, that which is asked for was.
+        What happened under a limit does so under each smaller one; what happened where none is
+        known to have been set, as where a node ran short, under any.
 
         Args:
-            limits: NaN = none, under which nothing of the kind happens `[n]`.
+            limits: NaN = none `[n]`.
         """
         own = np.asarray(limits, dtype=np.float64)[self.who]
-        return self._sum((self.limit >= own * (1.0 - _SAME)) | (np.isnan(self.limit) & (own > 0)))
+        return self._sum((self.limit >= own * (1.0 - _SAME)) | np.isnan(self.limit))
 
     def highest(self, least: npt.ArrayLike) -> Float64:
         """The highest limit under which as much would have happened `[n]`; NaN = under none.

@@ -30,7 +30,7 @@ UNITS = {"cpu": "core", "memory": "byte"}
 """As kube-state-metrics has them."""
 
 NEWEST = """
-SELECT series_id, arg_max(last, time) AS value FROM buckets(INTERVAL 5 MINUTE)
+SELECT series_id, arg_max(last, time) AS value, max(time) AS told_at FROM buckets(INTERVAL 5 MINUTE)
 WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
 GROUP BY ALL
 """
@@ -46,6 +46,7 @@ class Configured:
         known: whether anything tells what is set in its pods `[n]`.
         unit: a unit that is not the metric's, of what is set `[n]`, empty = all is well.
         pods: that run now `[n]`.
+        cpu_requested, memory_requested: by all of these, each as it is set `[n]`.
         node_cpu, node_memory: allocatable on the largest node of its cluster `[n]`, NaN = unknown.
     """
 
@@ -56,6 +57,8 @@ class Configured:
     known: Bool
     unit: list[str]
     pods: Float64
+    cpu_requested: Float64
+    memory_requested: Float64
     node_cpu: Float64
     node_memory: Float64
 
@@ -82,7 +85,8 @@ def configured(
     set_now = (
         told.filter(pl.col("metric").is_in([REQUESTS, LIMITS]))
         .join(inventory.of_pods.select("index", *POD, pl.col("first_seen").alias("born")), on=POD)
-        .sort("born", "pod")
+        # A pod of a StatefulSet keeps its name, and has other series when it is made anew.
+        .sort("born", "pod", "told_at", "series_id")
     )
     youngest = set_now.group_by("index", "metric", "resource").agg(pl.col("value").last())
 
@@ -92,21 +96,35 @@ def configured(
         out[rows["index"].to_numpy()] = rows["value"].to_numpy()
         return out
 
+    each = set_now.group_by("index", "pod", "metric", "resource").agg(pl.col("value").last())
+    run_now = running.select("index", "pod").unique()
+
+    def by_all(resource: str, usual: Float64) -> Float64:
+        """Of a pod of which nothing is told yet, as much as of the youngest."""
+        own = each.filter(pl.col("metric") == REQUESTS, pl.col("resource") == resource)
+        rows = run_now.join(own, on=["index", "pod"], how="left")
+        who = rows["index"].to_numpy()
+        told_of = rows["value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        out = np.zeros(n)
+        np.add.at(out, who, np.where(np.isnan(told_of), np.nan_to_num(usual)[who], told_of))
+        return out
+
+    cpu, memory = of(REQUESTS, "cpu"), of(REQUESTS, "memory")
     # Of a pod of which requests of any container are told, or at least that it is there.
     pods = told.filter(pl.col("metric").is_in([REQUESTS, LIMITS, POD_INFO]))
     known = np.zeros(n, dtype=np.bool_)
     covered = inventory.of_pods.join(pods, on=["cluster", "namespace", "pod"], how="semi")
     known[covered["index"].to_numpy()] = True
     return Configured(
-        of(REQUESTS, "cpu"),
+        cpu,
         of(LIMITS, "cpu"),
-        of(REQUESTS, "memory"),
+        memory,
         of(LIMITS, "memory"),
         known,
         _odd_units(set_now, n),
-        np.bincount(
-            running.unique(["index", "pod"])["index"].to_numpy().astype(np.int64), minlength=n
-        ).astype(np.float64),
+        np.bincount(run_now["index"].to_numpy().astype(np.int64), minlength=n).astype(np.float64),
+        by_all("cpu", cpu),
+        by_all("memory", memory),
         _largest(told, inventory, "cpu"),
         _largest(told, inventory, "memory"),
     )

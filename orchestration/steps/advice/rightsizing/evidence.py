@@ -37,7 +37,12 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
         )
         if not np.isnan(value)
     ]
-    found.append(Evidence("pods that run", int(facts.set_now.pods[one]), "pods"))
+    pods = facts.set_now.pods[one]
+    found.append(Evidence("pods that run", int(pods), "pods"))
+    requested = (facts.set_now.cpu_requested if is_cpu else facts.set_now.memory_requested)[one]
+    if not np.isclose(requested, pods * np.nan_to_num(sizes.now_request[one])):
+        what = "requested by all pods, which are set differently"
+        found.append(Evidence(what, _figure(requested), unit))
     found += _release(facts, one)
     beyond = "would have been throttled" if is_cpu else "would have been killed"
     if not np.isnan(sizes.beyond[one]):
