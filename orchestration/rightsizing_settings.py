@@ -62,7 +62,7 @@ class RightsizingSettings(BaseModel):
         0.25,
         ge=0.0,
         description="of a limit for CPU above the highest mean of five minutes, for bursts within "
-        "them; and above the present limit where a container is throttled",
+        "them; and above the limit under which a container was throttled",
     )
     throttled: float = Field(
         0.05, gt=0.0, le=1.0, description="share of periods from which a container is throttled"
