@@ -252,6 +252,15 @@ def test_what_is_not_changed_counts_for_the_target_as_it_is(containers, advised)
     assert target == round(50.0 * 1.02 / asked)
 
 
+def test_a_target_of_nothing_that_is_requested_costs_no_other_its_advice(containers):
+    containers.container(steady(0.2), request=(None, None))
+    containers.container(steady(0.2), request=(0.9, None), pod="mail-7c9d8f6b54-x2v9k")
+    autoscaled(containers)
+    rows = containers.make(**own())
+    assert rows.failed == {}
+    assert rows.given["container_cpu"] >= 1
+
+
 def test_an_autoscaler_that_scales_by_more_is_not_named(containers, advised):
     containers.container(steady(0.2), request=(0.8, None))
     autoscaled(containers, 50.0)

@@ -212,7 +212,7 @@ def _hpa_targets(
     key = ["cluster", "namespace", "workload"]
     rows = rows.with_columns(
         (pl.col("before").sum().over(key) / pl.col("after").sum().over(key)).alias("ratio")
-    )
+    ).filter(pl.col("ratio").is_finite())  # of nothing that is requested there is no share
     return {
         one: (target, float(round(target * ratio)))
         for one, target, ratio in rows.select("index", "target", "ratio").iter_rows()
