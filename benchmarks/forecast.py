@@ -1,7 +1,7 @@
 """When series reach a threshold: real pods, made-up disks, real datacentres, and the cost.
 
     uv run python benchmarks/forecast.py [--data FOLDER] [--disks 4000] [--seed 11]
-        [--series 10000] [--json]
+        [--series 100000] [--json]
 
 Pods and datacentres are read from `--data` (left out where it is missing). Everything is foretold
 from the past alone, with one configuration.
@@ -10,13 +10,18 @@ from the past alone, with one configuration.
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 # A script's own folder comes first, where its neighbours could hide packages of the same name.
 sys.path[0] = str(Path(__file__).parents[1])
@@ -39,7 +44,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--disks", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--series", type=int, default=10_000, help="of the measured cost")
+    parser.add_argument("--series", type=int, default=100_000, help="of the measured cost")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     options = parser.parse_args()
     cases = disks(made_up(options.disks, options.seed))
@@ -231,17 +236,41 @@ def _passing(panel: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.n
 
 
 def cost(series: int, seed: int) -> list[Case]:
-    """CPU time of the forecasts alone, of disks as above."""
-    past = np.ascontiguousarray(made_up(min(series, 10_000), seed).values[:, :HISTORY])
-    past = np.tile(past, (-(-series // len(past)), 1))[:series]
-    forecast(past[:64], 80.0, step_hours=A_STEP, horizon_hours=HORIZON)
-    began = time.process_time()
-    forecast(past, 80.0, step_hours=A_STEP, horizon_hours=HORIZON)
-    spent = time.process_time() - began
+    """From a Parquet file of disks as above, sorted by series, to the file of forecasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "disks.parquet", Path(folder) / "forecasts.parquet"
+        _write(file, series, seed)
+        options = ["--threshold", "80", "--horizon", "4h", "--out", str(out)]
+        program = str(Path(sys.executable).with_name("fleetlake"))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.perf_counter()
+        subprocess.run([program, "forecast", str(file), *options], check=True, capture_output=True)
+        took = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rows = pl.read_parquet(out).height
+    if rows != series:
+        raise RuntimeError(f"{rows:,} forecasts of {series:,} series")
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    name = f"`fleetlake forecast`, {series:,} series x 48 h at 5 min"
     return [
-        Case(f"CPU time, {series:,} series x 48 h at 5 min", "s", spent),
-        Case("CPU time, 100,000 series, extrapolated", "s", spent * 100_000 / series),
+        Case(f"{name}: from Parquet to Parquet", "s", took),
+        Case(f"{name}: CPU", "s", spent),
+        Case(f"{name}: peak memory", "GiB", after.ru_maxrss / 2**20),
     ]
+
+
+def _write(file: Path, series: int, seed: int) -> None:
+    made = made_up(min(series, 10_000), seed).values[:, :HISTORY]
+    times = 1_700_000_000_000_000 + np.arange(HISTORY) * STEP * 1_000_000
+    schema = pa.schema(
+        [("timestamp", pa.timestamp("us", "UTC")), ("disk", pa.string()), ("value", pa.float64())]
+    )
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for begin in range(0, series, len(made)):
+            part = made[: series - begin]
+            names = np.repeat([f"disk-{begin + i:06d}" for i in range(len(part))], HISTORY)
+            at = pa.array(np.tile(times, len(part))).cast(schema.field("timestamp").type)
+            writer.write(pa.table([at, pa.array(names), part.ravel()], schema=schema))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from detectors.forecasting import Forecasts, Reason, forecast
-from lake.external import read_samples
+from lake.external import read_coded
 from orchestration.errors import ForecastFileError
 from orchestration.steps.file_columns import TEXT
 from orchestration.steps.forecast.grid import HOUR, Grid, grid_of
@@ -53,7 +53,7 @@ def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.D
         without a value within a horizon before an origin have no row, unless there is one origin.
 
     Raises:
-        FileFormatError: see `lake.external.read_samples`.
+        FileFormatError: see `lake.external.read_coded`.
         ForecastFileError: the file holds nothing, or a label is called like an outcome.
     """
     frame, labels = _read(job)
@@ -79,7 +79,7 @@ def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.D
 
 
 def _read(job: ForecastJob) -> tuple[pl.DataFrame, list[str]]:
-    frame = pl.DataFrame(read_samples(job.path))
+    frame = pl.DataFrame(pl.from_arrow(read_coded(job.path), rechunk=False))
     missing = next((name for name in job.ignore if name not in frame.columns), None)
     if missing is not None:
         raise ForecastFileError(

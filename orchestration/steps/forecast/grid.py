@@ -41,21 +41,18 @@ class Grid:
         return (time - self.start) // self.step
 
 
-def step_of(frame: pl.DataFrame, horizon: int, every: int | None) -> int:
+def step_of(times: Int64, series: Int64, horizon: int, every: int | None) -> int:
     """The step, µs: as fine as the data or the horizon need, and a part of the origins' distance.
 
     Args:
-        frame: sorted by series, then time.
+        times: µs, by series, then in order.
+        series: of each time.
         horizon: µs.
         every: µs between origins; None = one origin.
     """
-    apart = (
-        frame.select(pl.col("timestamp").dt.epoch("us").diff().over(SERIES))
-        .filter(pl.col("timestamp") > 0)
-        .to_series()
-    )
-    middle = apart.median()
-    own = int(middle) if isinstance(middle, (int, float)) else horizon // COLUMNS
+    apart = np.diff(times)
+    apart = apart[(apart > 0) & (series[1:] == series[:-1])]
+    own = int(np.median(apart)) if len(apart) else horizon // COLUMNS
     step = max(own, horizon // COLUMNS, 1)
     if every is not None:
         step = every // max(1, every // step)
@@ -74,33 +71,46 @@ def grid_of(
         every: µs between origins; None = one.
         anchor: a time, µs, at which a column ends; None = the newest of all.
     """
-    keys = frame.select(labels).unique(maintain_order=True).with_row_index(SERIES)
-    if labels:
-        frame = frame.join(keys, on=labels, how="left", nulls_equal=True)
-    else:
-        frame = frame.with_columns(pl.lit(0, dtype=pl.UInt32).alias(SERIES))
-        keys = pl.DataFrame({SERIES: [0]}, schema={SERIES: pl.UInt32})
-    frame = frame.filter(pl.col("value").is_finite()).sort(SERIES, "timestamp")
-    step = step_of(frame, horizon, every)
+    keys, series = _series(frame, labels)
+    values = frame["value"].to_numpy()
     times = frame["timestamp"].dt.epoch("us").to_numpy()
+    known = np.isfinite(values)
+    if not known.all():
+        series, times, values = series[known], times[known], values[known]
+    follows = series[1:] == series[:-1]
+    if (series[1:] < series[:-1]).any() or (times[1:] < times[:-1])[follows].any():
+        order = np.lexsort((times, series))
+        series, times, values = series[order], times[order], values[order]
+    step = step_of(times, series, horizon, every)
     if anchor is None:
         anchor = int(times.max())
     column = -((anchor - times) // step)
     first, last = int(column.min()), int(column.max())
-    series = frame[SERIES].to_numpy().astype(np.int64)
     shape = (keys.height, last - first + 1)
     flat = series * shape[1] + column - first
-    values = frame["value"].to_numpy()
-    count = np.bincount(flat, minlength=shape[0] * shape[1])
-    total = np.bincount(flat, weights=values, minlength=shape[0] * shape[1])
-    with np.errstate(invalid="ignore"):
-        means = np.where(count > 0, total / count, np.nan)
-    newest = np.full(len(means), np.nan)
+    newest = np.full(shape[0] * shape[1], np.nan)
     newest[flat] = values
-    return Grid(
-        keys.drop(SERIES),
-        means.reshape(shape),
-        newest.reshape(shape),
-        anchor + first * step,
-        step,
-    )
+    means = newest
+    if len(flat) and not (flat[1:] > flat[:-1]).all():  # some columns have several
+        count = np.bincount(flat, minlength=len(newest))
+        total = np.bincount(flat, weights=values, minlength=len(newest))
+        with np.errstate(invalid="ignore"):
+            means = np.where(count > 0, total / count, np.nan)
+    return Grid(keys, means.reshape(shape), newest.reshape(shape), anchor + first * step, step)
+
+
+def _series(frame: pl.DataFrame, labels: list[str]) -> tuple[pl.DataFrame, Int64]:
+    """The labels of each series, in order of their first rows, and the series of each row.
+
+    Rows of a series mostly follow each other: labels are compared where one begins.
+    """
+    if not labels:
+        return pl.DataFrame({SERIES: [0]}).drop(SERIES), np.zeros(frame.height, np.int64)
+    other = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in labels)
+    begins = np.flatnonzero(frame.select(other).to_series().to_numpy())
+    begins = np.unique(np.append(0, begins))[: frame.height]
+    heads = frame[begins].select(pl.col(labels).cast(pl.String))
+    keys = heads.unique(maintain_order=True).with_row_index(SERIES)
+    of = heads.join(keys, on=labels, how="left", nulls_equal=True, maintain_order="left")[SERIES]
+    lengths = np.diff(np.append(begins, frame.height))
+    return keys.drop(SERIES), np.repeat(of.to_numpy().astype(np.int64), lengths)
