@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.caller import CallerDep
 from api.dependencies import ServiceDep
+from orchestration.steps.forecast.known import Known, known
 from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.forecast.sentence import sentence
 from orchestration.steps.paging import MAX_PAGE
@@ -21,7 +22,8 @@ Within = Annotated[
     Query(
         gt=timedelta(0),
         le=LONGEST,
-        description="reached within so long, ISO 8601 as `PT4H`; the forecasts' horizon by default",
+        description="reached within so long, ISO 8601 as `PT4H`; the horizon of forecasts by default, "
+        "beyond which nothing is foretold",
     ),
 ]
 
@@ -62,10 +64,21 @@ class Forecast(BaseModel):
     text: str = Field(description="the same as a sentence")
 
 
+class KnownForecasts(BaseModel):
+    """What there are forecasts of, whether they reach something or not."""
+
+    resources: int = Field(description="with a limit, a time or an objective")
+    abstained: dict[str, int] = Field(description="how many of them cannot be told, by reason")
+    made_at: datetime | None = Field(description="of the newest; null = nobody makes forecasts")
+    horizon_seconds: float | None = Field(description="how far ahead what fills is foretold")
+
+
 class ForecastPage(BaseModel):
     """Forecasts, soonest first."""
 
     items: list[Forecast]
+    known: KnownForecasts
+    note: str | None = Field(description="what the list cannot tell of what was asked for")
     next_cursor: str | None
     lake_versions: dict[str, int] = Field(description="table versions that were read")
 
@@ -84,7 +97,11 @@ def get_forecasts(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows a page")] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> ForecastPage:
-    """What reaches its threshold within a time from now, soonest first; the newest forecasts."""
+    """What reaches its threshold within a time from now, soonest first; the newest forecasts.
+
+    What fills is foretold no further than the forecasts' horizon: `note` says so where `within` is
+    longer.
+    """
     wanted = Wanted(
         within or service.settings.forecasts.horizon,
         cluster,
@@ -93,9 +110,22 @@ def get_forecasts(
         abstained,
         visible=caller.clusters,
     )
-    page = current(service.lake, wanted, service.clock(), limit, cursor)
+    now = service.clock()
+    page = current(service.lake, wanted, now, limit, cursor)
+    there = known(service.lake, wanted, now)
     return ForecastPage(
         items=[Forecast(**row, text=sentence(row)) for row in page.rows],
+        known=_told(there),
+        note=there.beyond(wanted.within),
         next_cursor=page.next_cursor,
         lake_versions=dict(page.versions),
+    )
+
+
+def _told(there: Known) -> KnownForecasts:
+    return KnownForecasts(
+        resources=there.resources,
+        abstained=dict(there.abstained),
+        made_at=there.made_at,
+        horizon_seconds=there.horizon and there.horizon.total_seconds(),
     )

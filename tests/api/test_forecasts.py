@@ -102,6 +102,33 @@ def test_pages_neither_repeat_nor_skip(filled):
     assert found == ["soon", "us", "later", "far", "why"]
 
 
+def test_a_horizon_that_is_longer_than_what_is_looked_ahead_is_told(filled):
+    def note(**params):
+        return filled.http.get("/api/v1/forecasts", params=params).json()["note"]
+
+    assert note() is None
+    assert note(within="PT4H") is None
+    assert "foretold 4 h ahead, not 12 h (forecasts.horizon)" in note(within="PT12H")
+
+
+def test_what_is_known_at_all_is_told_beside_what_fills(filled, now):
+    def known(**params):
+        return filled.http.get("/api/v1/forecasts", params=params).json()["known"]
+
+    newest = (now - 0.1 * HOUR).isoformat().replace("+00:00", "Z")
+    assert known() == {
+        "resources": 8,
+        "abstained": {"no limit known": 1},
+        "made_at": newest,
+        "horizon_seconds": 4 * 3600.0,
+    }
+    # However little of it is asked for.
+    assert known(within="PT1H", limit=1)["resources"] == 8
+    assert known(cluster="us-2") == known() | {"resources": 1, "abstained": {}}
+    nothing = {"resources": 0, "abstained": {}, "made_at": None, "horizon_seconds": None}
+    assert known(namespace="none") == nothing
+
+
 def test_each_says_what_it_says_in_a_sentence(filled):
     items = filled.http.get("/api/v1/forecasts", params={"abstained": "true"}).json()["items"]
     texts = {item["forecast_id"]: item["text"] for item in items}
@@ -134,6 +161,7 @@ def test_a_caller_sees_forecasts_of_his_clusters_alone(start, now):
         for params in ({}, {"cluster": ["eu-1", "us-2"]}):
             reply = running.http.get("/api/v1/forecasts", params=params, headers=headers)
             assert [item["forecast_id"] for item in reply.json()["items"]] == ["us"]
+            assert reply.json()["known"]["resources"] == 1
         assert running.http.get("/api/v1/forecasts").status_code == 401
         sql = {"query": "SELECT forecast_id FROM forecasts"}
         rows = running.http.post("/api/v1/sql", json=sql, headers=headers).json()["rows"]

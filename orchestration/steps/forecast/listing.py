@@ -14,20 +14,27 @@ makes forecasts."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Sorts what has no time behind all that has one."""
 
-CURRENT = """
+NEWEST = """
 WITH newest AS (
     SELECT * EXCLUDE (date) FROM forecasts
     WHERE date >= $first_day AND date <= $last_day AND made_at > $since AND made_at <= $now
     QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY made_at DESC) = 1
+), asked AS (
+    SELECT * FROM newest
+    WHERE ($clusters IS NULL OR list_contains($clusters, cluster))
+      AND ($namespace IS NULL OR namespace = $namespace)
+      AND ($resource IS NULL OR resource = $resource)
 )
-SELECT *, coalesce(eta, $never) AS due FROM newest
+"""
+"""What holds of the resources that are asked for."""
+
+CURRENT = f"""
+{NEWEST}
+SELECT *, coalesce(eta, $never) AS due FROM asked
 WHERE (($abstained AND abstained) OR (eta <= $until AND coalesce(eta_upper, eta) >= $now))
-  AND ($clusters IS NULL OR list_contains($clusters, cluster))
-  AND ($namespace IS NULL OR namespace = $namespace)
-  AND ($resource IS NULL OR resource = $resource)
   AND ($after_time IS NULL OR (coalesce(eta, $never), forecast_id) > ($after_time, $after_id))
 ORDER BY due, forecast_id LIMIT $rows
-"""
+"""  # noqa: S608 - the text is ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +66,11 @@ def current(
     Raises:
         FilterError: the cursor is not from this listing, or the limit is out of range.
     """
-    between = TimeRange(now - HELD_FOR, now + timedelta(minutes=1))
-    asked: Collection[str] | None = wanted.clusters or None
-    if wanted.visible is not None:
-        seen = wanted.visible
-        asked = seen if asked is None else [one for one in asked if one in seen]
-    params = {
-        "first_day": between.start.date(),
-        "last_day": now.date(),
-        "since": between.start,
-        "now": now,
+    between = held(now)
+    params = asked(wanted, now) | {
         "until": now + wanted.within,
         "never": NEVER,
         "abstained": wanted.abstained,
-        "clusters": None if asked is None else sorted(asked),
-        "namespace": wanted.namespace,
-        "resource": wanted.resource,
         **paging.after(cursor),
         "rows": paging.size(limit) + 1,
     }
@@ -82,3 +78,26 @@ def current(
     for row in page.rows:
         del row["due"]
     return page
+
+
+def held(now: datetime) -> TimeRange:
+    """When a forecast that holds now was made."""
+    return TimeRange(now - HELD_FOR, now + timedelta(minutes=1))
+
+
+def asked(wanted: Wanted, now: datetime) -> dict[str, object]:
+    """Parameters of `NEWEST`."""
+    clusters: Collection[str] | None = wanted.clusters or None
+    if wanted.visible is not None:
+        seen = wanted.visible
+        clusters = seen if clusters is None else [one for one in clusters if one in seen]
+    since = held(now).start
+    return {
+        "first_day": since.date(),
+        "last_day": now.date(),
+        "since": since,
+        "now": now,
+        "clusters": None if clusters is None else sorted(clusters),
+        "namespace": wanted.namespace,
+        "resource": wanted.resource,
+    }

@@ -16,8 +16,11 @@ _SMALL = (timedelta(minutes=1), "min")
 # From here on no digit after the point is written: 12 h, but 4.1 h.
 _WHOLE = 10.0
 
+NOTHING = timedelta(0)
+AT_ONCE = "any moment now"
 
-def sentence(row: Mapping[str, Any]) -> str:
+
+def sentence(row: Mapping[str, Any], now: datetime | None = None) -> str:
     """What a row of `forecasts` says.
 
     >>> from datetime import UTC
@@ -32,17 +35,30 @@ def sentence(row: Mapping[str, Any]) -> str:
 
     Args:
         row: columns of `forecasts`.
+        now: from when on it is counted, None = from when it was made.
     """
+    now = row["made_at"] if now is None else now
     what, does = _what(row), _does(row)
     if row["eta"] is None:
         if row["abstained"]:
             return f"{what}: it cannot be told when it {does}: {row['reason']}"
         return f"{what} {does}: {row['reason']}"
-    ahead, unit, name = _ahead(row["eta"] - row["made_at"])
-    told = f"{what} {does} in {ahead} {name}"
+    left = row["eta"] - now
+    unit, name = _unit(left)
+    told = f"{what} {does} {f'in {_number(left / unit)} {name}' if left > NOTHING else AT_ONCE}"
     if row["method"] == STATED:
         return told
-    return f"{told} ({_interval(row, unit, name)}; {_kept(row)})"
+    return f"{told} ({_interval(row, now, unit, name)}; {_kept(row)})"
+
+
+def length(span: timedelta) -> str:
+    """A length of time in one unit.
+
+    >>> length(timedelta(hours=4)), length(timedelta(days=30)), length(timedelta(minutes=90))
+    ('4 h', '30 d', '1.5 h')
+    """
+    unit, name = _unit(span)
+    return f"{span / unit:.3g} {name}"
 
 
 def _what(row: Mapping[str, Any]) -> str:
@@ -70,14 +86,14 @@ def _does(row: Mapping[str, Any]) -> str:
     return f"reaches {row['threshold']:g}"
 
 
-def _interval(row: Mapping[str, Any], unit: timedelta, name: str) -> str:
-    made: datetime = row["made_at"]
-    ends = [row["eta_lower"], row["eta_upper"]]
-    if ends[0] is not None and ends[1] is not None:
-        return f"{_number((ends[0] - made) / unit)}–{_number((ends[1] - made) / unit)} {name}"
-    if ends[0] is not None:
-        return f"not before {_number((ends[0] - made) / unit)} {name}"
-    return "no interval"
+def _interval(row: Mapping[str, Any], now: datetime, unit: timedelta, name: str) -> str:
+    lower, upper = (
+        None if end is None else _number(max(NOTHING, end - now) / unit)
+        for end in (row["eta_lower"], row["eta_upper"])
+    )
+    if lower is None:
+        return "no interval"
+    return f"not before {lower} {name}" if upper is None else f"{lower}–{upper} {name}"
 
 
 def _kept(row: Mapping[str, Any]) -> str:
@@ -88,12 +104,9 @@ def _kept(row: Mapping[str, Any]) -> str:
     return f"past 80 % intervals held {100.0 * row['coverage']:.0f} %"
 
 
-def _ahead(span: timedelta) -> tuple[str, timedelta, str]:
-    for least, unit, name in _UNITS:
-        if span >= least:
-            return _number(span / unit), unit, name
-    unit, name = _SMALL
-    return _number(span / unit), unit, name
+def _unit(span: timedelta) -> tuple[timedelta, str]:
+    found = ((unit, name) for least, unit, name in _UNITS if span >= least)
+    return next(found, _SMALL)
 
 
 def _number(value: float) -> str:
