@@ -1,10 +1,6 @@
 """`fleetlake advice`: what would save or risk less, as a table, JSON, CSV or patches."""
 
-import csv
-import io
-import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,17 +8,15 @@ import typer
 from rich.table import Table
 
 from api.cli.lake_report import Directory, existing_lake
+from api.cli.rows import all_pages, as_csv, as_json
 from api.cli.terminal import ConfigFile, err, out, plain
-from lake import Lake, utc_now
+from lake import utc_now
 from lake.schema import ADVICE
 from orchestration.settings import load_from_environment
-from orchestration.steps import paging
 from orchestration.steps.advice import browse
 from orchestration.steps.advice.make import make_advice
 from orchestration.steps.advice.patches import as_yaml, patches
 from orchestration.steps.advice.rows import JSON_COLUMNS
-
-Row = dict[str, Any]
 
 SHORT_ID = 8
 
@@ -76,31 +70,24 @@ def advice(
         abstained=abstained,
         order="risk" if by_risk else "saving",
     )
-    rows = all_of(lake, wanted, FEW if form is Form.table else None)
+    rows = all_pages(
+        lambda limit, cursor: browse.listing(lake, wanted, limit, cursor),
+        FEW if form is Form.table else None,
+    )
     if form is Form.patch:
         found = patches(rows)
         typer.echo(as_yaml(found), nl=False)
         left_out = len(found.left_out)
         err.print(f"{len(found.patches)} workloads, {left_out} pieces of advice left out")
-    elif form is not Form.table:
-        typer.echo(WRITTEN[form](rows), nl=False)
+    elif form is Form.json:
+        typer.echo(as_json(rows), nl=False)
+    elif form is Form.csv:
+        typer.echo(as_csv(rows, ADVICE.schema.names, JSON_COLUMNS), nl=False)
     elif rows:
         out.print(table("Advice, what is worth most first", rows))
         err.print("patches for kubectl: --format patch; what cannot be told: --abstained")
     else:
         err.print("no advice: --make works it out now, --abstained tells what cannot be told")
-
-
-def all_of(lake: Lake, wanted: browse.Wanted, most: int | None = None) -> list[Row]:
-    """All pages of a listing, or so many rows."""
-    rows: list[Row] = []
-    cursor = None
-    while True:
-        page = browse.listing(lake, wanted, min(most or paging.MAX_PAGE, paging.MAX_PAGE), cursor)
-        rows += page.rows
-        cursor = page.next_cursor
-        if cursor is None or most is not None:
-            return rows
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -117,39 +104,5 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     return drawn
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """A line a row, JSON within a cell where a column has it."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ADVICE.schema.names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(name, value) for name, value in row.items()})
-    return text.getvalue()
-
-
-def as_json(rows: Sequence[Row]) -> str:
-    """One list."""
-    return json.dumps(rows, default=_text, indent=2) + "\n"
-
-
-WRITTEN: dict[Form, Callable[[Sequence[Row]], str]] = {Form.csv: as_csv, Form.json: as_json}
-
-
-def _cell(name: str, value: object) -> object:
-    if name in JSON_COLUMNS and value is not None:
-        return json.dumps(value)
-    if isinstance(value, str) and value.lstrip()[:1] in FORMULA:
-        # A spreadsheet would take it for a formula, and names come from strangers' clusters.
-        return f"'{value}"
-    return _text(value) if isinstance(value, datetime) else value
-
-
-FORMULA = ("=", "+", "-", "@")
-
-
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -41,6 +41,10 @@ COMMANDS = {
         "api.cli.forecast:forecast",
         "Tell when each series reaches a threshold, with an interval, or why that cannot be told.",
     ),
+    "forecasts": (
+        "api.cli.forecasts:forecasts",
+        "Tell what of the lake fills, and when, soonest first.",
+    ),
     "backtest": (
         "api.cli.backtest:backtest",
         "Replay history as live detection would have seen it: alerts, overlap, delay and cost.",

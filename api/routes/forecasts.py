@@ -22,8 +22,8 @@ Within = Annotated[
     Query(
         gt=timedelta(0),
         le=LONGEST,
-        description="reached within so long, ISO 8601 as `PT4H`; the horizon of forecasts by default, "
-        "beyond which nothing is foretold",
+        description="reached within so long, ISO 8601 as `PT4H`; by default the horizon of "
+        "forecasts, beyond which nothing is foretold",
     ),
 ]
 
