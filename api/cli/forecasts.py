@@ -133,11 +133,10 @@ def told(there: Known, wanted: Wanted, rows: Sequence[Row], every: timedelta) ->
     ]
     if len(rows) > FEW:
         lines.append(f"{len(rows) - FEW:,} more rows: --format csv prints all")
-    if there.untold:
-        why = ", ".join(f"{reason} ({count:,})" for reason, count in there.abstained.items())
-        which = "" if wanted.abstained else "; --abstained tells of which"
-        lines.append(f"{there.untold:,} cannot be told: {why}{which}")
-    return lines
+    left_out = there.left_out()
+    if left_out and not wanted.abstained:
+        left_out[-1] += "; --abstained tells of which"
+    return lines + left_out
 
 
 def curve(rows: Sequence[Row], directory: Path | None) -> list[str]:

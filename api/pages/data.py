@@ -1,13 +1,15 @@
 """What the page reads from the lake. Everything here blocks: call it in a thread."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lake import TimeRange
 from orchestration.service import Service
 from orchestration.steps import browse, explain, paging
 from orchestration.steps.advice import browse as advice_browse
+from orchestration.steps.forecast.known import Known, known
+from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.incidents import browse as incident_browse
 from orchestration.steps.paging import Row
 
@@ -15,6 +17,24 @@ MOST_INCIDENTS = 100
 """On the page: who has more looks for the worst by other means."""
 
 MOST_ADVICE = 20
+MOST_FORECASTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What fills.
+
+    Attributes:
+        rows: of `forecast.listing.current`, soonest first.
+        more: there are more than are here.
+        known: of how many resources there are forecasts at all.
+        within: how far ahead is looked.
+    """
+
+    rows: Sequence[Row]
+    more: bool
+    known: Known
+    within: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +48,7 @@ class Overview:
         anomalies: those that the filter lets through, latest first.
         more: there are more than are here.
         incidents: of the clusters that the filter lets through, latest first.
+        forecasts: of these clusters.
         advice: of these clusters, what is worth most first.
         more_advice: there is more than is here.
         density: of the heat map, whatever the filter.
@@ -42,6 +63,7 @@ class Overview:
     anomalies: Sequence[Row]
     more: bool
     incidents: Sequence[Row]
+    forecasts: Foretold
     advice: Sequence[Row]
     more_advice: bool
     density: Sequence[Row]
@@ -83,6 +105,7 @@ def read_overview(
         anomalies=page.rows,
         more=page.next_cursor is not None,
         incidents=incidents.rows,
+        forecasts=_foretold(service, clusters, now),
         advice=advised.rows,
         more_advice=advised.next_cursor is not None,
         density=browse.density(service.lake, between, bucket),
@@ -90,6 +113,16 @@ def read_overview(
         note=health.last_detected.reason if health.last_detected else None,
         errors=service.worker.problems(),
     )
+
+
+def _foretold(service: Service, clusters: Sequence[str], now: datetime) -> Foretold:
+    wanted = Wanted(service.settings.forecasts.horizon, clusters)
+    there = known(service.lake, wanted, now)
+    if there.horizon is not None:
+        # Whoever made them may have other settings.
+        wanted = replace(wanted, within=there.horizon)
+    page = current(service.lake, wanted, now, MOST_FORECASTS)
+    return Foretold(page.rows, page.next_cursor is not None, there, wanted.within)
 
 
 def read_detail(service: Service, anomaly_id: str) -> Detail:

@@ -1,27 +1,22 @@
-"""The first page: clusters, anomaly density, the list, and the chosen anomaly."""
+"""The first page: clusters, anomaly density, what fills, the list, and the chosen anomaly."""
 
 import asyncio
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from fastapi import FastAPI, Request
 from nicegui import app as nicegui_app
-from nicegui import background_tasks, run, ui
+from nicegui import background_tasks, ui
 
 from api.pages import empty, heat_map, rows, tables
 from api.pages import format as fmt
 from api.pages.advice_card import AdviceCard
 from api.pages.data import Detail, Overview, read_detail, read_overview
 from api.pages.detail import DetailPanel
+from api.pages.forecasts_card import ForecastsCard
 from api.pages.mount import confine
-from api.problems import status_of
+from api.pages.reading import Problem, attempt
 from orchestration.service import Service
-
-logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 30.0
 FIRST_PAINT_SECONDS = 2.0
@@ -41,9 +36,6 @@ ICON = (
     '<path d="M3 27c4 0 4-3 8.5-3s4.5 3 8.5 3 4-3 9-3" opacity=".5"/>'
     '<path d="M5 13h6l3-8 4 8h9" stroke="#c92a2a"/></svg>'
 )
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def install(app: FastAPI, service: Service) -> None:
@@ -75,26 +67,6 @@ def install(app: FastAPI, service: Service) -> None:
     confine(app)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong, for people."""
-
-    text: str
-
-
-async def attempt(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Problem:
-    """Read in a thread; a failure becomes text on the page, and a stack trace only in the log."""
-    try:
-        result = await run.io_bound(read, *args, **kwargs)
-    except Exception as error:
-        _, title = status_of(error)
-        if title == "internal error":
-            logger.exception("page could not be read")
-        return Problem(f"{title}: {error}")
-    # NiceGUI gives None while it shuts down.
-    return Problem("the server is stopping") if result is None else result
-
-
 class Home:
     """One reader's page.
 
@@ -124,6 +96,7 @@ class Home:
         with ui.element("main").classes("page") as self._page:
             self._build_fleet()
             self._build_incidents()
+            self._forecasts = ForecastsCard(self._service.settings.forecasts)
             self._build_list()
             self._detail = DetailPanel()
             self._advice = AdviceCard()
@@ -195,6 +168,7 @@ class Home:
         self._warn("; ".join(f"{loop} is failing: {text}" for loop, text in found.errors.items()))
         self._show_fleet(found, bucket)
         self._show_incidents(found)
+        self._forecasts.show(found.forecasts, found.at, filtered=bool(clusters))
         self._advice.show(found.advice, more=found.more_advice)
         self._show_list(found, name, filtered=bool(clusters) or score > 1)
         await self._show_detail()

@@ -1,13 +1,14 @@
 """Rows of the lake as rows of the page's tables: a value to sort by, and a text to read."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from api.pages import format as fmt
 from detectors.incidents import SEVERITIES
 from orchestration.steps.advice.browse import BYTES_A_CORE, GPU_CORES
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
+from orchestration.steps.forecast.sentence import does, subject
 from orchestration.steps.paging import Row
 
 Cells = dict[str, Any]
@@ -21,6 +22,9 @@ ARROWS = {
 }
 ABSENCE = "absence"
 """The detector whose rows count what reports."""
+
+SOON = timedelta(hours=1)
+"""What is due within it is an alarm."""
 
 STATES = {"interim": "open", "final": "closed"}
 
@@ -109,6 +113,46 @@ def advice_row(row: Row) -> Cells:
         "state": row["state"],
         "state_text": row["state"],
     }
+
+
+def forecast_row(row: Row, now: datetime) -> Cells:
+    """A row of `forecast.listing.current` that has a time."""
+    left = row["eta"] - now
+    ends = (row["eta_lower"], row["eta_upper"])
+    limited = row["value"] is not None and bool(row["capacity"])
+    shares = {
+        "used": row["value"] / row["capacity"] if limited else None,
+        "chance": row["chance"],
+        "held": row["coverage"],
+    }
+    return {
+        "id": row["forecast_id"],
+        "due": row["eta"].isoformat(),
+        "due_text": fmt.day_and_time(row["eta"]),
+        "left": left.total_seconds(),
+        "left_text": fmt.duration(left) if left > timedelta(0) else "any moment",
+        "soon": left < SOON,
+        "between": (row["eta_lower"] or row["eta"]).isoformat(),
+        "between_text": between(*ends),
+        "what": subject(row),
+        "does": does(row),
+        **{name: -1.0 if share is None else share for name, share in shares.items()},
+        **{
+            f"{name}_text": fmt.MISSING if share is None else f"{100 * share:.3g} %"
+            for name, share in shares.items()
+        },
+    }
+
+
+def between(lower: datetime | None, upper: datetime | None) -> str:
+    """An interval of a forecast.
+
+    >>> between(None, None)
+    '–'
+    """
+    if lower is None:
+        return fmt.MISSING
+    return fmt.span(lower, upper) if upper else f"not before {fmt.day_and_time(lower)}"
 
 
 def worth(row: Row) -> float:

@@ -20,6 +20,10 @@ OPEN_CELL = (
     '<q-td :props="props"><span :class="props.value ? `alarm` : `quiet`">'
     "{{ props.row.open_anomalies_text }}</span></q-td>"
 )
+SOON_CELL = (
+    '<q-td :props="props"><span :class="props.row.soon ? `alarm` : ``">'
+    "{{ props.row.left_text }}</span></q-td>"
+)
 STATE_CELL = (
     '<q-td :props="props"><span :class="`state ${props.value}`">'
     "{{ props.row.state_text }}</span></q-td>"
@@ -92,6 +96,26 @@ def incidents(pick: Pick) -> ui.table:
         table.add_slot(f"body-cell-{name}", LONG_CELL)
     table.add_slot("body-cell-severity", SEVERITY_CELL)
     table.add_slot("body-cell-state", STATE_CELL)
+    return table
+
+
+def forecasts(pick: Pick) -> ui.table:
+    """One row a resource that fills, soonest first; a click picks it."""
+    columns = [
+        _column("due", "Due (UTC)", left=True),
+        _column("left", "In"),
+        _column("what", "What", left=True),
+        _column("does", "Will", left=True),
+        _column("between", "80 % between", left=True),
+        _column("used", "Used"),
+        _column("chance", "Chance"),
+        _column("held", "Intervals held"),
+    ]
+    table = _table(columns, "id", pick)
+    for name in ("due", "between", "used", "chance", "held"):
+        table.add_slot(f"body-cell-{name}", TEXT_CELL % name)
+    table.add_slot("body-cell-left", SOON_CELL)
+    table.add_slot("body-cell-what", LONG_CELL)
     return table
 
 

@@ -20,7 +20,7 @@ from ingest import direct
 from ingest.catalogue import Catalogue
 from ingest.series import Series, identify
 from lake import CommitKey, Lake, TimeRange
-from lake.schema import ANOMALIES, EVENTS
+from lake.schema import ANOMALIES, EVENTS, FORECASTS
 from lake.timerange import to_micros
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
@@ -159,6 +159,42 @@ ADVICE = Advice(
 )
 
 
+def foretold(name: str, hours: float | None, used: float, **more):
+    """A row of forecasts that was made ten minutes ago."""
+    eta = None if hours is None else NOW + timedelta(hours=hours)
+    return {
+        "cluster": "eu-1",
+        "forecast_id": name,
+        "resource": "volume",
+        "namespace": "platform",
+        "subject": name,
+        "made_at": NOW - timedelta(minutes=10),
+        "value": used * 1e9,
+        "capacity": 1e9,
+        "threshold": 0.9e9,
+        "eta": eta,
+        "eta_lower": eta and eta - timedelta(hours=0.3 * hours),
+        "eta_upper": eta and eta + timedelta(hours=0.8 * hours),
+        "horizon_seconds": 4 * 3600.0,
+        "chance": None if hours is None else 0.93,
+        "coverage": 0.79,
+        "abstained": False,
+        "lake_version": 1,
+        **more,
+    }
+
+
+FORETOLD = [
+    foretold("data-kafka-0", 3.5, 0.81),
+    foretold("<b>data-postgres-0</b>", 0.6, 0.87),
+    foretold("/var", 2.0, 0.72, resource="filesystem", node="node-7", threshold=0.8e9),
+    foretold("calm", None, 0.2, reason="shrinking"),
+    foretold("full", None, 1.0, abstained=True, reason="threshold already passed"),
+    foretold("unlimited", None, 0.5, abstained=True, reason="no limit known"),
+    foretold("noisy", None, 0.5, abstained=True, reason="too few values", cluster="us-2"),
+]
+
+
 def fill(lake: Lake) -> None:
     """Three clusters, one with a leak of memory right now, one late, one silent for an hour."""
     catalogue = Catalogue()
@@ -189,6 +225,7 @@ def fill(lake: Lake) -> None:
     lake.events.append(rows(EVENTS, EVENTS_SEEN))
     given = advice_rows.new_row(ADVICE, "rightsizing", NOW, 1)
     lake.advice.append(advice_rows.table([given]))
+    lake.forecasts.append(rows(FORECASTS, FORETOLD))
     day = TimeRange(NOW - timedelta(days=2), NOW)
     update(lake, DetectionSettings(), IncidentSettings(), day, NOW)
 
@@ -297,6 +334,21 @@ def test_browser_takes_a_picture(url, tmp_path):
     page_when_read(url, "OOMKilled")
     browser(url, tmp_path, f"--screenshot={tmp_path / 'page.png'}")
     assert (tmp_path / "page.png").stat().st_size > 100_000, "an empty page has about 15 kB"
+
+
+def test_what_fills_stands_there_soonest_first_and_as_text(url, tmp_path):
+    page_when_read(url, "OOMKilled")
+    dom = browser(url, tmp_path, "--dump-dom")
+    told = dom[dom.index("What fills") : dom.index("score 1 is the threshold")]
+    assert "3 of 7 resources, within 4 h; made 02 Mar 22:00 UTC" in told
+    names = ["data-postgres-0", "`/var` on node-7 of eu-1", "volume `data-kafka-0` in platform"]
+    places = [told.index(name) for name in names]
+    assert places == sorted(places)
+    assert "&lt;b&gt;data-postgres-0" in told
+    assert "<b>data" not in told, "a volume's name must not become markup"
+    assert re.search('class="alarm">36 min<', told), "it is due within an hour"
+    assert "02 Mar 23:34 – 03 Mar 01:46" in told
+    assert "1 past their last level, spent or expired; 2 cannot be told: " in told
 
 
 def test_address_names_the_anomaly(url):

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from detectors.forecasting import Reason
 from lake import Lake
 from orchestration.steps import paging
 from orchestration.steps.forecast.listing import NEWEST, Wanted, asked, held
+from orchestration.steps.forecast.objectives import SPENT
 from orchestration.steps.forecast.sentence import length
 
 KNOWN = f"""
@@ -17,6 +19,9 @@ SELECT CASE WHEN abstained THEN reason END AS reason, count(*) AS "count",
        max(made_at) AS made_at, arg_max(horizon_seconds, made_at) AS horizon_seconds
 FROM asked GROUP BY ALL ORDER BY "count" DESC, reason
 """  # noqa: S608 - the text is ours
+
+PASSED = (Reason.ALREADY_PASSED.text, SPENT)
+"""Reasons that abstain since nothing is left to be foretold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,17 @@ class Known:
     made_at: datetime | None
     horizon: timedelta | None
 
-    @property
-    def untold(self) -> int:
-        """Of how many it cannot be told."""
-        return sum(self.abstained.values())
+    def left_out(self) -> list[str]:
+        """What is no forecast, in a line each: what is there already, and what cannot be told.
+
+        >>> Known(9, {"no limit known": 3, "threshold already passed": 1}, None, None).left_out()
+        ['1 past their last level, spent or expired', '3 cannot be told: no limit known (3)']
+        """
+        untold = dict(self.abstained)
+        passed = sum(untold.pop(reason, 0) for reason in PASSED)
+        why = ", ".join(f"{reason} ({count:,})" for reason, count in untold.items())
+        lines = [f"{passed:,} past their last level, spent or expired"] if passed else []
+        return lines + ([f"{sum(untold.values()):,} cannot be told: {why}"] if untold else [])
 
     def beyond(self, within: timedelta) -> str | None:
         """What is to be said to somebody who asks for more than is looked ahead; None = nothing.

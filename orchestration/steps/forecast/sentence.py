@@ -38,14 +38,14 @@ def sentence(row: Mapping[str, Any], now: datetime | None = None) -> str:
         now: from when on it is counted, None = from when it was made.
     """
     now = row["made_at"] if now is None else now
-    what, does = _what(row), _does(row)
+    what, will = subject(row), does(row)
     if row["eta"] is None:
         if row["abstained"]:
-            return f"{what}: it cannot be told when it {does}: {row['reason']}"
-        return f"{what} {does}: {row['reason']}"
+            return f"{what}: it cannot be told when it {will}: {row['reason']}"
+        return f"{what} {will}: {row['reason']}"
     left = row["eta"] - now
     unit, name = _unit(left)
-    told = f"{what} {does} {f'in {_number(left / unit)} {name}' if left > NOTHING else AT_ONCE}"
+    told = f"{what} {will} {f'in {_number(left / unit)} {name}' if left > NOTHING else AT_ONCE}"
     if row["method"] == STATED:
         return told
     return f"{told} ({_interval(row, now, unit, name)}; {_kept(row)})"
@@ -61,7 +61,8 @@ def length(span: timedelta) -> str:
     return f"{span / unit:.3g} {name}"
 
 
-def _what(row: Mapping[str, Any]) -> str:
+def subject(row: Mapping[str, Any]) -> str:
+    """What it is about: the resource, its place and cluster."""
     name = row.get("subject")
     kind = INSTEAD.get(row["resource"], row["resource"]).replace("_", " ")
     said = f"`{name}`" if name else kind
@@ -76,7 +77,8 @@ def _what(row: Mapping[str, Any]) -> str:
     return f"{said}{place} of {row['cluster']}"
 
 
-def _does(row: Mapping[str, Any]) -> str:
+def does(row: Mapping[str, Any]) -> str:
+    """What will become of it: which level it reaches, or that it ends."""
     if row["resource"] == OBJECTIVE:
         return "is spent"
     if row["threshold"] is None:
