@@ -4,21 +4,20 @@ Beside that it keeps what is advised now, summed up by cluster and kind, for `/m
 made it: a scrape asks no lake.
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lake import Clock, Lake
 from orchestration.advice_settings import AdviceSettings
-from orchestration.rounds import Rounds
+from orchestration.rounds import ENDED, Rounds, tried
 from orchestration.steps.advice.browse import Total, totals
 from orchestration.steps.advice.make import Made, due_at, make_advice
 
-logger = logging.getLogger(__name__)
-
 REFRESH = timedelta(minutes=1)
 """How often what others made is read."""
+
+ADVISER = "adviser "
 
 
 @dataclass
@@ -29,8 +28,8 @@ class AdviceStatistics:
     failures: int = 0
     """Of rounds, and of advisers in them."""
     seconds: float = 0.0
-    error: str | None = None
-    """Of the newest round, None = all is well."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """By what was tried (`advice`, `reading advice`, an adviser): how it failed last."""
     last: Made | None = None
     totals: Sequence[Total] = field(default_factory=tuple)
 
@@ -67,19 +66,25 @@ class AdviserRounds:
         """Work out the advice whose time has come, and look at what the lake has."""
         now = self._clock()
         due = due_at(now, self._settings)
-        try:
-            if self._settings.resident and due > self._made and now >= self._not_before:
-                self._not_before = now + REFRESH
-                self._round(due)
+        if self._settings.resident and due > self._made and now >= self._not_before:
+            self._not_before = now + REFRESH
+            if self._tried("advice", lambda: self._round(due)):
                 self._made, self._not_before, self._read = due, now, None
-            if self._read is None or now - self._read >= REFRESH:
-                self._read = now
-                self.statistics.totals = totals(self._lake)
-        except BaseException as error:
-            # The loop outlives any, also a panic of native code (no `Exception`).
-            self.statistics.failures += 1
-            self.statistics.error = f"{type(error).__name__}: {error}"
-            logger.exception("advice failed")
+        if self._read is None or now - self._read >= REFRESH:
+            self._read = now
+            self._tried("reading advice", self._look)
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by what was tried: it failed the last time, or the thread has ended."""
+        return dict(self.statistics.errors) | ({"advice": ENDED} if self._rounds.ended else {})
+
+    def _tried(self, what: str, act: Callable[[], None]) -> bool:
+        well = tried(what, act, self.statistics.errors)
+        self.statistics.failures += not well
+        return well
+
+    def _look(self) -> None:
+        self.statistics.totals = totals(self._lake)
 
     def _round(self, due: datetime) -> None:
         began = self._clock()
@@ -88,5 +93,7 @@ class AdviserRounds:
         stats.last = done
         stats.rounds += 1
         stats.failures += len(done.failed)
-        stats.error = "; ".join(f"{who}: {why}" for who, why in done.failed.items()) or None
+        for who in [name for name in stats.errors if name.startswith(ADVISER)]:
+            del stats.errors[who]
+        stats.errors |= {f"{ADVISER}{who}": why for who, why in done.failed.items()}
         stats.seconds += (self._clock() - began).total_seconds()

@@ -4,20 +4,17 @@ Beside that it keeps what is reached soonest, for `/metrics`, whoever made the f
 asks no lake.
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from lake import Clock, Lake
 from orchestration.forecast_settings import ForecastSettings
-from orchestration.rounds import Rounds
+from orchestration.rounds import ENDED, Rounds, tried
 from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.forecast.make import Made, due_at, make_forecasts
 from orchestration.steps.paging import MAX_PAGE
-
-logger = logging.getLogger(__name__)
 
 REFRESH = timedelta(minutes=1)
 """How often what others made is read."""
@@ -32,8 +29,8 @@ class ForecastStatistics:
     rounds: int = 0
     failures: int = 0
     seconds: float = 0.0
-    error: str | None = None
-    """Of the newest round, None = all is well."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """By what was tried, `forecasts` or `reading forecasts`, the failure of the newest time."""
     last: Made | None = None
     soonest: Sequence[dict[str, Any]] = field(default_factory=tuple)
     """Rows of `forecasts`, those that are reached first."""
@@ -71,21 +68,22 @@ class Forecaster:
         """Make the forecasts whose time has come, and look at what the lake has."""
         now = self._clock()
         due = due_at(now, self._settings)
-        try:
-            if self._settings.resident and due > self._made and now >= self._not_before:
-                self._not_before = now + REFRESH
-                self._round(due)
+        if self._settings.resident and due > self._made and now >= self._not_before:
+            self._not_before = now + REFRESH
+            if self._tried("forecasts", lambda: self._round(due)):
                 self._made, self._not_before, self._read = due, now, None
-            if self._read is None or now - self._read >= REFRESH:
-                self._read = now
-                self._look(now)
-        except BaseException as error:
-            # The loop outlives any, also a panic of native code (no `Exception`).
-            self.statistics.failures += 1
-            self.statistics.error = f"{type(error).__name__}: {error}"
-            logger.exception("forecasts failed")
-        else:
-            self.statistics.error = None
+        if self._read is None or now - self._read >= REFRESH:
+            self._read = now
+            self._tried("reading forecasts", lambda: self._look(now))
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by what was tried: it failed the last time, or the thread has ended."""
+        return dict(self.statistics.errors) | ({"forecasts": ENDED} if self._rounds.ended else {})
+
+    def _tried(self, what: str, act: Callable[[], None]) -> bool:
+        well = tried(what, act, self.statistics.errors)
+        self.statistics.failures += not well
+        return well
 
     def _round(self, due: datetime) -> None:
         began = self._clock()

@@ -1,12 +1,17 @@
 """A thread that looks every second whether something is due, and yields to all others."""
 
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 
+logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 1.0
 """How often it looks whether a round is due."""
+
+ENDED = "its thread has ended: start the process again"
 
 NICENESS = 10
 """Of the thread: half-way down, so that it gets what the others leave, and not nothing."""
@@ -31,6 +36,12 @@ class Rounds:
         """Whether it is to end: a long round breaks off."""
         return self._stopping.is_set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether its thread has ended by itself."""
+        begun = self._thread.ident is not None
+        return begun and not self.stopping and not self._thread.is_alive()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -47,3 +58,22 @@ class Rounds:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._stopping.wait(LOOK_SECONDS):
             self._run_if_due()
+
+
+def tried(what: str, act: Callable[[], None], errors: dict[str, str]) -> bool:
+    """Whether it went well; what does not is noted by its name until it does.
+
+    Args:
+        what: is done.
+        act: does it.
+        errors: by what was tried, the failure of the newest time; empty when all is well.
+    """
+    try:
+        act()
+    except BaseException as error:
+        # The loop outlives any, also a panic of native code (no `Exception`).
+        errors[what] = f"{type(error).__name__}: {error}"
+        logger.exception("%s failed", what)
+        return False
+    errors.pop(what, None)
+    return True

@@ -62,6 +62,10 @@ class Service:
             clock,
         )
 
+    def failing_rounds(self) -> dict[str, str]:
+        """Rounds beside the worker's that fail: what is taken and scored does not need them."""
+        return self.forecaster.problems() | self.adviser.problems()
+
     def start(self) -> None:
         """Start the worker's loops, the scraper, the watches, maintenance, forecasts, advice."""
         self.worker.start()

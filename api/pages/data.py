@@ -54,7 +54,7 @@ class Overview:
         density: of the heat map, whatever the filter.
         versions: of the tables that were read.
         note: why detection scored nothing the last time, if so.
-        errors: failing loops and what is wrong with them.
+        errors: failing loops and rounds, and what is wrong with them.
     """
 
     at: datetime
@@ -111,7 +111,7 @@ def read_overview(
         density=browse.density(service.lake, between, bucket),
         versions=page.versions,
         note=health.last_detected.reason if health.last_detected else None,
-        errors=service.worker.problems(),
+        errors=service.worker.problems() | service.failing_rounds(),
     )
 
 

@@ -165,7 +165,8 @@ class Home:
         if isinstance(found, Problem):
             self._warn(found.text)
             return
-        self._warn("; ".join(f"{loop} is failing: {text}" for loop, text in found.errors.items()))
+        wrong = "; ".join(f"{what}: {text}" for what, text in found.errors.items())
+        self._warn(wrong and f"failing: {wrong}")
         self._show_fleet(found, bucket)
         self._show_incidents(found)
         self._forecasts.show(found.forecasts, found.at, filtered=bool(clusters))

@@ -28,7 +28,7 @@ def readyz(service: ServiceDep) -> JSONResponse:
     """Data is taken, flushed and scored; otherwise 503 with what is wrong.
 
     A cluster that we watch and cannot reach, and a target that we cannot scrape, are told too, as
-    `sources`: others can still write.
+    `sources`: others can still write. So are rounds of forecasts and advice that fail, as `rounds`.
     """
     errors = service.worker.problems()
     if (failure := service.receiver.log_failure()) is not None:
@@ -39,6 +39,7 @@ def readyz(service: ServiceDep) -> JSONResponse:
             "status": "failing" if errors else "ready",
             "errors": errors,
             **({"sources": sources} if sources else {}),
+            **({"rounds": rounds} if (rounds := service.failing_rounds()) else {}),
         },
         status_code=503 if errors else 200,
     )

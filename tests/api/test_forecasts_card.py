@@ -9,6 +9,7 @@ import pytest
 from api.pages.data import MOST_FORECASTS, Foretold, read_overview
 from api.pages.forecasts_card import hint, nothing
 from lake.schema import FORECASTS
+from orchestration import forecaster as forecaster_module
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.steps.forecast.known import Known
 
@@ -73,3 +74,10 @@ def test_it_reads_as_far_as_is_looked_ahead_of_the_clusters_that_are_chosen(star
         assert (len(found.rows), found.more) == (MOST_FORECASTS, True)
         assert found.known.resources == MOST_FORECASTS + 2
         assert read("none").known.made_at is None
+
+
+def test_rounds_that_fail_are_among_what_is_wrong(running, monkeypatch):
+    monkeypatch.setattr(forecaster_module, "current", lambda *_: 1 / 0)
+    running.service.forecaster.run_if_due()
+    errors = read_overview(running.service, 24 * HOURS, HOURS, [], 1.0).errors
+    assert errors == {"reading forecasts": "ZeroDivisionError: division by zero"}

@@ -6,6 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
 from api.server import bind, serving
+from orchestration import adviser_rounds as adviser_module
+from orchestration import forecaster as forecaster_module
 from orchestration import worker as worker_module
 from orchestration.steps.models import Detected
 from tests.patience import wait_until
@@ -71,6 +73,23 @@ def test_a_failing_flush_is_not_ready_and_then_is_again(start, samples, monkeypa
             shutil.move(aside, folder)
             wait_until(lambda: running.http.get("/readyz").status_code == 200)
             assert running.lake.sql("SELECT count(*) AS n FROM samples")["n"][0].as_py() == 1
+
+
+def test_failing_rounds_are_told_and_it_takes_data_all_the_same(running, monkeypatch):
+    for module, name in ((forecaster_module, "current"), (adviser_module, "totals")):
+        monkeypatch.setattr(module, name, lambda *_: 1 / 0)
+    running.service.forecaster.run_if_due()
+    running.service.adviser.run_if_due()
+    reply = running.http.get("/readyz")
+    why = "ZeroDivisionError: division by zero"
+    assert reply.status_code == 200
+    assert reply.json() == {
+        "status": "ready",
+        "errors": {},
+        "rounds": {"reading forecasts": why, "reading advice": why},
+    }
+    assert metrics(running)[("fleetlake_forecast_failures_total",)] == 1
+    assert metrics(running)[("fleetlake_advice_failures_total",)] == 1
 
 
 def test_what_a_detector_fails_on_is_a_gauge(running):

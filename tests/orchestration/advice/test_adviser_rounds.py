@@ -1,5 +1,6 @@
 """The resident adviser: a round each time it is due, and what there is, for `/metrics`."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -62,8 +63,40 @@ def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypat
     for _ in range(2):
         adviser.run_if_due()
     assert (adviser.statistics.failures, adviser.statistics.rounds) == (1, 0)
-    assert "ZeroDivisionError" in adviser.statistics.error
+    assert adviser.problems() == {"advice": "ZeroDivisionError: division by zero"}
     monkeypatch.setattr(rounds_module, "make_advice", make)
     clock.time = now + 3 * MINUTE
     adviser.run_if_due()
-    assert (adviser.statistics.rounds, adviser.statistics.error) == (1, None)
+    assert (adviser.statistics.rounds, adviser.problems()) == (1, {})
+
+
+def test_what_cannot_be_read_is_told_until_it_can(build, clock, monkeypatch):
+    adviser = build(resident=False)
+    read = rounds_module.totals
+    monkeypatch.setattr(rounds_module, "totals", lambda _: 1 / 0)
+    adviser.run_if_due()
+    assert adviser.problems() == {"reading advice": "ZeroDivisionError: division by zero"}
+    monkeypatch.setattr(rounds_module, "totals", read)
+    clock.time += MINUTE
+    adviser.run_if_due()
+    assert adviser.problems() == {}
+
+
+def test_an_adviser_that_fails_is_told_until_it_does_not(build, clock, now, monkeypatch):
+    adviser = build()
+    clock.time = now + MINUTE
+    make = rounds_module.make_advice
+
+    def failing(*arguments):
+        return replace(make(*arguments), failed={"rightsizing": "ValueError: no"})
+
+    monkeypatch.setattr(rounds_module, "make_advice", failing)
+    adviser.run_if_due()
+    assert adviser.problems() == {"adviser rightsizing": "ValueError: no"}
+    clock.time += 2 * MINUTE
+    adviser.run_if_due()
+    assert adviser.problems() == {"adviser rightsizing": "ValueError: no"}, "no round since"
+    monkeypatch.setattr(rounds_module, "make_advice", make)
+    clock.time += timedelta(hours=1)
+    adviser.run_if_due()
+    assert adviser.problems() == {}

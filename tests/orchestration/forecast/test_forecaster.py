@@ -78,10 +78,24 @@ def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypat
     for _ in range(2):
         forecaster.run_if_due()
     assert (forecaster.statistics.failures, forecaster.statistics.rounds) == (1, 0)
+    # Also while nothing is due: what failed has not gone well since.
+    assert forecaster.problems() == {"forecasts": "ZeroDivisionError: division by zero"}
     monkeypatch.setattr(forecaster_module, "make_forecasts", make)
     clock.time += MINUTE
     forecaster.run_if_due()
-    assert (forecaster.statistics.rounds, forecaster.statistics.error) == (1, None)
+    assert (forecaster.statistics.rounds, forecaster.problems()) == (1, {})
+
+
+def test_what_cannot_be_read_is_told_until_it_can(build, clock, monkeypatch):
+    forecaster = build(resident=False)
+    read = forecaster_module.current
+    monkeypatch.setattr(forecaster_module, "current", lambda *_: 1 / 0)
+    forecaster.run_if_due()
+    assert forecaster.problems() == {"reading forecasts": "ZeroDivisionError: division by zero"}
+    monkeypatch.setattr(forecaster_module, "current", read)
+    clock.time += MINUTE
+    forecaster.run_if_due()
+    assert forecaster.problems() == {}
 
 
 def test_it_runs_by_itself_and_ends_when_told(resources, build, clock, line, now, monkeypatch):
@@ -92,4 +106,15 @@ def test_it_runs_by_itself_and_ends_when_told(resources, build, clock, line, now
     forecaster.start()
     wait_until(lambda: forecaster.statistics.rounds == 1)
     forecaster.stop()
+    assert forecaster.problems() == {}
     assert "forecast" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_thread_that_has_ended_is_told(build, clock, monkeypatch):
+    monkeypatch.setattr(rounds, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    forecaster = build()
+    monkeypatch.setattr(forecaster_module, "due_at", lambda *_: 1 / 0)
+    forecaster.start()
+    wait_until(lambda: forecaster.problems() == {"forecasts": rounds.ENDED})
+    forecaster.stop()
