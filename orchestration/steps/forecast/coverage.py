@@ -51,7 +51,7 @@ WITH told AS (
 )
 SELECT resource, count(*) AS told, count(crossed) AS came,
        count(*) FILTER (
-           crossed + INTERVAL 5 MINUTE BETWEEN eta_lower AND eta_upper) AS held
+           crossed >= eta_lower AND crossed + INTERVAL 5 MINUTE <= eta_upper) AS held
 FROM passed GROUP BY resource ORDER BY resource
 """
 
@@ -87,8 +87,9 @@ class Verdict:
 def judge(snapshot: Snapshot, settings: ForecastSettings, now: datetime) -> Mapping[str, Verdict]:
     """What became of the forecasts of the last week, by kind of resource.
 
-    A passage is the end of the first five minutes whose mean is at the threshold. What has not
-    come, or not within three horizons, is none: the interval claims nothing about it.
+    A passage is in the first five minutes whose mean is at the threshold: an interval holds that
+    has all of them. What has not come, or not within three horizons, is none: the interval claims
+    nothing about it.
 
     Args:
         snapshot: the forecasts, and what came since.

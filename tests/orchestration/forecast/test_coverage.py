@@ -47,11 +47,14 @@ def told(lake, now, series_id, lower, upper, made=3 * HOUR, **changes):
     lake.forecasts.append(table.cast(FORECASTS.schema))
 
 
-# The passage is at the end of the first column: 55 minutes before now.
+# The passage is in the first column, 60 to 55 minutes before now.
 INTERVALS = {
     "around": (80, 40, Verdict(1, 1, 1)),
-    "that begins with it": (55, 40, Verdict(1, 1, 1)),
+    "that begins with it": (60, 40, Verdict(1, 1, 1)),
     "that ends with it": (80, 55, Verdict(1, 1, 1)),
+    "of it alone": (60, 55, Verdict(1, 1, 1)),
+    "that begins as it ends": (55, 40, Verdict(1, 1, 0)),
+    "of a long horizon, in whose column it is": (75, 45, Verdict(1, 1, 1)),
     "too early": (80, 60, Verdict(1, 1, 0)),
     "too late": (50, 40, Verdict(1, 1, 0)),
 }

@@ -28,6 +28,33 @@ def test_a_disk_that_fills(resources, line, now):
     assert row["horizon_seconds"] == 4 * 3600
 
 
+@pytest.mark.parametrize(("horizon", "column"), [(4 * HOUR, 5 * MINUTE), (24 * HOUR, 30 * MINUTE)])
+def test_the_surest_interval_is_as_wide_as_a_column_can_tell(resources, now, horizon, column):
+    """A straight line without noise: all that may come passes in one column."""
+    resources.disk(78.05 + np.arange(1 - 2 * 288, 1) / 12.0)
+    row = resources.told(horizon=horizon)
+    # The first sample of the line that is at 80 %: 24 steps after the newest, of five minutes ago.
+    passage = now + 23 * 5 * MINUTE
+    assert row["eta"] == row["eta_upper"] == row["eta_lower"] + 1.5 * column
+    assert row["eta_lower"] <= passage <= row["eta_upper"]
+
+
+def test_no_chance_is_larger_than_one(resources, line):
+    """Sums of shares are, by a rounding; here of some of these disks."""
+    for tenths in range(11, 20):
+        resources.disk(line(tenths / 10, 78.0), mountpoint=f"/{tenths}")
+    resources.make()
+    chances = [row["chance"] for row in resources.rows()]
+    assert len(chances) == 9
+    assert all(0.999 < chance <= 1.0 for chance in chances)
+
+
+def test_no_interval_begins_before_its_forecast_was_made(resources, now):
+    resources.disk(79.99 + np.arange(1 - 288, 1) / 12.0)
+    row = resources.told()
+    assert (row["eta_lower"], row["eta"]) == (now, now + 5 * MINUTE)
+
+
 SHORT = np.full(20, 50.0)
 CANNOT = {
     "full": (np.full(288, 100.0), {}, "threshold already passed"),
