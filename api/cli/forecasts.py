@@ -125,11 +125,12 @@ def told(there: Known, wanted: Wanted, rows: Sequence[Row], every: timedelta) ->
     if there.made_at is None:
         made = f"a server makes them every {length(every)}"
         return [f"no forecasts of the last day: --make works them out now, {made}"]
-    timed = sum(row["eta"] is not None for row in rows) or "none"
+    timed = sum(row["eta"] is not None for row in rows)
     within = f"within {length(wanted.within)}"
     lines = [
-        f"{timed} of {there.resources:,} resources: next level reached {within}, "
-        f"by forecasts of {there.made_at:%d %b %H:%M} UTC"
+        f"{timed or 'none'} of {there.resources:,} resources: next level reached {within}, "
+        # What does not fill has a row a day, however often it is looked at.
+        f"{'by forecasts of' if timed else 'nothing new since'} {there.made_at:%d %b %H:%M} UTC"
     ]
     if len(rows) > FEW:
         lines.append(f"{len(rows) - FEW:,} more rows: --format csv prints all")

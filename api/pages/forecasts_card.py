@@ -60,12 +60,13 @@ def hint(found: Foretold) -> str:
     """How much of it is here, and of when it is."""
     if found.known.made_at is None:
         return ""
-    made = f"made {fmt.day_and_time(found.known.made_at)} UTC"
+    made = f"{fmt.day_and_time(found.known.made_at)} UTC"
     if not found.rows:
-        return made
+        # What does not fill has a row a day, however often it is looked at.
+        return f"nothing new since {made}"
     count = f"the soonest {len(found.rows)}" if found.more else f"{len(found.rows)}"
     of = f"of {found.known.resources:,} resources, within {length(found.within)}"
-    return f"{count} {of}; {made}; click for the whole sentence"
+    return f"{count} {of}; made {made}; click for the whole sentence"
 
 
 def nothing(found: Foretold, settings: ForecastSettings, *, filtered: bool) -> str:

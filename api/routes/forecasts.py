@@ -69,7 +69,10 @@ class KnownForecasts(BaseModel):
 
     resources: int = Field(description="with a limit, a time or an objective")
     abstained: dict[str, int] = Field(description="how many of them cannot be told, by reason")
-    made_at: datetime | None = Field(description="of the newest; null = nobody makes forecasts")
+    made_at: datetime | None = Field(
+        description="of the newest row, as one is where something is new, and once a day; null = "
+        "nobody makes forecasts"
+    )
     horizon_seconds: float | None = Field(description="how far ahead what fills is foretold")
 
 

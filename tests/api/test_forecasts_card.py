@@ -24,7 +24,7 @@ def foretold(count, *, more=False, resources=7):
 
 def test_how_much_of_it_is_here():
     assert hint(NOBODY) == ""
-    assert hint(foretold(0)) == "made 02 Mar 22:00 UTC"
+    assert hint(foretold(0)) == "nothing new since 02 Mar 22:00 UTC"
     assert hint(foretold(3)).startswith("3 of 7 resources, within 4 h; made 02 Mar 22:00 UTC")
     assert hint(foretold(3, more=True)).startswith("the soonest 3 of 7 resources")
 

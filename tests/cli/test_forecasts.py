@@ -78,7 +78,7 @@ def test_as_a_table(told):
     assert "What fills within 4 h, soonest first" in text
     assert "`/var` on node-7:9100 of eu reaches 80 %" in text
     assert "of us" not in text
-    assert "1 of 3 resources: next level reached within 4 h" in done.stderr
+    assert "1 of 3 resources: next level reached within 4 h, by forecasts of" in done.stderr
     assert "1 cannot be told: no limit known (1); --abstained tells of which" in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_narrowed(told, option, value):
 def test_where_nothing_fills_it_says_of_how_many(told):
     done = told("--cluster", "us")
     assert done.stdout == ""
-    assert "none of 2 resources: next level reached within 4 h" in done.stderr
+    assert "none of 2 resources: next level reached within 4 h, nothing new since" in done.stderr
     assert "no forecast of what is asked for" in told("--cluster", "none").stderr
 
 

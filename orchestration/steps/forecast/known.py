@@ -31,7 +31,8 @@ class Known:
     Attributes:
         resources: that have a limit, a time or an objective, and of which a forecast holds.
         abstained: of these, how many cannot be told, by reason; the most first.
-        made_at: of the newest forecast, None = there is none.
+        made_at: of the newest forecast, None = there is none. Where nothing fills it may be of the
+            day's first round: later ones said the same.
         horizon: how far ahead that one looks, None = there is none.
     """
 
