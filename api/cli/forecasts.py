@@ -60,7 +60,7 @@ def forecasts(
     cluster: Annotated[list[str] | None, typer.Option(help="Only these clusters.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Only this namespace.")] = None,
     resource: Annotated[
-        str | None, typer.Option(help="Only this kind of resource, as filesystem.")
+        str | None, typer.Option(help="Only this kind, as filesystem or volume_used.")
     ] = None,
     abstained: Annotated[
         bool, typer.Option("--abstained", help="Also what cannot be told, and why.")
