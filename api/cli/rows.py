@@ -9,7 +9,7 @@ from datetime import datetime
 from orchestration.steps import paging
 from orchestration.steps.paging import Page, Row
 
-FORMULA = ("=", "+", "-", "@")
+FORMULA, BLANK = ("=", "+", "-", "@"), ("\t", "\r")
 
 
 def all_pages(read: Callable[[int, str | None], Page], most: int | None = None) -> list[Row]:
@@ -55,7 +55,7 @@ def _cell(value: object) -> object:
     >>> _cell("=HYPERLINK(1)")
     "'=HYPERLINK(1)"
     """
-    if isinstance(value, str) and (value[:1].isspace() or value.lstrip()[:1] in FORMULA):
+    if isinstance(value, str) and (value[:1] in BLANK or value.lstrip()[:1] in FORMULA):
         return f"'{value}"
     return _text(value) if isinstance(value, datetime) else value
 
