@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from api.cli.lake_report import AsJson, Directory, existing_lake
 from api.cli.rows import all_pages, as_csv, as_json
-from api.cli.terminal import ConfigFile, err, out
+from api.cli.terminal import ConfigFile, err, out, plain
 from api.cli.times import how_long
 from lake import utc_now
 from lake.schema import FORECASTS
@@ -111,7 +110,7 @@ def table(title: str, rows: Sequence[Row], now: datetime) -> Table:
         due = "–" if row["eta"] is None else f"{row['eta']:%d %b %H:%M}"
         drawn.add_row(
             f"[red]{due}[/red]" if soon else due,
-            escape(sentence(row, now)),
+            plain(sentence(row, now)),
             _share(row["value"] / row["capacity"] if _limited(row) else None),
             _share(row["chance"]),
         )

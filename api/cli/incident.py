@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from api.cli.lake_report import AsJson, Directory, existing_lake
-from api.cli.terminal import ConfigFile, err, out
+from api.cli.terminal import ConfigFile, err, out, plain
 from api.cli.times import how_long
 from lake import TimeRange, utc_now
 from orchestration.steps import paging
@@ -62,8 +61,8 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
             row["incident_id"][:SHORT_ID],
             f"[{colour}]{row['severity']}[/{colour}]",
             row["state"],
-            escape(row["title"]),
-            escape(cause(row)),
+            plain(row["title"]),
+            plain(cause(row)),
         )
     return drawn
 

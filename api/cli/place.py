@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from api.cli.lake_report import AsJson, Directory, text_of
-from api.cli.terminal import ConfigFile, err, out
+from api.cli.terminal import ConfigFile, err, out, plain
 from api.cli.times import ahead
 from lake import utc_now
 from orchestration.opening import open_lake
@@ -49,13 +48,13 @@ def place(
         typer.echo(json.dumps(found, default=text_of))
         return
     for note in found["notes"]:
-        err.print(escape(note))
+        err.print(plain(note))
     if found["places"]:
         out.print(_table(found["places"], now))
     for one in found["refused"]:
-        out.print(escape(f"not {where(one)}: {one['reason']}"))
+        out.print(plain(f"not {where(one)}: {one['reason']}"))
     text = found["text"]
-    out.print(escape(text[0].upper() + text[1:]))
+    out.print(plain(text[0].upper() + text[1:]))
 
 
 def _table(places: list[dict[str, Any]], now: datetime) -> Table:
@@ -65,7 +64,7 @@ def _table(places: list[dict[str, Any]], now: datetime) -> Table:
     for row in places:
         transfer, in_time, cost = row["transfer_hours"], row["in_time"], row["cost"]
         drawn.add_row(
-            escape(where(row)),
+            plain(where(row)),
             starts(row).removeprefix("it starts "),
             "–" if row["done"] is None else clock(row["done"], now),
             "–" if transfer is None else f"{transfer:.1f} h",

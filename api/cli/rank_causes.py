@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from api.cli.lake_report import AsJson
-from api.cli.terminal import err, out, progress
+from api.cli.terminal import err, out, plain, progress
 from api.cli.times import how_long, moment
 from orchestration.steps.causes.question import Question
 from orchestration.steps.causes.rank_file import Answer, Cause, rank_file
@@ -76,7 +75,7 @@ def rank_causes(
     )
     with progress("Ranking causes") as told:
         answer = rank_file(
-            question, told, lambda text: err.print(f"[yellow]{escape(text)}[/yellow]")
+            question, told, lambda text: err.print(f"[yellow]{plain(text)}[/yellow]")
         )
     if as_json:
         typer.echo(json.dumps([row(one) for one in answer.causes[:top]]))
@@ -128,7 +127,7 @@ def _draw(answer: Answer, by: str, top: int) -> None:
     for one in answer.causes[:top]:
         onset = "" if one.onset is None else f"{one.onset:%Y-%m-%d %H:%M:%S}"
         table.add_row(
-            str(one.rank), escape(one.entity), f"{one.score:.2f}", onset, escape(one.reason)
+            str(one.rank), plain(one.entity), f"{one.score:.2f}", onset, plain(one.reason)
         )
     out.print(table)
 

@@ -110,5 +110,6 @@ def test_a_name_cannot_steer_the_terminal(name):
 @pytest.mark.parametrize("name", ["=1+1", "@SUM(1)", "\n=1+1", " =1+1"])
 def test_a_name_is_no_formula(name):
     columns = dict.fromkeys(ADVICE.schema.names)
-    (row,) = csv.DictReader(io.StringIO(as_csv([columns | {"workload": name}]), newline=""))
+    text = as_csv([columns | {"workload": name}], ADVICE.schema.names)
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
     assert row["workload"] == f"'{name}"
