@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from api.advice_metrics import advised
 from api.forecast_metrics import foretold
+from api.incident_metrics import grouped
 from api.maintenance_metrics import maintained
 from ingest.receiver import Receiver
 from orchestration.service import Service
@@ -35,6 +36,7 @@ class ServiceCollector(Collector):
         yield from maintained(service.maintainer.statistics)
         yield from foretold(service.forecaster.statistics, service.clock())
         yield from advised(service.adviser.statistics)
+        yield from grouped(service.worker.incidents)
         health = service.worker.health
         yield _counter("ticks", "Detection ticks.", health.ticks)
         yield _counter("tick_failures", "Detection ticks that failed.", health.tick_failures)

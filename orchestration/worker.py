@@ -1,7 +1,8 @@
-"""The resident worker: flushes every few seconds, scores every minute, in threads of its own.
+"""The resident worker: flushes every few seconds, scores every minute, groups what was found.
 
-Dagster takes seconds to launch a run, so the short loops live here. The worker never pulls, trains
-for the record or backfills: that is the schedule's; nor maintains: see `orchestration.maintainer`.
+Each in a thread of its own: no flush waits for scoring, nor scoring for causes. Dagster takes
+seconds to launch a run, so the short loops live here. The worker never pulls, trains for the record
+or backfills: that is the schedule's; nor maintains: see `orchestration.maintainer`.
 """
 
 import logging
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 
 from ingest.receiver import Receiver
 from lake import Clock
+from orchestration.incident_rounds import IncidentRounds
 from orchestration.steps.incidents.live import Live
 from orchestration.steps.models import Detected
 from orchestration.steps.tick import Ticker
@@ -30,6 +32,8 @@ LATE_SECONDS = 30.0
 """Without a good flush for as long as so many should have taken, and so many seconds, all is not
 well: fewer are missed while a store answers slowly."""
 
+ENDED = "its thread has ended: start the process again"
+
 
 @dataclass
 class Health:
@@ -45,7 +49,11 @@ class Health:
 
 
 class Worker:
-    """Runs the two loops from `start` to `stop`.
+    """Runs the loops from `start` to `stop`.
+
+    Attributes:
+        health: what flushing and scoring did last.
+        incidents: what groups after each tick; None = nothing does.
 
     Args:
         receiver: what to flush.
@@ -67,7 +75,7 @@ class Worker:
         self._receiver = receiver
         self._ticker = ticker
         self._clock = clock
-        self._live = live
+        self.incidents = None if live is None else IncidentRounds(live, monotonic)
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._threads = [
@@ -81,21 +89,27 @@ class Worker:
         self._tried_flush = self._good_flush = monotonic()
 
     def start(self) -> None:
-        """Start both loops."""
+        """Start the loops."""
         self._good_flush = self._monotonic()
+        if self.incidents is not None:
+            self.incidents.start()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop both loops and wait for what they are at."""
+        """Stop the loops and wait for what they are at."""
         self._stopping.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        if self.incidents is not None:
+            self.incidents.stop()
 
     def problems(self) -> dict[str, str]:
         """What is wrong, by loop: it failed the last time, hangs, or has ended by itself."""
         found = dict(self.health.errors)
+        if self.incidents is not None and self.incidents.statistics.error is not None:
+            found["incidents"] = self.incidents.statistics.error
         begun = [thread for thread in self._threads if thread.ident is not None]
         if not begun or self._stopping.is_set():
             return found
@@ -105,7 +119,9 @@ class Worker:
             found.setdefault("flush", f"none has succeeded for {silent:.0f} s")
         for thread in begun:
             if not thread.is_alive():
-                found[thread.name] = "its thread has ended: start the process again"
+                found[thread.name] = ENDED
+        if self.incidents is not None and self.incidents.ended:
+            found["incidents"] = ENDED
         return found
 
     def _loop(self, act: Callable[[], None], seconds: float) -> None:
@@ -143,21 +159,11 @@ class Worker:
             self._failed("tick", error)
         else:
             self.health.errors.pop("tick", None)
-            self._group(self.health.last_detected, started)
+            if self.incidents is not None:
+                self.incidents.after(self.health.last_detected, started)
         self.health.ticks += 1
         self.health.last_tick = started
         self.health.tick_seconds = self._monotonic() - began
-
-    def _group(self, done: Detected, now: datetime) -> None:
-        """Make incidents of what was found: anomalies are in the lake, whatever becomes of this."""
-        if self._live is None:
-            return
-        try:
-            self._live.after(done, now)
-        except BaseException as error:  # noqa: BLE001 - see `_failed`
-            self._failed("incidents", error)
-        else:
-            self.health.errors.pop("incidents", None)
 
     def _failed(self, what: str, error: BaseException) -> None:
         """Note a failure. The loop outlives any, also a panic of native code (no `Exception`)."""

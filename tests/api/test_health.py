@@ -98,3 +98,16 @@ def test_what_a_detector_fails_on_is_a_gauge(running):
     found = metrics(running)
     assert found[("fleetlake_detector_failures", "pyod.KNN")] == 3
     assert found[("fleetlake_detector_failures", "a.b:C by pod")] == 1
+
+
+def test_a_round_of_incidents_that_fails_is_told_and_counted(running):
+    rounds = running.service.worker.incidents
+    rounds.statistics.failures, rounds.statistics.error = 2, "ZeroDivisionError: at all"
+    reply = running.http.get("/readyz")
+    assert (reply.status_code, reply.json()["errors"]) == (
+        503,
+        {"incidents": "ZeroDivisionError: at all"},
+    )
+    found = metrics(running)
+    assert found[("fleetlake_incident_failures_total",)] == 2
+    assert found[("fleetlake_incident_rounds_total",)] == 0

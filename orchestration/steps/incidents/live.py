@@ -1,5 +1,6 @@
 """Incidents as they happen: brought up to date after each tick that changed something."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from lake import Lake, TimeRange
@@ -9,7 +10,7 @@ from orchestration.steps.incidents.update import Updated, update
 from orchestration.steps.models import Detected
 
 AT_ONCE = 25
-"""Incidents whose causes are ranked in one turn: scoring waits for it."""
+"""Incidents whose causes are ranked in one turn: all others are told before the next are ranked."""
 
 
 class Live:
@@ -30,12 +31,15 @@ class Live:
         self._seen: int | None = None
         self._due: datetime | None = None
 
-    def after(self, done: Detected, now: datetime) -> Updated | None:
+    def after(
+        self, done: Detected, now: datetime, stopping: Callable[[], bool] = lambda: False
+    ) -> Updated | None:
         """Group what a tick has found; None where there is nothing new to group.
 
         Args:
             done: what the tick did; one that scored nothing still lets time pass.
             now: the time.
+            stopping: whether no further causes are to be ranked, asked before each incident's.
         """
         version = self._lake.anomalies.files()[0]
         if version == self._seen and (self._due is None or now < self._due):
@@ -43,8 +47,13 @@ class Live:
         scored = done.scored or TimeRange(now - self._settings.gap, now)
         between = TimeRange(scored.start - self._settings.gap, max(scored.end, now))
         updated = update(
-            self._lake, self._detection, self._settings, between, now, most_ranked=AT_ONCE
+            self._lake,
+            self._detection,
+            self._settings,
+            between,
+            now,
+            most_ranked=AT_ONCE,
+            stopping=stopping,
         )
-        # Its own links are no news.
-        self._seen, self._due = self._lake.anomalies.files()[0], updated.due
+        self._seen, self._due = updated.seen, updated.due
         return updated

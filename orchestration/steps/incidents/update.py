@@ -6,7 +6,7 @@ those of incidents that reach into it are grouped anew; what has changed is writ
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,13 +45,18 @@ class Updated:
         incidents: that there are in the range now, without those that are part of another.
         written: rows.
         open: of the incidents.
+        seen: version of `anomalies` that it knows of: its own links are no news, but what others
+            wrote meanwhile is.
         due: when the first of these is to be looked at again, though nothing happens.
+        pending: whether some wait for their causes.
     """
 
     incidents: int
     written: int
     open: int
+    seen: int
     due: datetime | None = None
+    pending: bool = False
 
 
 def update(
@@ -61,6 +66,7 @@ def update(
     between: TimeRange,
     now: datetime,
     most_ranked: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Updated:
     """Group the anomalies of a range; doing it again changes nothing.
 
@@ -71,8 +77,10 @@ def update(
         between: of these anomalies, and those of incidents that reach into the range.
         now: the time: an incident that has been quiet for `settings.gap` is resolved.
         most_ranked: so many incidents get causes at once, the others next time; None = all.
+        stopping: whether no more are to get them, asked before each.
     """
     snapshot = lake.snapshot()
+    seen = snapshot.versions["anomalies"]
     since, until = between.start - settings.gap, between.end
     held: list[Row] = []
     for _ in range(LOOKS):
@@ -83,19 +91,28 @@ def update(
         until = last
     rows = members.anomalies(snapshot, since, until, held)
     if not rows and not held:
-        return Updated(0, 0, 0)
-    step = _Step(snapshot, detection, settings, rows, now, most_ranked)
+        return Updated(0, 0, 0, seen)
+    step = _Step(snapshot, detection, settings, rows, now, most_ranked, stopping)
     changed = step.incidents(held)
     if changed:
         lake.incidents.append(table(changed))
     kept = {row["incident_id"]: row for row in held}
     kept |= {row["incident_id"]: row for row in changed}
     live = [row for row in kept.values() if row["state"] in (OPEN, RESOLVED)]
-    link(lake, live)
+    linked = link(lake, live)
+    if linked == seen + 1:
+        seen = linked
     whole = [row for row in live if row["merged_into"] is None]
     ends = [row["end"] for row in whole if row["state"] == OPEN]
     due = now if step.pending else min(ends, default=now) + settings.gap
-    return Updated(len(whole), len(changed), len(ends), due if ends or step.pending else None)
+    return Updated(
+        len(whole),
+        len(changed),
+        len(ends),
+        seen,
+        due if ends or step.pending else None,
+        step.pending,
+    )
 
 
 class _Step:
@@ -109,7 +126,9 @@ class _Step:
         rows: Sequence[Row],
         now: datetime,
         most_ranked: int | None,
+        stopping: Callable[[], bool],
     ) -> None:
+        self._stopping = stopping
         self._settings = settings
         self._rows = rows
         self._now = now
@@ -178,7 +197,7 @@ class _Step:
         end = max(row["end"] for row in own)
         goes_on = any(row["state"] == "interim" for row in own)
         state = OPEN if goes_on or end + self._settings.gap > self._now else RESOLVED
-        fresh = self._left > 0
+        fresh = self._left > 0 and not self._stopping()
         if who.held is not None and self._is_told(who.held, own, end, state, into):
             if who.held["abstained"] != PENDING:
                 return None
@@ -203,8 +222,11 @@ class _Step:
         )
 
 
-def link(lake: Lake, incidents: Sequence[Row]) -> None:
-    """Have anomalies name their cluster's incident, as they are in the lake by now."""
+def link(lake: Lake, incidents: Sequence[Row]) -> int | None:
+    """Have anomalies name their cluster's incident, as they are in the lake by now.
+
+    Gives the version of `anomalies` that holds what was written, None = nothing was.
+    """
     of = {
         one: row["incident_id"]
         for row in incidents
@@ -212,7 +234,7 @@ def link(lake: Lake, incidents: Sequence[Row]) -> None:
         for one in row["anomaly_ids"]
     }
     if not of:
-        return
+        return None
     snapshot = lake.snapshot()
     last = max(row["end"] for row in incidents)
     # Read again: while causes were ranked, a day may have been scored again.
@@ -221,17 +243,14 @@ def link(lake: Lake, incidents: Sequence[Row]) -> None:
         {
             **row,
             "incident_id": of[row["anomaly_id"]],
-            # The newest version of a row counts; one that named another incident is older.
-            "lake_version": max(
-                snapshot.versions["samples"],
-                row["lake_version"] + (row["incident_id"] is not None),
-            ),
+            # Of equally new versions of a row, the one that names an incident counts, and what a
+            # tick writes meanwhile must count for more; one that named another is made older.
+            "lake_version": row["lake_version"] + (row["incident_id"] is not None),
         }
         for row in rows
         if row["anomaly_id"] in of and row["incident_id"] != of[row["anomaly_id"]]
     ]
-    if due:
-        lake.anomalies.append(anomaly_rows.table(due))
+    return lake.anomalies.append(anomaly_rows.table(due)) if due else None
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
