@@ -3,21 +3,51 @@
 Their parameters carry no types: numba infers them, and what they are stands in the docstrings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.registry import CPUDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NUMBERS = (bool, int, float, str, bytes, tuple)
 
 
 def compiled(function: Function) -> Function:
     """Compile at the first call.
 
+    What it calls and the numbers that it uses are compiled into it. They are to be imported by
+    name, at the beginning of its module: then what is kept on disk is left when they change.
+
     A read-only install without a writable home has nowhere to cache: numba raises then, and the
     function is compiled anew in each process.
     """
     try:
-        return cast("Function", numba.njit(cache=True, nogil=True)(function))
+        kernel = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:
+        kernel = None
+    kept = _kept(kernel)
+    if kept is None:
         return cast("Function", numba.njit(nogil=True)(function))
+    # Numba's own stamp is of the function's file alone, and it lets nobody add to it but so.
+    kept._source_stamp = (kept._source_stamp, *_used(function))
+    return cast("Function", kernel)
+
+
+def _kept(kernel: object) -> Any | None:
+    """Where numba keeps it and says of which source; None = nowhere that we know."""
+    kept = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    return kept if hasattr(kept, "_source_stamp") else None
+
+
+def _used(function: Callable[..., Any]) -> Iterator[tuple[str, object]]:
+    """What stands in its module by now: numbers, and kernels by what they are made of."""
+    for name, value in sorted(function.__globals__.items()):
+        if name.startswith("__"):
+            continue
+        if isinstance(value, CPUDispatcher):
+            kept = _kept(value)
+            yield name, None if kept is None else kept._source_stamp
+        elif isinstance(value, _NUMBERS):
+            yield name, repr(value)
