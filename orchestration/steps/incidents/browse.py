@@ -12,6 +12,7 @@ from orchestration.errors import FilterError, NotFoundError
 from orchestration.steps import paging
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
 from orchestration.steps.feedback_events import feedback_event
+from orchestration.steps.incidents.describe import HEARD
 
 Row = dict[str, Any]
 Verdict = Literal["confirmed", "false"]
@@ -202,6 +203,7 @@ def _visible(row: Mapping[str, Any], visible: Collection[str] | None) -> bool:
 
 
 def _parsed(row: Row) -> Row:
-    return {
-        name: json.loads(value) if name in JSON_COLUMNS else value for name, value in row.items()
-    }
+    parsed = row | {name: json.loads(row[name]) for name in JSON_COLUMNS}
+    # Of use to nobody but who ranks again.
+    parsed["impact"].pop(HEARD, None)
+    return parsed

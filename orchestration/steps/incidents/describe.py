@@ -10,7 +10,7 @@ from detectors.incidents import SEVERITIES, severity
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
-from orchestration.steps.incidents import lake_causes, titles
+from orchestration.steps.incidents import heard, lake_causes, titles
 from orchestration.steps.incidents.identity import Identity
 from orchestration.steps.incidents.json_numbers import finite, known
 from orchestration.steps.incidents.lake_causes import Ranking
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 PENDING = "its causes are not ranked yet"
 """Why an incident names no cause while there are worse ones to be ranked."""
+
+HEARD = "heard"
+"""In `impact`: the events that were known when causes were ranked, in short."""
 
 SAME_PEAK = 0.1
 """Share by which a peak may change before it is told."""
@@ -70,6 +73,14 @@ class Describer:
         """What is the same when the same happens again."""
         return sorted({_pattern((row["cluster"], self._about.entity(row)), row) for row in own})
 
+    def heard(self, own: Sequence[Row]) -> str:
+        """What is known by now of events about an incident; see `heard.in_short`."""
+        about = self._with_places(own)
+        return heard.in_short(heard.heard(self._snapshot, self._settings, self._known, about))
+
+    def _with_places(self, own: Sequence[Row]) -> list[tuple[Place, Row]]:
+        return [((row["cluster"], self._about.entity(row)), row) for row in own]
+
     def row(
         self,
         who: Identity,
@@ -90,7 +101,7 @@ class Describer:
             into: the incident of all clusters that it is part of, if there is one.
             ranked: whether its causes are ranked now.
         """
-        about = [((row["cluster"], self._about.entity(row)), row) for row in own]
+        about = self._with_places(own)
         words = [(place, row, self._about.word(row)) for place, row in about]
         patterns = self.patterns(own)
         ranking = Ranking([], PENDING, None)
@@ -131,7 +142,7 @@ class Describer:
             "patterns": patterns,
             "causes": json.dumps(ranking.causes, allow_nan=False),
             "abstained": ranking.abstained,
-            "impact": json.dumps(_impact(words, peak), allow_nan=False),
+            "impact": json.dumps(_impact(words, peak) | {HEARD: ranking.heard}, allow_nan=False),
             "quieted": quieted,
             "revision": 1 if who.held is None else who.held["revision"] + 1,
             "lake_version": self._snapshot.versions["samples"],

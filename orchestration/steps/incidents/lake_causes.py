@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from detectors.causes import notable, ranked
-from lake import TimeRange
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps.causes import metric_evidence
 from orchestration.steps.causes.evidence import Evidence, strongest
-from orchestration.steps.incidents import counter_evidence, lake_events
+from orchestration.steps.incidents import counter_evidence, heard, lake_events
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.json_numbers import known as known_number
 from orchestration.steps.incidents.lake_metrics import ENTITY, metrics_of
@@ -21,9 +20,6 @@ from orchestration.steps.incidents.members import Said
 from orchestration.steps.incidents.topology import Place, Topology
 
 Row = dict[str, Any]
-
-SHORTEST, LONGEST = timedelta(minutes=10), timedelta(minutes=30)
-"""How long an incident's metrics are looked at: less is noise, and later comes the repair."""
 
 TOP = 5
 REASONS = 2
@@ -53,11 +49,13 @@ class Ranking:
         causes: the likeliest first, as JSON has them.
         abstained: why none is to be believed; None where the first stands out.
         change: the change that the first cause is put down to, if there is one.
+        heard: the events that were known, in short; None = it was not ranked.
     """
 
     causes: list[Row]
     abstained: str | None
     change: str | None
+    heard: str | None = None
 
 
 def rank(
@@ -78,12 +76,9 @@ def rank(
         members: the incident's anomalies, and what each is about.
         told: what somebody said was the cause of one like it.
     """
-    at = min(row["start"] for _, row in members)
-    last = max(row["end"] for _, row in members)
-    window = min(max(last - at, SHORTEST), LONGEST)
-    places = _in_question(known, [place for place, _ in members])
-    between = TimeRange(at - settings.changes, at + window)
-    events = lake_events.happened(snapshot, known, places, between)
+    at, window = heard.begin(members), heard.window(members)
+    places = heard.in_question(known, members)
+    events = heard.heard(snapshot, settings, known, members)
     evidence, onsets = _metrics(snapshot, detection, known, places, at, settings.baseline, window)
     evidence[FLAGGED] = _flagged(members)
     for place, row in members:
@@ -93,16 +88,8 @@ def rank(
     evidence[ONSET] = _first(onsets)
     evidence[UPSTREAM] = _upstream(known, [place for place, _ in members], set(onsets))
     evidence[TOLD] = [] if told is None else _told(told, places)
-    return _ranking(snapshot, known, evidence, onsets, members)
-
-
-def _in_question(known: Topology, members: Iterable[Place]) -> list[Place]:
-    """Who is in it and who is next to that."""
-    found = dict.fromkeys(members)
-    for place in list(found):
-        for name in sorted(known.around(place)):
-            found.setdefault((place[0], name))
-    return list(found)
+    ranking = _ranking(snapshot, known, evidence, onsets, members)
+    return replace(ranking, heard=heard.in_short(events))
 
 
 Found = dict[str, list[tuple[Place, Evidence]]]

@@ -30,19 +30,23 @@ class Live:
         self._settings = settings
         self._seen: int | None = None
         self._due: datetime | None = None
+        self._heard: int | None = None
+        self._hears_until: datetime | None = None
 
     def after(
         self, done: Detected, now: datetime, stopping: Callable[[], bool] = lambda: False
     ) -> Updated | None:
-        """Group what a tick has found; None where there is nothing new to group.
+        """Group what a tick has found; None where there is nothing new, of events neither.
 
         Args:
             done: what the tick did; one that scored nothing still lets time pass.
             now: the time.
             stopping: whether no further causes are to be ranked, asked before each incident's.
         """
-        version = self._lake.anomalies.files()[0]
-        if version == self._seen and (self._due is None or now < self._due):
+        version, heard = self._lake.anomalies.files()[0], self._lake.events.version()
+        is_due = self._due is not None and now >= self._due
+        listens = self._hears_until is not None and now < self._hears_until
+        if version == self._seen and not is_due and not (listens and heard != self._heard):
             return None
         scored = done.scored or TimeRange(now - self._settings.gap, now)
         between = TimeRange(scored.start - self._settings.gap, max(scored.end, now))
@@ -56,4 +60,6 @@ class Live:
             stopping=stopping,
         )
         self._seen, self._due = updated.seen, updated.due
+        # As of before: what came meanwhile is looked at by the next.
+        self._heard, self._hears_until = heard, updated.hears_until
         return updated

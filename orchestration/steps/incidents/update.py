@@ -23,7 +23,7 @@ from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.incidents import lake_events, members
-from orchestration.steps.incidents.describe import PENDING, SAME_PEAK, Describer
+from orchestration.steps.incidents.describe import HEARD, PENDING, SAME_PEAK, Describer
 from orchestration.steps.incidents.identity import Identity, Registry
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.mentions import About, mentions
@@ -49,6 +49,7 @@ class Updated:
             wrote meanwhile is.
         due: when the first of these is to be looked at again, though nothing happens.
         pending: whether some wait for their causes.
+        hears_until: how long events that come late may change what causes an open one has.
     """
 
     incidents: int
@@ -57,6 +58,7 @@ class Updated:
     seen: int
     due: datetime | None = None
     pending: bool = False
+    hears_until: datetime | None = None
 
 
 def update(
@@ -104,6 +106,7 @@ def update(
         seen = linked
     whole = [row for row in live if row["merged_into"] is None]
     ends = [row["end"] for row in whole if row["state"] == OPEN]
+    starts = [row["start"] for row in whole if row["state"] == OPEN]
     due = now if step.pending else min(ends, default=now) + settings.gap
     return Updated(
         len(whole),
@@ -112,6 +115,7 @@ def update(
         seen,
         due if ends or step.pending else None,
         step.pending,
+        max(starts) + settings.changes if starts else None,
     )
 
 
@@ -199,7 +203,8 @@ class _Step:
         state = OPEN if goes_on or end + self._settings.gap > self._now else RESOLVED
         fresh = self._left > 0 and not self._stopping()
         if who.held is not None and self._is_told(who.held, own, end, state, into):
-            if who.held["abstained"] != PENDING:
+            is_due = who.held["abstained"] == PENDING or self._has_news(who.held, own, state)
+            if not is_due:
                 return None
             self.pending |= not fresh
             if not fresh:
@@ -220,6 +225,13 @@ class _Step:
             and abs(end - held["end"]) <= self._settings.onset
             and abs(peak - told) <= SAME_PEAK * max(peak, told)
         )
+
+    def _has_news(self, held: Row, own: Sequence[Row], state: str) -> bool:
+        """Whether events have come since the causes of an open one were ranked."""
+        known = json.loads(held["impact"]).get(HEARD)
+        if state != OPEN or known is None or self._now >= held["start"] + self._settings.changes:
+            return False
+        return bool(known != self._write.heard(own))
 
 
 def link(lake: Lake, incidents: Sequence[Row]) -> int | None:

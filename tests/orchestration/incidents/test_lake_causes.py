@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from orchestration.steps.incidents.lake_causes import NOTHING_STANDS_OUT
 
 
@@ -158,3 +160,43 @@ def test_onsets_are_told_in_order(shop):
     assert onsets["shop/cart"] == shop.at + timedelta(minutes=12)
     against = {one["entity"]: one["against"] for one in row["causes"]}
     assert "shop/db was off 12 min before it" in against["shop/cart"]
+
+
+ABOUT_CART = {"namespace": "shop", "attributes": {"workload": "cart"}}
+
+
+def test_a_change_that_comes_in_late_ranks_an_open_incident_again(shop):
+    shop.fill({("eu", "cart", "http_errors"): (0, 9.0)})
+    shop.flag("cart", 0, end=20)
+    shop.update(now=25)
+    (before,) = shop.incidents()
+    assert "after:" not in before["title"]
+    # The same again is no news, nor is what is far from it.
+    shop.tell(-3, "ConfigChanged", "workers set to 9", "us", **ABOUT_CART)
+    shop.tell(-3, "ConfigChanged", "workers set to 9", namespace="other", name="x")
+    assert shop.update(now=26).written == 0
+    shop.tell(-3, "ConfigChanged", "pool set to 1", **ABOUT_CART)
+    assert shop.update(now=27).written == 1
+    (after,) = shop.incidents()
+    assert after["incident_id"] == before["incident_id"]
+    assert after["title"].endswith("after: pool set to 1")
+    assert shop.update(now=28).written == 0
+
+
+def test_a_first_warning_is_news_and_the_next_ones_are_not(shop):
+    shop.fill()
+    shop.flag("cart", 0, end=20)
+    shop.update(now=25)
+    about = {"source": "kubernetes", "kind": "Pod", "namespace": "shop", "type": "Warning"}
+    for minute, written in ((3, 1), (4, 0)):
+        shop.tell(minute, "OOMKilling", "killed", name="cart-7c9d8f6b54-x2v9k", **about)
+        assert shop.update(now=26).written == written
+
+
+@pytest.mark.parametrize(("end", "now"), [(20, 60), (200, 125)])
+def test_a_change_that_comes_after_it_is_resolved_or_hours_old_is_left(shop, end, now):
+    shop.fill({("eu", "cart", "http_errors"): (0, 9.0)})
+    shop.flag("cart", 0, end=end)
+    shop.update(now=now)
+    shop.tell(-3, "ConfigChanged", "pool set to 1", **ABOUT_CART)
+    assert shop.update(now=now + 1).written == 0

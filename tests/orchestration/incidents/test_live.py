@@ -52,6 +52,17 @@ def test_it_is_resolved_in_time_though_nothing_is_scored_any_more(shop, live):
     assert live.after(NOTHING, shop.at + 90 * MINUTE) is None
 
 
+def test_events_that_come_late_are_looked_at_though_nothing_new_is_flagged(shop, live):
+    shop.fill({("eu", "db", "http_errors"): (0, 9.0)})
+    shop.flag("db", 0, end=10)
+    live.after(*scored(shop, 12))
+    change = {"namespace": "shop", "attributes": {"workload": "db"}}
+    shop.tell(-3, "ConfigChanged", "connections set to 5", **change)
+    assert live.after(*scored(shop, 13)).written == 1
+    assert shop.incidents()[0]["title"].endswith("after: connections set to 5")
+    assert live.after(*scored(shop, 14)) is None
+
+
 def test_an_incident_of_hours_is_kept_whole_by_ticks_alone(shop, live):
     shop.fill()
     for start in range(0, 600, 60):
