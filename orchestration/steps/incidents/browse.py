@@ -1,13 +1,15 @@
 """Reading incidents: a listing, one with all there is to it, and what people said of one."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from detectors.incidents import SEVERITIES
 from lake import Lake, TimeRange
+from lake.query import run
+from lake.schema import INCIDENTS as INCIDENTS_TABLE
 from orchestration.errors import FilterError, NotFoundError
 from orchestration.steps import paging
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
@@ -33,7 +35,12 @@ WHERE date >= $first_day AND date <= $last_day AND start < $end AND ("end" > $st
 ORDER BY start DESC, incident_id DESC LIMIT $rows
 """  # noqa: S608 - a constant of ours
 
-ONE = "SELECT * EXCLUDE (date) FROM incidents WHERE starts_with(incident_id, $id) LIMIT 2"
+ONE = """
+SELECT * EXCLUDE (date) FROM incidents
+WHERE date >= $first_day AND date <= $last_day AND starts_with(incident_id, $id)
+  AND ($visible IS NULL OR list_contains($visible, cluster))
+LIMIT 2
+"""
 
 MEMBERS = """
 SELECT * EXCLUDE (date) FROM anomalies
@@ -50,6 +57,13 @@ ORDER BY time, uid
 
 LEAST_ID = 6
 """Characters of an id that name it, where no other begins with them."""
+
+SURE_ID = 8
+"""Characters that hardly two begin with: as many as a listing shows."""
+
+FIRST_DAYS, MORE_DAYS = 4, 4
+"""Days of the table that are looked at first, and how many times as many next: an id does not say
+when it was, and most that is asked for is of late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +113,12 @@ def incidents(
 def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = None) -> Row:
     """One incident by its id or the beginning of it, with anomalies, timeline and what was said.
 
+    From `SURE_ID` characters on, the newest days that have one that begins so are all that is read.
+
     Raises:
         NotFoundError: there is none, several begin so, or the reader may not see its cluster.
     """
-    found = []
-    if len(incident_id) >= LEAST_ID:
-        rows = paging.rows(lake.sql(ONE, {"id": incident_id}))
-        found = [row for row in rows if _visible(row, visible)]
+    found = _named(lake, incident_id, visible) if len(incident_id) >= LEAST_ID else []
     if len(found) != 1:
         several = "several incidents begin" if found else "no incident begins"
         raise NotFoundError(f"{several} with the id {incident_id!r}: list them for whole ids")
@@ -198,8 +211,24 @@ def give_feedback(
     return incident(lake, row["incident_id"], visible)
 
 
-def _visible(row: Mapping[str, Any], visible: Collection[str] | None) -> bool:
-    return visible is None or row["cluster"] in visible
+def _named(lake: Lake, incident_id: str, visible: Collection[str] | None) -> list[Row]:
+    """Those that begin so, the newest days first; two are as good as more."""
+    snapshot = lake.snapshot()
+    files = snapshot.tables[INCIDENTS_TABLE.name].files
+    days = sorted({file.day for file in files if file.day is not None}, reverse=True)
+    params: dict[str, object] = {
+        "id": incident_id,
+        "visible": None if visible is None else sorted(visible),
+    }
+    found: list[Row] = []
+    at_once = FIRST_DAYS
+    while days and len(found) < 2 and not (found and len(incident_id) >= SURE_ID):
+        own, days = days[:at_once], days[at_once:]
+        at_once *= MORE_DAYS
+        reach = TimeRange(TimeRange.of_day(own[-1]).start, TimeRange.of_day(own[0]).end)
+        dated = {"first_day": own[-1], "last_day": own[0]}
+        found += paging.rows(run(snapshot, ONE, params | dated, reach).rows)
+    return found
 
 
 def _parsed(row: Row) -> Row:

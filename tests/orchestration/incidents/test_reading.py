@@ -3,9 +3,11 @@
 import pytest
 
 from lake import TimeRange
+from lake.prepare import prepare
 from orchestration.errors import FilterError, NotFoundError
 from orchestration.steps.incidents import browse, titles
 from orchestration.steps.incidents.report import markdown
+from orchestration.steps.incidents.update import table
 
 
 @pytest.fixture
@@ -67,6 +69,62 @@ def test_one_is_found_by_the_beginning_of_its_id(told, listed):
             browse.incident(told.lake, wrong)
     with pytest.raises(NotFoundError):
         browse.incident(told.lake, row["incident_id"], visible=["elsewhere"])
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The files of incidents that queries were given."""
+    files, run = [], browse.run
+
+    def counting(snapshot, sql, params, between):
+        files.extend(prepare(snapshot, sql, params, between=between).paths["incidents"])
+        return run(snapshot, sql, params, between)
+
+    monkeypatch.setattr(browse, "run", counting)
+    return files
+
+
+def test_one_is_found_by_its_id_in_the_newest_days_that_have_it(shop, opened):
+    shop.fill()
+    day = 24 * 60
+    for number in range(30):
+        shop.flag("db", day * number, end=day * number + 10)
+    shop.update(now=day * 40)
+    rows = shop.incidents()
+    assert len({file.day for file in shop.lake.incidents.files()[1]}) == 30
+
+    def files_for(name):
+        opened.clear()
+        found = browse.incident(shop.lake, name)
+        assert found["incident_id"].startswith(name)
+        return len(opened)
+
+    assert files_for(rows[-1]["incident_id"]) == files_for(rows[-4]["incident_id"][:8]) == 4
+    assert files_for(rows[-5]["incident_id"]) == 4 + 16
+    assert files_for(rows[0]["incident_id"]) == 30
+    # So few characters may be those of two.
+    assert files_for(rows[-1]["incident_id"][:6]) == 30
+
+
+def test_two_that_begin_alike_are_told_and_those_of_others_do_not_count(shop):
+    (row,) = _kept(shop, "aaaaaaaa1", "eu", 0)
+    _kept(shop, "aaaaaaaa2", "us", 1)
+    _kept(shop, "aaaaaaaa3", "us", 2)
+    with pytest.raises(NotFoundError, match="several incidents begin with the id 'aaaaaaaa'"):
+        browse.incident(shop.lake, "aaaaaaaa")
+    found = browse.incident(shop.lake, "aaaaaaaa", visible=["eu"])
+    assert found["incident_id"] == row["incident_id"]
+    assert browse.incident(shop.lake, "aaaaaaaa3")["cluster"] == "us"
+
+
+def _kept(shop, name, cluster, minute):
+    """An incident of this id."""
+    shop.flag("db", minute, cluster=cluster)
+    shop.update()
+    row = shop.lake.sql("SELECT * EXCLUDE (date) FROM incidents ORDER BY updated_at").to_pylist()[0]
+    rows = [row | {"incident_id": name, "cluster": cluster}]
+    shop.lake.incidents.append(table(rows))
+    return rows
 
 
 def test_the_timeline_is_in_order_and_has_the_change(told, listed):
