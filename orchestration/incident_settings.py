@@ -42,6 +42,10 @@ class IncidentSettings(BaseModel):
     changes: timedelta = Field(
         timedelta(hours=2), description="before an incident, how far back changes are looked for"
     )
+    again: timedelta = Field(
+        timedelta(days=7),
+        description="before an incident, how far back one is looked for that it is again",
+    )
     remember: timedelta = Field(
         timedelta(days=90),
         description="how long a pattern that somebody called false makes its like quieter",

@@ -67,6 +67,7 @@ class Impact(BaseModel):
     anomalies: int
     entities: dict[str, int] = Field(description="by cluster, how many behave unusually")
     symptoms: list[Symptom]
+    again: str | None = Field(None, description="id of the incident that it is again")
 
 
 class Incident(BaseModel):

@@ -10,7 +10,7 @@ from detectors.incidents import SEVERITIES, severity
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
-from orchestration.steps.incidents import heard, lake_causes, titles
+from orchestration.steps.incidents import again, heard, lake_causes, titles
 from orchestration.steps.incidents.identity import Identity
 from orchestration.steps.incidents.json_numbers import finite, known
 from orchestration.steps.incidents.lake_causes import Ranking
@@ -27,6 +27,9 @@ PENDING = "its causes are not ranked yet"
 
 HEARD = "heard"
 """In `impact`: the events that were known when causes were ranked, in short."""
+
+AGAIN = "again"
+"""In `impact`: the id of the incident that it is again."""
 
 SAME_PEAK = 0.1
 """Share by which a peak may change before it is told."""
@@ -68,6 +71,7 @@ class Describer:
         self._about = about
         self._said = said
         self._now = now
+        self._made: list[Row] = []
 
     def patterns(self, own: Sequence[Row]) -> list[str]:
         """What is the same when the same happens again."""
@@ -104,9 +108,10 @@ class Describer:
         about = self._with_places(own)
         words = [(place, row, self._about.word(row)) for place, row in about]
         patterns = self.patterns(own)
-        ranking = Ranking([], PENDING, None)
+        ranking, before = Ranking([], PENDING, None), list[Row]()
         if ranked:
-            ranking = self._ranking(about, frozenset(patterns))
+            before = self._before(who, about[0], frozenset(patterns))
+            ranking = self._ranking(about, frozenset(patterns), before)
         first = ranking.causes[0] if ranking.abstained is None else None
         clusters = sorted({row["cluster"] for row in own})
         entities = sorted({name for (_, name), _ in about})
@@ -121,7 +126,8 @@ class Describer:
         )
         if ranking.abstained == lake_causes.NOTHING_STANDS_OUT:
             weight = max(weight, CHANCE, key=SEVERITIES.index)
-        return {
+        kept = {HEARD: ranking.heard, AGAIN: before[0]["incident_id"] if before else None}
+        made = {
             "cluster": who.cluster,
             "incident_id": who.incident_id,
             "clusters": clusters,
@@ -142,19 +148,34 @@ class Describer:
             "patterns": patterns,
             "causes": json.dumps(ranking.causes, allow_nan=False),
             "abstained": ranking.abstained,
-            "impact": json.dumps(_impact(words, peak) | {HEARD: ranking.heard}, allow_nan=False),
+            "impact": json.dumps(_impact(words, peak) | kept, allow_nan=False),
             "quieted": quieted,
             "revision": 1 if who.held is None else who.held["revision"] + 1,
             "lake_version": self._snapshot.versions["samples"],
             "updated_at": self._now,
         }
+        self._made.append(made)
+        return made
 
-    def _ranking(self, about: Sequence[tuple[Place, Row]], patterns: frozenset[str]) -> Ranking:
+    def _before(
+        self, who: Identity, founder: tuple[Place, Row], patterns: frozenset[str]
+    ) -> list[Row]:
+        """Incidents that it is again, the latest first."""
+        founding = _pattern(*founder)
+        asked = again.Fresh(who.incident_id, who.cluster, who.start, founding, patterns)
+        return again.earlier(self._snapshot, self._settings, asked, self._made)
+
+    def _ranking(
+        self,
+        about: Sequence[tuple[Place, Row]],
+        patterns: frozenset[str],
+        before: Sequence[Row],
+    ) -> Ranking:
         """The causes; a failure to find them must not keep the incident from being told."""
         told = next((one for one in self._said if one.cause and one.alike(patterns)), None)
         try:
             return lake_causes.rank(
-                self._snapshot, self._detection, self._settings, self._known, about, told
+                self._snapshot, self._detection, self._settings, self._known, about, told, before
             )
         except Exception as error:
             logger.exception("causes could not be ranked")

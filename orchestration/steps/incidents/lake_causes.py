@@ -12,7 +12,7 @@ from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps.causes import metric_evidence
 from orchestration.steps.causes.evidence import Evidence, strongest
-from orchestration.steps.incidents import counter_evidence, heard, lake_events
+from orchestration.steps.incidents import again, counter_evidence, heard, lake_events
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.json_numbers import known as known_number
 from orchestration.steps.incidents.lake_metrics import ENTITY, metrics_of
@@ -65,6 +65,7 @@ def rank(
     known: Topology,
     members: Sequence[tuple[Place, Row]],
     told: Said | None = None,
+    before: Sequence[Row] = (),
 ) -> Ranking:
     """Rank what is in an incident and around it by what speaks for its being the cause.
 
@@ -75,6 +76,7 @@ def rank(
         known: what stands next to what.
         members: the incident's anomalies, and what each is about.
         told: what somebody said was the cause of one like it.
+        before: incidents that it is again, the latest first.
     """
     at, window = heard.begin(members), heard.window(members)
     places = heard.in_question(known, members)
@@ -84,6 +86,7 @@ def rank(
     for place, row in members:
         onsets[place] = min(onsets.get(place, row["start"]), row["start"])
     evidence[CHANGES] = lake_events.of_changes(events, onsets, at)
+    evidence[CHANGES] += again.change_before(snapshot, known, before, at)
     evidence[WARNINGS] = lake_events.of_warnings(events, at)
     evidence[ONSET] = _first(onsets)
     evidence[UPSTREAM] = _upstream(known, [place for place, _ in members], set(onsets))

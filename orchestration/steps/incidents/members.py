@@ -66,7 +66,16 @@ class Said:
 
     def alike(self, patterns: frozenset[str]) -> bool:
         """Whether an incident of these patterns is like it."""
-        return len(self.patterns & patterns) >= ALIKE * len(self.patterns | patterns)
+        return alike(self.patterns, patterns)
+
+
+def alike(patterns: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether two incidents of these patterns are like each other.
+
+    >>> alike(frozenset({"eu cart memory above", "eu cart BackOff above"}), frozenset())
+    False
+    """
+    return len(patterns & others) >= ALIKE * len(patterns | others)
 
 
 def held_incidents(snapshot: Snapshot, since: datetime, until: datetime) -> list[Row]:

@@ -22,6 +22,8 @@ def markdown(row: Row) -> str:
     ]
     if row["quieted"]:
         lines += ["", f"Quieter than it would be: {row['quieted']}."]
+    if row["impact"].get("again"):
+        lines += ["", f"Again: see `{row['impact']['again']}`."]
     if row["merged_into"]:
         lines += ["", f"Part of `{row['merged_into']}`."]
     lines += ["", "## Likely causes", "", *_causes(row)]

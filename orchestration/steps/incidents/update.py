@@ -150,6 +150,7 @@ class _Step:
         self._about = About(known, labels, denied, settings.onset)
         said = members.said_of(snapshot, TimeRange(now - settings.remember, now))
         self._write = Describer(snapshot, detection, settings, known, self._about, said, now)
+        self._is_limited = most_ranked is not None
         self._left = len(rows) if most_ranked is None else most_ranked
         self.pending = False
         """Whether some incidents wait for their causes."""
@@ -169,8 +170,12 @@ class _Step:
                 who = registry.claim(cluster, part, self._write.patterns(part))
                 claimed.append((who, part, None if parent is None else parent.incident_id))
         written: list[Row] = []
-        # The worst first: there may be more than can be ranked at once.
-        claimed.sort(key=lambda one: -max(row["score"] for row in one[1]))
+        if self._is_limited:
+            # The worst first: there may be more than can be ranked at once.
+            claimed.sort(key=lambda one: -max(row["score"] for row in one[1]))
+        else:
+            # What is one of before again is to find that.
+            claimed.sort(key=lambda one: one[0].start)
         for who, own, into in claimed:
             row = self._row(who, own, into)
             if row is not None:
