@@ -6,6 +6,7 @@ from datetime import datetime
 from lake import Lake, TimeRange
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
+from orchestration.steps.incidents.kept_topology import KeptTopology
 from orchestration.steps.incidents.update import Updated, update
 from orchestration.steps.models import Detected
 
@@ -28,6 +29,7 @@ class Live:
         self._lake = lake
         self._detection = detection
         self._settings = settings
+        self._topology = KeptTopology()
         self._seen: int | None = None
         self._due: datetime | None = None
         self._heard: int | None = None
@@ -58,6 +60,7 @@ class Live:
             now,
             most_ranked=AT_ONCE,
             stopping=stopping,
+            read_topology=self._topology.at,
         )
         self._seen, self._due = updated.seen, updated.due
         # As of before: what came meanwhile is looked at by the next.

@@ -6,8 +6,8 @@ mesh's metrics, and by the settings.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lake.query import run
@@ -95,6 +95,14 @@ class Topology:
             self.callees[cluster, source].add(target)
             self.callers[cluster, target].add(source)
 
+    def copy(self) -> "Topology":
+        """Another one, to which calls may be added: all else is the same."""
+        callers, callees = (
+            defaultdict(set, {place: set(names) for place, names in of.items()})
+            for of in (self.callers, self.callees)
+        )
+        return replace(self, callers=callers, callees=callees)
+
     def around(self, place: Place) -> set[str]:
         """What is next to an entity, and what shares a node with it if it is one."""
         return set().union(
@@ -102,8 +110,12 @@ class Topology:
         )
 
 
+ReadTopology = Callable[[Snapshot, Collection[str], datetime, Sequence[Call]], Topology]
+"""What gives the topology of some clusters at a time, with these calls; see `topology`."""
+
+
 def topology(
-    snapshot: Snapshot, clusters: Iterable[str], at: datetime, calls: Sequence[Call] = ()
+    snapshot: Snapshot, clusters: Collection[str], at: datetime, calls: Sequence[Call] = ()
 ) -> Topology:
     """What stood next to what at a time.
 

@@ -27,7 +27,7 @@ from orchestration.steps.incidents.describe import HEARD, PENDING, SAME_PEAK, De
 from orchestration.steps.incidents.identity import Identity, Registry
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.mentions import About, mentions
-from orchestration.steps.incidents.topology import topology
+from orchestration.steps.incidents.topology import ReadTopology, topology
 
 Row = dict[str, Any]
 
@@ -69,6 +69,7 @@ def update(
     now: datetime,
     most_ranked: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    read_topology: ReadTopology = topology,
 ) -> Updated:
     """Group the anomalies of a range; doing it again changes nothing.
 
@@ -80,6 +81,7 @@ def update(
         now: the time: an incident that has been quiet for `settings.gap` is resolved.
         most_ranked: so many incidents get causes at once, the others next time; None = all.
         stopping: whether no more are to get them, asked before each.
+        read_topology: gives what stands next to what; `KeptTopology.at` gives it again.
     """
     snapshot = lake.snapshot()
     seen = snapshot.versions["anomalies"]
@@ -94,7 +96,7 @@ def update(
     rows = members.anomalies(snapshot, since, until, held)
     if not rows and not held:
         return Updated(0, 0, 0, seen)
-    step = _Step(snapshot, detection, settings, rows, now, most_ranked, stopping)
+    step = _Step(snapshot, detection, settings, rows, now, most_ranked, stopping, read_topology)
     changed = step.incidents(held)
     if changed:
         lake.incidents.append(table(changed))
@@ -131,6 +133,7 @@ class _Step:
         now: datetime,
         most_ranked: int | None,
         stopping: Callable[[], bool],
+        read_topology: ReadTopology,
     ) -> None:
         self._stopping = stopping
         self._settings = settings
@@ -139,7 +142,7 @@ class _Step:
         clusters = {row["cluster"] for row in rows}
         first = min((row["start"] for row in rows), default=now)
         last = max((row["end"] for row in rows), default=now)
-        known = topology(snapshot, clusters, last, settings.calls)
+        known = read_topology(snapshot, clusters, last, settings.calls)
         spread = TimeRange(first - settings.gap, last + settings.gap)
         denied = lake_events.refused(snapshot, known, clusters, spread)
         for cluster, entity in sorted(denied):
