@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lake import TimeRange
 from orchestration.rounds import Rounds
@@ -16,6 +16,10 @@ from orchestration.steps.incidents.update import Updated
 from orchestration.steps.models import Detected
 
 logger = logging.getLogger(__name__)
+
+LONGEST_LEFT = timedelta(hours=6)
+"""What rounds that failed have left is grouped so far back, and no further: what they fail of may
+be in it."""
 
 
 @dataclass
@@ -112,12 +116,13 @@ class IncidentRounds:
 
 
 def _with(before: _Found | None, found: _Found) -> _Found:
-    """The newer, with the range of both."""
+    """The newer, with the range of both, as far back as `LONGEST_LEFT`."""
     done, now = found
     earlier = None if before is None else before[0].scored
     if earlier is None:
         return found
     scored = earlier
     if done.scored is not None:
-        scored = TimeRange(min(earlier.start, done.scored.start), max(earlier.end, done.scored.end))
+        first = max(min(earlier.start, done.scored.start), now - LONGEST_LEFT)
+        scored = TimeRange(min(first, done.scored.start), max(earlier.end, done.scored.end))
     return replace(done, scored=scored), now
