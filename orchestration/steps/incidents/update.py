@@ -217,6 +217,10 @@ class _Step:
             self.pending |= not fresh
             if not fresh:
                 return None
+        elif who.held is not None and not who.taken_in and self._stopping():
+            # Told when it is started again: it must not lose the causes that it has.
+            self.pending = True
+            return None
         self._left -= 1
         self.pending |= not fresh
         return self._write.row(who, own, end, state, into, ranked=fresh)

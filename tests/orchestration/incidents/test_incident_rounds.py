@@ -164,3 +164,33 @@ def test_one_that_is_to_stop_ranks_no_further(shop, resident, slow):
     stopping.join(PATIENCE)
     assert not stopping.is_alive()
     assert sorted(row["abstained"] == PENDING for row in shop.incidents()) == [False, True, True]
+
+
+def test_one_that_grew_while_it_was_to_stop_keeps_its_causes(shop, resident, slow):
+    gate, entered = slow
+    gate.set()
+    shop.fill()
+    shop.flag("db", 0, end=10, score=2.0, state="interim")
+    resident.after(*scored(shop, 12))
+    (before,) = shop.incidents()
+    gate.clear()
+    entered.clear()
+    shop.flag("db", 0, end=60, score=2.0)
+    shop.flag("svc", 50, end=60, score=9.0)
+    resident.start()
+    resident.after(*scored(shop, 62))
+    assert entered.wait(PATIENCE)
+    stopping = threading.Thread(target=resident.stop)
+    stopping.start()
+    wait_until(lambda: resident._is_stopping())
+    gate.set()
+    stopping.join(PATIENCE)
+    rows = {row["entities"][0]: row for row in shop.incidents()}
+    assert rows["shop/db"] == before
+    assert rows["shop/svc"]["causes"] != []
+    # Another process tells it in full.
+    again = Live(shop.lake, DetectionSettings(), shop.settings)
+    again.after(*scored(shop, 63))
+    (now,) = [row for row in shop.incidents() if row["entities"] == ["shop/db"]]
+    assert now["end"] > before["end"]
+    assert now["abstained"] != PENDING
