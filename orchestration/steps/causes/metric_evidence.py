@@ -106,16 +106,16 @@ def _own_shares(
     """What of each series' deviation counts for its entity."""
     if METRIC not in data.series.columns:
         return np.ones(len(entities))
-    names = [str(name) for name in data.series[METRIC].to_list()]
-    clients = {name for name in set(names) if CLIENT.search(name)}
-    latencies = {name for name in set(names) if LATENCY.search(name)}
-    shares = np.ones(len(names))
-    for index, (name, entity) in enumerate(zip(names, entities, strict=True)):
-        if name in latencies and entity in measured:
-            shares[index] = RETOLD_SHARE
-        elif name in clients:
-            shares[index] = CLIENT_SHARE
-    return shares
+    names = data.series[METRIC].cast(pl.String)
+    known = names.drop_nulls().unique().to_list()
+    clients = _are(names, [name for name in known if CLIENT.search(name)])
+    retold = _are(names, [name for name in known if LATENCY.search(name)])
+    retold &= _are(pl.Series(entities, dtype=pl.String), measured)
+    return np.where(retold, RETOLD_SHARE, np.where(clients, CLIENT_SHARE, 1.0))
+
+
+def _are(texts: pl.Series, some: Collection[str]) -> npt.NDArray[np.bool_]:
+    return texts.is_in(list(some)).fill_null(value=False).to_numpy()
 
 
 def _evidence(
@@ -161,8 +161,9 @@ def of_silence(data: MetricRows, by: str) -> list[Evidence]:
     """
     series: dict[str, list[datetime | None]] = {}
     end = min(micros(data.at + data.window), int(data.times[data.kind == INCIDENT].max()))
-    last = np.maximum.reduceat(np.where(data.times <= end, data.times, 0), data.rows.starts[:-1])
-    there = (last == end).tolist()
+    come = np.add.reduceat(data.times <= end, data.rows.starts[:-1], dtype=np.int64)
+    last = data.times[np.maximum(data.rows.starts[:-1] + come - 1, 0)]
+    there = ((come > 0) & (last == end)).tolist()
     for index, entity in enumerate(data.series[by].to_list()):
         if there[index]:
             if entity is not None:
