@@ -48,6 +48,7 @@ class Fault:
     symptom: str | None = None
     files: dict[str, Path] = field(default_factory=dict)
     name: Callable[[str], str] = str
+    lasting: timedelta | None = None
 
 
 def sockshop(data: Path, late: timedelta = timedelta(0)) -> Iterator[Fault]:
@@ -99,21 +100,34 @@ def nezha(data: Path, cluster: str, scratch: Path, *, metrics_only: bool) -> Ite
         yield Fault(metrics, "pod", at, {case["pod"]}, files=files)
 
 
-def involved(data: Path, kind: str, history: timedelta) -> Iterator[Fault]:
-    """Segments of which it is known which metrics took part; the file ends with the segment."""
-    metrics = pl.read_parquet(data / kind / "metrics.parquet")
+def involved(data: Path, kind: str, history: timedelta, *, told: bool = False) -> Iterator[Fault]:
+    """Segments of which it is known which metrics took part; the file ends with the segment.
+
+    Args:
+        data: the sets.
+        kind: which of them.
+        history: before each segment.
+        told: how long it lasted, and no other segment is in the baseline: what a scorer of whole
+            segments knows.
+    """
+    metrics = pl.read_parquet(data / kind / "metrics.parquet").drop("part")
     took = pl.read_parquet(data / kind / "interpretation.parquet")
-    for segment in pl.read_parquet(data / kind / "anomaly_segments.parquet").iter_rows(named=True):
+    segments = pl.read_parquet(data / kind / "anomaly_segments.parquet")
+    for segment in segments.iter_rows(named=True):
         right = took.filter(entity=segment["entity"], start_idx=segment["start_idx"])["metric"]
         if right.is_empty():
             continue
-        begin = segment["start"] - history
-        rows = metrics.filter(
-            (pl.col("entity") == segment["entity"])
-            & (pl.col("timestamp") >= begin)
-            & (pl.col("timestamp") <= segment["end"])
-        )
-        yield Fault(rows.drop("part", "entity"), "metric", segment["start"], set(right))
+        begin, end = segment["start"] - history, segment["end"]
+        rows = metrics.filter(entity=segment["entity"]).drop("entity")
+        rows = rows.filter(pl.col("timestamp").is_between(begin, end))
+        lasting = None
+        if told:
+            lasting = max(end - segment["start"], timedelta(minutes=3))
+            before = pl.col("timestamp") < segment["start"]
+            for other in segments.filter(entity=segment["entity"]).iter_rows(named=True):
+                within = pl.col("timestamp").is_between(other["start"], other["end"])
+                rows = rows.filter(~(before & within))
+        yield Fault(rows, "metric", segment["start"], set(right), lasting=lasting)
 
 
 def by_deviations(fault: Fault, *, robust: bool) -> list[str]:
@@ -131,7 +145,7 @@ def by_deviations(fault: Fault, *, robust: bool) -> list[str]:
         if robust
         else value.std().alias("scale"),
     )
-    end = fault.at + timedelta(minutes=10)
+    end = fault.at + (fault.lasting or timedelta(minutes=10))
     after = rows.filter((pl.col("timestamp") >= fault.at) & (pl.col("timestamp") <= end))
     off = ((value - pl.col("centre")) / pl.col("scale").fill_null(0).clip(1e-9)).abs()
     joined = after.join(scales, on=labels, nulls_equal=True)
@@ -151,6 +165,7 @@ def ours(fault: Fault, scratch: Path) -> list[str]:
         fault.at,
         baseline=baseline,
         symptom=fault.symptom,
+        lasting=fault.lasting,
         **fault.files,
     )
     return [cause.entity for cause in rank_file(question).causes]
@@ -252,6 +267,9 @@ def main() -> None:
                 "Train Ticket", nezha(data, "train", scratch, metrics_only=False), scratch
             ),
             "smd": lambda: judged("smd", involved(data, "smd", timedelta(days=1)), scratch),
+            "smd_told": lambda: judged(
+                "smd, told how long", involved(data, "smd", timedelta(days=1), told=True), scratch
+            ),
             "asd": lambda: judged("asd", involved(data, "asd", timedelta(days=5)), scratch),
             "cost": lambda: cost(scratch, given.runs),
         }
