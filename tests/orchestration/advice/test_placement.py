@@ -522,3 +522,13 @@ def test_of_settings_that_match_the_first_counts():
     assert settings_of(("v", "research", "h100"), own) is second
     # Whole names: a queue that only begins so is another.
     assert settings_of(("v", "x-training", ""), own) is second
+
+
+def test_a_gpu_whose_memory_is_full_was_not_given_back(pools):
+    """The exporter lost the mapping to pods; the GPU holds 1200 MiB as before."""
+    pools.device("k", 0, 1200.0, 0.0, namespace="ml", pod="notebook-0")
+    make_advice(pools.lake, pools.settings, NOW)
+    pools.last(timedelta(minutes=30), "k", used=1200.0)
+    make_advice(pools.lake, pools.settings, NOW + timedelta(minutes=30))
+    (row,) = listing(pools.lake, Wanted(states=())).rows
+    assert (row["state"], row["effect"]) == ("withdrawn", None)

@@ -42,11 +42,16 @@ def follow(
     )
     machines = set(told.select("cluster", "machine").iter_rows())
     held = set(_holders(told).iter_rows())
-    return {
-        row["advice_id"]: Followed(applied=True, effect=_effect(row, now))
-        for row in mine
-        if (row["cluster"], row["node"]) in machines and (row["cluster"], row["entity"]) not in held
-    }
+    # Where something is in a GPU's memory and no pod is told of, the exporter may have lost which.
+    full = told.filter(pl.col("metric") == MEMORY, pl.col("value") >= HELD_MIB)
+    unknown = set(full.filter(pl.col("pod").is_null()).select("cluster", "machine").iter_rows())
+    found = {}
+    for row in mine:
+        machine, entity = (row["cluster"], row["node"]), (row["cluster"], row["entity"])
+        doubtful = row["namespace"] is not None and machine in unknown
+        if machine in machines and entity not in held and not doubtful:
+            found[row["advice_id"]] = Followed(applied=True, effect=_effect(row, now))
+    return found
 
 
 def _holders(told: pl.DataFrame) -> pl.DataFrame:

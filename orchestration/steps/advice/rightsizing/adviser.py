@@ -212,8 +212,9 @@ def _hpa_targets(
     key = ["cluster", "namespace", "workload"]
     rows = rows.with_columns(
         (pl.col("before").sum().over(key) / pl.col("after").sum().over(key)).alias("ratio")
-    ).filter(pl.col("ratio").is_finite())  # of nothing that is requested there is no share
+        # Of nothing that is requested there is no share.
+    ).filter(pl.col("ratio").is_finite(), pl.col("ratio") > 0.0)
     return {
-        one: (target, float(round(target * ratio)))
+        one: (target, max(1.0, float(round(target * ratio))))
         for one, target, ratio in rows.select("index", "target", "ratio").iter_rows()
     }

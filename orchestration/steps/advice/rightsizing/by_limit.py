@@ -160,9 +160,11 @@ def limit_spans(
         .alias("since")
     )
     end = to_micros(between.end) // HOUR * HOUR + HOUR
-    return changes.select(
+    spans = changes.select(
         *POD,
         "since",
         pl.col("since").shift(-1).over(POD).fill_null(end).alias("until"),
         pl.col("value").alias("limit"),
     )
+    # Of two changes within an hour the first holds for no time.
+    return spans.filter(pl.col("since") < pl.col("until"))

@@ -30,7 +30,9 @@ UNITS = {"cpu": "core", "memory": "byte"}
 """As kube-state-metrics has them."""
 
 NEWEST = """
-SELECT series_id, arg_max(last, time) AS value, max(time) AS told_at FROM buckets(INTERVAL 5 MINUTE)
+SELECT series_id, arg_max(last, time) FILTER (isfinite(last) AND last >= 0) AS value,
+       bool_and(isfinite(last) AND last >= 0) AS sound, max(time) AS told_at
+FROM buckets(INTERVAL 5 MINUTE)
 WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
 GROUP BY ALL
 """
@@ -45,6 +47,7 @@ class Configured:
             or not known.
         known: whether anything tells what is set in its pods `[n]`.
         unit: a unit that is not the metric's, of what is set `[n]`, empty = all is well.
+        unsound: whether an amount that is set cannot be: infinite, or negative `[n]`.
         pods: that run now `[n]`.
         cpu_requested, memory_requested: by all of these, each as it is set `[n]`.
         node_cpu, node_memory: allocatable on the largest node of its cluster `[n]`, NaN = unknown.
@@ -56,6 +59,7 @@ class Configured:
     memory_limit: Float64
     known: Bool
     unit: list[str]
+    unsound: Bool
     pods: Float64
     cpu_requested: Float64
     memory_requested: Float64
@@ -122,6 +126,7 @@ def configured(
         of(LIMITS, "memory"),
         known,
         _odd_units(set_now, n),
+        np.isin(np.arange(n), set_now.filter(~pl.col("sound"))["index"].to_numpy()),
         np.bincount(run_now["index"].to_numpy().astype(np.int64), minlength=n).astype(np.float64),
         by_all("cpu", cpu),
         by_all("memory", memory),

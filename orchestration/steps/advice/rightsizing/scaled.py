@@ -53,18 +53,24 @@ def scaled(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Scal
         between: they are read in its last hour.
     """
     recent = TimeRange(between.end - RECENT, between.end)
-    params = {"start": recent.start, "end": recent.end, "metrics": [HPA_TARGET]}
+    params = {"start": recent.start, "end": recent.end, "metrics": [HPA_TARGET, HPA_INFO]}
     values = pl.DataFrame(run(snapshot, NEWEST, params, recent).rows)
     name = pl.col("horizontalpodautoscaler")
     key = ["cluster", "namespace", "horizontalpodautoscaler"]
     # What it is of, newer versions of kube-state-metrics tell in a metric of its own.
-    named = inventory.of(HPA_INFO).select(*key, pl.col("scaletargetref_name").alias("workload"))
+    named = (
+        inventory.of(HPA_INFO)
+        .join(values, on="series_id")
+        .sort("told_at", "series_id")
+        .select(*key, pl.col("scaletargetref_name").alias("workload"))
+        .unique(key, keep="last", maintain_order=True)
+    )
     by = pl.struct("metric_name", "metric_target_type").n_unique().over(key)
     targets = (
         inventory.of(HPA_TARGET)
         .drop("workload")
         .join(values, on="series_id")
-        .join(named.unique(key), on=key)
+        .join(named, on=key)
         .with_columns(by.alias("by"), name.n_unique().over(WORKLOAD).alias("of"))
         .filter(pl.col("metric_target_type") == "utilization")
     )

@@ -94,6 +94,7 @@ def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reaso
             np.array([unit != "" for unit in now.unit]),
             lambda one: f"what is set is told in {now.unit[one]!r}, not in cores and bytes",
         ),
+        (now.unsound, lambda _: "what is set is told as no amount: its metric is wrong"),
         (
             nothing_set & settings.keep_class,
             lambda _: (

@@ -67,7 +67,7 @@ SELECT container, (moment - $start_us) // $block_us AS block, starting,
        CASE WHEN value > 0 THEN CAST(floor(ln(value) / $log) AS BIGINT) ELSE $nothing END AS bin,
        count(*) AS slots, max(value) AS top, count_if(value < 0) AS negative,
        min(moment) AS oldest, max(moment) AS newest
-FROM used WHERE value IS NOT NULL GROUP BY ALL
+FROM used WHERE isfinite(value) GROUP BY ALL
 """
 
 RESTARTED = """
