@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core.registry import CPUDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_NUMBERS = (bool, int, float, str, bytes, tuple)
+_NUMBERS = (bool, int, float, str, bytes, np.generic)
 
 
 def compiled(function: Function) -> Function:
     """Compile at the first call.
 
-    What it calls and the numbers that it uses are compiled into it. They are to be imported by
-    name, at the beginning of its module: then what is kept on disk is left when they change.
+    What it calls, and the numbers and arrays that it uses, are compiled into it. They are to be
+    imported by name, at the beginning of its module: then what is kept on disk is left when they
+    change.
 
     A read-only install without a writable home has nowhere to cache: numba raises then, and the
     function is compiled anew in each process.
@@ -49,5 +51,19 @@ def _used(function: Callable[..., Any]) -> Iterator[tuple[str, object]]:
         if isinstance(value, CPUDispatcher):
             kept = _kept(value)
             yield name, None if kept is None else kept._source_stamp
-        elif isinstance(value, _NUMBERS):
-            yield name, repr(value)
+        else:
+            told = _told(value)
+            if told is not None:
+                yield name, told
+
+
+def _told(value: object) -> object:
+    """A text or texts that are others where a number is; None = it is none, nor an array of them.
+
+    Of a long array `repr` leaves the middle out.
+    """
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), value.shape, value.tobytes()
+    if isinstance(value, tuple):
+        return tuple(_told(one) or repr(one) for one in value)
+    return repr(value) if isinstance(value, _NUMBERS) else None

@@ -48,7 +48,7 @@ def example(tmp_path):
 
     def run(added=1, step=10):
         (package / "innermost.py").write_text(INNERMOST.format(added))
-        (package / "constants.py").write_text(f"STEP = {step}\n")
+        (package / "constants.py").write_text(f"import numpy as np\n\nSTEP = {step}\n")
         env = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
             # Of what Python keeps itself, a file of the same second and size is not told apart.
@@ -78,3 +78,21 @@ def test_a_kernel_is_compiled_anew_where_one_that_is_called_has_changed(example)
 def test_and_where_a_number_that_it_imports_has(example):
     assert example(step=10) == ["20", "0"]
     assert example(step=11) == ["22", "0"]
+
+
+LONG = "np.where(np.arange(5000) == {}, 7, 0)"
+"""Of which a text leaves out what differs."""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("np.int64(10)", "np.int64(11)"),
+        ("np.array([1, 2])", "np.array([1, 3])"),
+        ("np.array([1, 2])", "np.array([[1, 2]])"),
+        (LONG.format(2000), LONG.format(2001)),
+    ],
+)
+def test_and_where_it_is_a_number_or_an_array_of_numpy(example, one, other):
+    hits = [example(step=step)[-1] for step in (one, other, other)]
+    assert hits == ["0", "0", "1"]
