@@ -119,10 +119,11 @@ def _with(before: _Found | None, found: _Found) -> _Found:
     """The newer, with the range of both, as far back as `LONGEST_LEFT`."""
     done, now = found
     earlier = None if before is None else before[0].scored
-    if earlier is None:
+    oldest = now - LONGEST_LEFT
+    if earlier is None or earlier.end <= oldest:
         return found
-    scored = earlier
+    scored = TimeRange(max(earlier.start, oldest), earlier.end)
     if done.scored is not None:
-        first = max(min(earlier.start, done.scored.start), now - LONGEST_LEFT)
-        scored = TimeRange(min(first, done.scored.start), max(earlier.end, done.scored.end))
+        first, last = min(scored.start, done.scored.start), max(scored.end, done.scored.end)
+        scored = TimeRange(first, last)
     return replace(done, scored=scored), now

@@ -138,6 +138,19 @@ def test_a_round_that_fails_is_counted_and_its_range_is_grouped_by_the_next(
     assert [row["entities"] for row in shop.incidents()] == found
 
 
+@pytest.mark.parametrize(("minute", "found"), [(300, [["shop/db"]]), (500, [])])
+def test_nor_is_more_than_six_hours_where_the_next_tick_scored_nothing(
+    shop, resident, monkeypatch, minute, found
+):
+    shop.fill()
+    shop.flag("db", 0, end=3)
+    with monkeypatch.context() as broken:
+        broken.setattr(live_module, "update", lambda *_, **__: 1 / 0)
+        resident.after(*scored(shop, 5))
+    resident.after(Detected(None, 0, 0, "no data"), shop.at + minute * MINUTE)
+    assert [row["entities"] for row in shop.incidents()] == found
+
+
 def test_the_next_causes_are_ranked_without_another_tick(shop, resident, monkeypatch):
     monkeypatch.setattr(live_module, "AT_ONCE", 1)
     shop.fill()
