@@ -28,7 +28,9 @@ from orchestration.steps.incidents.topology import Place, Topology
 Row = dict[str, Any]
 
 SHARE = 0.5
-"""Of what a change counted for the first time, what it counts for the next."""
+"""Of what a change counted for the first time, what it counts each time that it is again."""
+
+SEE = " (again: see "
 
 MOST_EARLIER = 50
 
@@ -121,12 +123,14 @@ def change_before(
         if told is None:
             continue
         place = (first["cluster"], first["entity"])
-        text, onset = told["reason"].rpartition(", ")[0], datetime.fromisoformat(told["onset"])
+        text, _, when = told["reason"].rpartition(", ")
+        onset = datetime.fromisoformat(told["onset"])
         since = row["start"].astimezone(UTC) + LATE
         if since < at and _is_changed(snapshot, known, place, text, TimeRange(since, at)):
             return []
-        ago = f"{said_ago(at - onset)} (again: see {row['incident_id'][:SHORT_ID]})"
-        size = SHARE * told["size"]
+        ago = f"{said_ago(at - onset)}{SEE}{row['incident_id'][:SHORT_ID]})"
+        # What was again itself counts its share by now.
+        size = told["size"] if SEE in when else SHARE * told["size"]
         return [(place, Evidence(place[1], size, told["what"], f"{text}, {ago}", onset))]
     return []
 

@@ -40,6 +40,11 @@ def changes_of(row):
     return [one["reason"] for one in evidence if one["kind"] == "changes"]
 
 
+def size_of(row):
+    (size,) = [one["size"] for one in row["causes"][0]["evidence"] if one["kind"] == "changes"]
+    return size
+
+
 def test_what_comes_back_names_the_one_of_before_and_has_its_change(leak):
     (first,) = leak.incidents()
     row = come_back(leak)
@@ -54,6 +59,15 @@ def test_what_comes_back_names_the_one_of_before_and_has_its_change(leak):
     third = come_back(leak, at=2 * AGAIN)
     short = row["incident_id"][:8]
     assert changes_of(third) == [f"{FLAG}, 610 min before (again: see {short})"]
+
+
+def test_each_time_it_counts_half_of_what_it_did_the_first_time(leak):
+    (first,) = leak.incidents()
+    size = size_of(first)
+    for number in range(1, 6):
+        row = come_back(leak, at=number * AGAIN)
+        assert size_of(row) == pytest.approx(size / 2, rel=1e-3)
+        assert row["title"].endswith(f"after: {FLAG}")
 
 
 def test_a_day_that_is_grouped_at_once_finds_it_too(leak):
