@@ -142,7 +142,8 @@ def _is_change(evidence: Row) -> bool:
 def _is_changed(
     snapshot: Snapshot, known: Topology, place: Place, text: str, between: TimeRange
 ) -> bool:
+    events, _ = happened(snapshot, known, [place], between, warnings=False)
     return any(
         one.change and SAYS_WHAT.search(one.text) and signature(one.text) != signature(text)
-        for one in happened(snapshot, known, [place], between)
+        for one in events
     )

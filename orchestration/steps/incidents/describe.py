@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,10 +77,14 @@ class Describer:
         """What is the same when the same happens again."""
         return sorted({_pattern((row["cluster"], self._about.entity(row)), row) for row in own})
 
-    def heard(self, own: Sequence[Row]) -> str:
-        """What is known by now of events about an incident; see `heard.in_short`."""
-        about = self._with_places(own)
-        return heard.in_short(heard.heard(self._snapshot, self._settings, self._known, about))
+    def listen(self, incidents: Iterable[Sequence[Row]]) -> heard.HeardOfAll:
+        """What is known by now of events about incidents, given the anomalies of each."""
+        about = [self._with_places(own) for own in incidents]
+        return heard.HeardOfAll(self._snapshot, self._settings, self._known, about)
+
+    def heard(self, own: Sequence[Row], events: heard.HeardOfAll) -> str:
+        """What is known by now of events about one of these; see `heard.in_short`."""
+        return heard.in_short(events.of(self._with_places(own)))
 
     def _with_places(self, own: Sequence[Row]) -> list[tuple[Place, Row]]:
         return [((row["cluster"], self._about.entity(row)), row) for row in own]

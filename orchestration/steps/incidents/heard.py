@@ -4,6 +4,7 @@ Events may come after causes were ranked: an exporter of rollouts runs now and t
 out of reach. What was heard is kept in short, so that it can be told whether there is news.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,9 +51,65 @@ def heard(
     snapshot: Snapshot, settings: IncidentSettings, known: Topology, members: Members
 ) -> list[Happened]:
     """Changes of `settings.changes` before, and warnings, of all who are in question."""
+    between = _reach(settings, members)
+    events, _ = lake_events.happened(snapshot, known, in_question(known, members), between)
+    return events
+
+
+def _reach(settings: IncidentSettings, members: Members) -> TimeRange:
     at = begin(members)
-    between = TimeRange(at - settings.changes, at + window(members))
-    return lake_events.happened(snapshot, known, in_question(known, members), between)
+    return TimeRange(at - settings.changes, at + window(members))
+
+
+class HeardOfAll:
+    """What was heard of each of some incidents: read for all at once, for the first that is asked.
+
+    Args:
+        snapshot: what is known.
+        settings: how far back changes are looked for.
+        known: what stands next to what.
+        incidents: of these.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        settings: IncidentSettings,
+        known: Topology,
+        incidents: Sequence[Members],
+    ) -> None:
+        self._snapshot = snapshot
+        self._settings = settings
+        self._known = known
+        self._incidents = incidents
+        self._read: tuple[dict[Place, list[Happened]], datetime] | None = None
+
+    def of(self, members: Members) -> list[Happened]:
+        """The same as `heard`, in another order."""
+        if self._read is None:
+            self._read = self._read_all()
+        events, since = self._read
+        between = _reach(self._settings, members)
+        if between.start < since:
+            # There are too many to be read for all: one's own clusters and time have fewer.
+            return heard(self._snapshot, self._settings, self._known, members)
+        return [
+            one
+            for place in in_question(self._known, members)
+            for one in events.get(place, ())
+            if between.start <= one.time < between.end
+        ]
+
+    def _read_all(self) -> tuple[dict[Place, list[Happened]], datetime]:
+        """Events by entity, and since when they are all."""
+        places = {one for of in self._incidents for one in in_question(self._known, of)}
+        reach = [_reach(self._settings, of) for of in self._incidents]
+        between = TimeRange(min(one.start for one in reach), max(one.end for one in reach))
+        found, since = lake_events.happened(self._snapshot, self._known, places, between)
+        events: dict[Place, list[Happened]] = defaultdict(list)
+        for one in found:
+            events[one.place].append(one)
+        return events, since
 
 
 def in_short(events: Iterable[Happened]) -> str:

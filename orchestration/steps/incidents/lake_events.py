@@ -10,6 +10,7 @@ from ingest.entities import pod_owner
 from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
+from lake.timerange import MICROSECOND
 from orchestration.steps.causes.evidence import Evidence
 from orchestration.steps.incidents.entities import node, target, workload
 from orchestration.steps.incidents.topology import Place, Topology
@@ -34,6 +35,7 @@ WARNED = 5.0
 """Size of one warning where there was none before."""
 
 MOST_EVENTS = 50_000
+"""That are read at once: of more, the newest, since what comes late is to be found."""
 
 CHANGED = re.compile(
     r"(?i)^(scal|rollout|rolledback|deployment|successfulrescale|nodenotready|cordon|drain|preempt"
@@ -58,13 +60,16 @@ CLAIM = "PersistentVolumeClaim"
 POLICY_SOURCE = "opa"
 
 EVENTS = """
+SELECT * FROM (
 SELECT cluster, time, source, type, reason, kind, namespace, name, message, count,
        attributes['workload'] AS workload, attributes['host'] AS host
 FROM events
 WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
   AND list_contains($clusters, cluster) AND source <> 'log' AND source <> 'feedback'
-  AND (type = 'Warning' OR source = 'change' OR regexp_matches(coalesce(reason, ''), $changed))
-ORDER BY time, cluster, name, reason LIMIT $most
+  AND (($warnings AND type = 'Warning') OR source = 'change'
+       OR regexp_matches(coalesce(reason, ''), $changed))
+ORDER BY time DESC, cluster, name, reason LIMIT $most
+) ORDER BY time, cluster, name, reason
 """
 
 DENIALS = """
@@ -98,17 +103,34 @@ class Happened(NamedTuple):
 
 
 def happened(
-    snapshot: Snapshot, known: Topology, places: Collection[Place], between: TimeRange
-) -> list[Happened]:
-    """Changes of entities, and warnings about them, in order of time."""
+    snapshot: Snapshot,
+    known: Topology,
+    places: Collection[Place],
+    between: TimeRange,
+    *,
+    warnings: bool = True,
+) -> tuple[list[Happened], datetime]:
+    """Changes of entities, and warnings about them, in order of time, and since when they are all.
+
+    That is the begin of the range, or later where there are more than `MOST_EVENTS`.
+
+    Args:
+        snapshot: what is known.
+        known: what stands next to what.
+        places: the entities.
+        between: of this time.
+        warnings: whether warnings are read, too.
+    """
     params = {
         **_dated(between, {cluster for cluster, _ in places}),
         "changed": CHANGED.pattern,
+        "warnings": warnings,
         "most": MOST_EVENTS,
     }
     wanted = frozenset(places)
     found = []
-    for row in run(snapshot, EVENTS, params, between).rows.to_pylist():
+    rows = run(snapshot, EVENTS, params, between).rows.to_pylist()
+    for row in rows:
         change = row["source"] == CHANGE_SOURCE or bool(CHANGED.match(row["reason"] or ""))
         what = f"{row['source']} {row['reason'] or row['type'] or ''}".strip()
         text = _told(row)
@@ -116,7 +138,9 @@ def happened(
             place = (row["cluster"], entity)
             if place in wanted:
                 found.append(Happened(place, row["time"], change, what, text, row["count"]))
-    return found
+    # Of those at the time of the oldest, some may be missing.
+    is_cut = len(rows) == MOST_EVENTS
+    return found, rows[0]["time"] + MICROSECOND if is_cut else between.start
 
 
 def _told(row: dict[str, Any]) -> str:

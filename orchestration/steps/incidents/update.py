@@ -24,6 +24,7 @@ from orchestration.incident_settings import IncidentSettings
 from orchestration.steps import anomaly_rows
 from orchestration.steps.incidents import lake_events, members
 from orchestration.steps.incidents.describe import HEARD, PENDING, SAME_PEAK, Describer
+from orchestration.steps.incidents.heard import HeardOfAll
 from orchestration.steps.incidents.identity import Identity, Registry
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.mentions import About, mentions
@@ -179,8 +180,9 @@ class _Step:
         else:
             # What is one of before again is to find that.
             claimed.sort(key=lambda one: one[0].start)
+        events = self._write.listen(own for who, own, _ in claimed if self._listens(who.held))
         for who, own, into in claimed:
-            row = self._row(who, own, into)
+            row = self._row(who, own, into, events)
             if row is not None:
                 written.append(row)
             written += [self._closed(other, MERGED, who.incident_id) for other in who.taken_in]
@@ -204,18 +206,24 @@ class _Step:
         known = {"state": state, "merged_into": into, "updated_at": self._now}
         return row | known | {"revision": row["revision"] + 1}
 
-    def _row(self, who: Identity, own: Sequence[Row], into: str | None) -> Row | None:
+    def _row(
+        self, who: Identity, own: Sequence[Row], into: str | None, events: HeardOfAll
+    ) -> Row | None:
         """The incident's row; None where the held one says the same."""
         end = max(row["end"] for row in own)
         goes_on = any(row["state"] == "interim" for row in own)
         state = OPEN if goes_on or end + self._settings.gap > self._now else RESOLVED
         fresh = self._left > 0 and not self._stopping()
         if who.held is not None and self._is_told(who.held, own, end, state, into):
-            is_due = who.held["abstained"] == PENDING or self._has_news(who.held, own, state)
-            if not is_due:
+            waits = who.held["abstained"] == PENDING
+            if not waits and not self._listens(who.held):
                 return None
-            self.pending |= not fresh
             if not fresh:
+                # Whether there is news of it is looked at next time, too.
+                self.pending = True
+                return None
+            known = json.loads(who.held["impact"]).get(HEARD)
+            if not waits and known == self._write.heard(own, events):
                 return None
         elif who.held is not None and not who.taken_in and self._stopping():
             # Told when it is started again: it must not lose the causes that it has.
@@ -238,12 +246,14 @@ class _Step:
             and abs(peak - told) <= SAME_PEAK * max(peak, told)
         )
 
-    def _has_news(self, held: Row, own: Sequence[Row], state: str) -> bool:
-        """Whether events have come since the causes of an open one were ranked."""
-        known = json.loads(held["impact"]).get(HEARD)
-        if state != OPEN or known is None or self._now >= held["start"] + self._settings.changes:
-            return False
-        return bool(known != self._write.heard(own))
+    def _listens(self, held: Row | None) -> bool:
+        """Whether events that come late may change what causes it has."""
+        return (
+            held is not None
+            and held["state"] == OPEN
+            and self._now < held["start"] + self._settings.changes
+            and json.loads(held["impact"]).get(HEARD) is not None
+        )
 
 
 def link(lake: Lake, incidents: Sequence[Row]) -> int | None:

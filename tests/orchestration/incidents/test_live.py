@@ -10,6 +10,8 @@ from lake import Lake, TimeRange
 from lake.maintenance.compaction import compact
 from lake.maintenance.policy import CompactionPolicy
 from orchestration.detection_settings import DetectionSettings
+from orchestration.steps.incidents import lake_events
+from orchestration.steps.incidents import live as live_module
 from orchestration.steps.incidents.live import Live
 from orchestration.steps.models import Detected
 from orchestration.steps.tick import Ticker
@@ -111,3 +113,79 @@ def test_links_outlive_growth_compaction_and_a_second_opening(shop):
     assert again.sql("SELECT * FROM anomalies ORDER BY ALL").to_pylist() == before
     assert {one["incident_id"] for one in before} == {row["incident_id"]}
     assert shop.incidents() == [row]
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The ranges of the reads of events, as they are read."""
+    ranges, own = [], lake_events.happened
+
+    def happened(*args, **more):
+        ranges.append(args[3])
+        return own(*args, **more)
+
+    monkeypatch.setattr(lake_events, "happened", happened)
+    return ranges
+
+
+def late_change(shop, minute=-3, of="db"):
+    about = {"namespace": "shop", "attributes": {"workload": of}}
+    shop.tell(minute, "ConfigChanged", "connections set to 5", **about)
+
+
+def three(shop, live):
+    """Three incidents, of which causes are known."""
+    shop.fill({("eu", "db", "http_errors"): (40, 9.0)})
+    for number, (of, cluster) in enumerate([("db", "eu"), ("db", "us"), ("web", "eu")]):
+        shop.flag(of, 20 * number, end=50, cluster=cluster, state="interim")
+    live.after(*scored(shop, 52))
+    shop.tell(51, "Created", "irrelevant", namespace="elsewhere")
+    assert live.after(*scored(shop, 53)).written == 0
+    assert len(shop.incidents()) == 3
+
+
+def test_events_are_read_once_for_all_open_ones(shop, live, read):
+    three(shop, live)
+    read.clear()
+    late_change(shop)
+    done = live.after(*scored(shop, 54))
+    # The second read is the ranking's.
+    assert (done.written, len(read)) == (1, 2)
+    (row,) = shop.incidents("revision = 2")
+    assert row["title"].endswith("after: connections set to 5")
+
+
+def test_no_events_are_read_while_it_is_to_stop_and_what_is_new_is_told_later(shop, live, read):
+    three(shop, live)
+    read.clear()
+    late_change(shop)
+    done = live.after(*scored(shop, 54), stopping=lambda: True)
+    assert (done.written, done.pending, read) == (0, True, [])
+    assert live.after(*scored(shop, 55)).written == 1
+
+
+def test_nor_by_a_round_that_has_ranked_all_that_it_may(shop, live, read, monkeypatch):
+    three(shop, live)
+    late_change(shop)
+    read.clear()
+    monkeypatch.setattr(live_module, "AT_ONCE", 1)
+    shop.flag("cart", 53, end=54, cluster="us", metric="cpu_cores", score=50.0, namespace="other")
+    assert live.after(*scored(shop, 55)).pending
+    assert len(read) == 1
+    assert live.after(*scored(shop, 56)).written == 1
+    done = live.after(*scored(shop, 57))
+    assert (done.written, done.pending) == (0, False)
+
+
+def test_of_too_many_events_the_newest_are_read(shop, live, monkeypatch):
+    monkeypatch.setattr(lake_events, "MOST_EVENTS", 5)
+    three(shop, live)
+    for minute in range(-100, -90):
+        shop.tell(minute, "BackOff", namespace="shop", name="x", type="Warning", source="kubelet")
+    # None of the noise is about one of them: that others are read of less is no news.
+    assert live.after(*scored(shop, 54)).written == 0
+    late_change(shop)
+    assert live.after(*scored(shop, 55)).written == 1
+    assert live.after(*scored(shop, 56)) is None
+    shop.tell(57, "Created", "irrelevant", namespace="elsewhere")
+    assert live.after(*scored(shop, 58)).written == 0
