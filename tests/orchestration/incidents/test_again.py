@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.steps.incidents import lake_events
 from orchestration.steps.incidents.report import markdown
 
 HOURS = 60
@@ -86,6 +87,14 @@ def test_a_change_that_was_undone_since_is_none(leak):
     row = come_back(leak)
     assert row["impact"]["again"] == first["incident_id"]
     assert changes_of(row) == []
+
+
+def test_nor_though_more_was_warned_of_since_than_is_read(leak, monkeypatch):
+    monkeypatch.setattr(lake_events, "MOST_EVENTS", 5)
+    change(leak, 100, "flag embedding-cache set to off")
+    for minute in range(110, 120):
+        leak.tell(minute, "BackOff", namespace="shop", name="x", type="Warning", source="kubelet")
+    assert changes_of(come_back(leak)) == []
 
 
 def test_the_same_change_told_again_undoes_nothing(leak):
