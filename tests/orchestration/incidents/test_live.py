@@ -189,3 +189,14 @@ def test_of_too_many_events_the_newest_are_read(shop, live, monkeypatch):
     assert live.after(*scored(shop, 56)) is None
     shop.tell(57, "Created", "irrelevant", namespace="elsewhere")
     assert live.after(*scored(shop, 58)).written == 0
+
+
+def test_what_another_cluster_has_too_many_of_is_no_news(shop, live, monkeypatch):
+    """Read for both at once, the change that the first knows of is not among the newest."""
+    monkeypatch.setattr(lake_events, "MOST_EVENTS", 5)
+    late_change(shop)
+    three(shop, live)
+    about = {"namespace": "shop", "name": "x", "type": "Warning", "source": "kubelet"}
+    for minute in range(10):
+        shop.tell(minute, "BackOff", cluster="us", **about)
+    assert live.after(*scored(shop, 54)).written == 0
