@@ -85,7 +85,8 @@ def grid_of(
     if anchor is None:
         anchor = int(times.max())
     column = -((anchor - times) // step)
-    first, last = int(column.min()), int(column.max())
+    # The anchor's column is there, though nothing is known of it.
+    first, last = min(int(column.min()), 0), max(int(column.max()), 0)
     shape = (keys.height, last - first + 1)
     flat = series * shape[1] + column - first
     newest = np.full(shape[0] * shape[1], np.nan)

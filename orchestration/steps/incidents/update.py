@@ -5,6 +5,7 @@ those of incidents that reach into it are grouped anew; what has changed is writ
 """
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ class _Step:
         said = members.said_of(snapshot, TimeRange(now - settings.remember, now))
         self._write = Describer(snapshot, detection, settings, known, self._about, said, now)
         self._is_limited = most_ranked is not None
-        self._left = len(rows) if most_ranked is None else most_ranked
+        # An incident of several clusters is more than its rows.
+        self._left = sys.maxsize if most_ranked is None else most_ranked
         self.pending = False
         """Whether some incidents wait for their causes."""
 

@@ -61,3 +61,15 @@ def test_texts_as_dictionaries_and_no_label_at_all(frame):
     alone = frame.filter(pl.col("pod") == "b")
     grid = grid_of(alone, [], 4 * HOUR, None, None)
     assert (grid.values.shape, grid.keys.width) == ((1, 40), 0)
+
+
+def test_the_newest_column_is_the_anchors_though_nothing_is_known_of_it(frame):
+    late = frame[-1].with_columns(
+        timestamp=pl.lit(START + timedelta(minutes=215)), value=pl.lit(None, pl.Float64)
+    )
+    anchor = int((START + timedelta(minutes=215)).timestamp() * 1e6)
+    labels = ["pod", "node"]
+    grid = grid_of(pl.concat([frame, late]), labels, 4 * HOUR, None, anchor)
+    assert grid.values.shape == (3, 44)
+    assert grid.column(anchor) == 43
+    assert np.isnan(grid.values[:, 40:]).all()

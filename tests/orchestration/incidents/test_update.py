@@ -387,3 +387,14 @@ def test_a_cause_that_somebody_named_counts_next_time(shop):
     told = {one["entity"]: one for one in shop.incidents()[-1]["causes"]}
     kinds = {one["kind"]: one["reason"] for one in told["shop/db"]["evidence"]}
     assert kinds["told"] == f"was said to be the cause of {first['incident_id']}"
+
+
+def test_all_incidents_of_a_day_that_is_grouped_at_once_are_ranked(shop):
+    """One of several clusters is a row more than its members'."""
+    shop.fill()
+    shop.flag("db", 0, end=10)
+    shop.flag("db", 1, end=10, cluster="us")
+    shop.update()
+    told = [row["abstained"] for row in shop.incidents()]
+    assert len(told) >= 2
+    assert not [text for text in told if text == PENDING]
