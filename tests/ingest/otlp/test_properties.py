@@ -1,6 +1,7 @@
 """No message that decodes is too odd to translate; both encodings of it give the same."""
 
 import json
+import math
 from datetime import UTC, datetime
 
 from google.protobuf import json_format
@@ -47,12 +48,17 @@ def scalar(field):
     if kind == "enum":
         return st.sampled_from([1, 1, 1, 2, 2, 2, 0, 3])
     if kind == "double":
-        return st.floats(-10, 10) | st.floats(allow_subnormal=True)
+        # JSON has one NaN: of another the sign is lost.
+        return st.floats(-10, 10) | st.floats(allow_subnormal=True).map(one_nan)
     if kind == "bytes":
         return st.binary(max_size=8)
     assert kind == "string"
     good = st.sampled_from(NAMES)
     return st.integers(0, 19).flatmap(lambda dice: good if dice else st.text(max_size=4))
+
+
+def one_nan(value):
+    return math.nan if math.isnan(value) else value
 
 
 @st.composite
