@@ -89,7 +89,7 @@ def bursting(limit, wanted=0.55):
     return 0.2 if limit < wanted else 0.0
 
 
-@pytest.mark.parametrize("same_pod", [True, False])
+@pytest.mark.parametrize("same_pod", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_throttling_by_a_limit_that_was_raised_raises_no_more(containers, now, same_pod):
     life = Life(containers, now, 0.3, 0.5, "cpu", same_pod)
     life.live(6, np.full(10 * DAY, 0.3), bursting)
@@ -129,7 +129,7 @@ def test_a_start_that_takes_all_it_gets_raises_no_limit(containers, now, told):
     assert max(life.limits) <= 0.5 * 1.25
 
 
-@pytest.mark.parametrize("same_pod", [True, False])
+@pytest.mark.parametrize("same_pod", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_what_killed_it_before_does_not_count_against_what_is_set_now(containers, now, same_pod):
     life = Life(containers, now, 256 * MIB, 300 * MIB, same_pod=same_pod)
 
