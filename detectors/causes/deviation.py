@@ -4,13 +4,15 @@ On published faults, the size of the deviation finds causes as well as any causa
 re-test of eleven methods on 1,430 failures, arXiv 2510.04711), as long as two traps are avoided:
 
 * a scale that the incident itself has widened: an incident is noticed late, and its first minutes
-  are then baseline. Median and quartiles bear a fifth of such rows, mean and deviation none;
+  are then baseline. Median and quartiles bear a fifth of such rows, mean and deviation none: a
+  deviation counts as far as the baseline without its newest part bears it out;
 * a scale of nothing: a series that never moved is not infinitely odd when it moves a little. So a
   scale is at least a share of what is usual for the metric elsewhere, of the series' own level, and
   of its standard deviation.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -22,9 +24,18 @@ Int64 = npt.NDArray[np.int64]
 LEAST_BASELINE = 3
 """Rows from which a baseline is one."""
 
-SD_SHARE = 0.1
+SD_SHARE = 0.75
 """Of the standard deviation: a series that rests most of the time and jumps now and then has
 quartiles that are equal."""
+
+NEWEST_SHARE = 0.25
+"""Of a baseline, which may already be of the incident."""
+
+BORNE_OUT = 3.0
+"""Times the deviation of the rows before the newest that the whole baseline's is believed."""
+
+DOUBTED_SD_SHARE = 0.1
+"""Of the deviation where it is not believed: what jumped lately may have been no incident."""
 
 OWN_SHARE = 0.01
 """Of the series' own level."""
@@ -49,12 +60,14 @@ class Rows:
         starts: `[n_series + 1]`, where each series begins; within it rows are in order of time.
         is_baseline: rows of the baseline.
         weight: what a row of the incident counts, 0 for all others.
+        rest: rows of the incident in a second look, where all count the same; `None` = no second.
     """
 
     values: Float64
     starts: Int64
     is_baseline: npt.NDArray[np.bool_]
     weight: Float64
+    rest: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +93,15 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
     """How far each series is from its own baseline.
 
     The size is the geometric mean of the largest and the mean deviation in the incident, so that
-    neither a single row nor a long faint shift decides alone.
+    neither a single row nor a long faint shift decides alone. Of two looks the larger counts: a
+    short incident is lost in all that came after, a long one has hardly begun in its first minutes.
 
     Args:
         rows: the samples.
         metric: `[n_series]`, which series are the same metric of different entities.
     """
-    stats = _stats(rows.values, rows.starts, rows.is_baseline, rows.weight)
+    rest = np.zeros(0, np.bool_) if rows.rest is None else rows.rest
+    stats = _stats(rows.values, rows.starts, rows.is_baseline, rows.weight, rest)
     known = stats[:, _KNOWN] > 0
     usual = np.zeros(len(known))
     order = np.argsort(metric[known], kind="stable")
@@ -97,10 +112,12 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
         if len(own):
             medians[places] = np.median(own)
     usual[known] = medians
+    believed = np.minimum(stats[:, _SD], BORNE_OUT * stats[:, _EARLY_SD])
     scale = np.maximum.reduce(
         [
             (stats[:, _UPPER] - stats[:, _LOWER]) / _NORMAL_QUARTILES,
-            SD_SHARE * stats[:, _SD],
+            SD_SHARE * believed,
+            DOUBTED_SD_SHARE * stats[:, _SD],
             OWN_SHARE * np.abs(stats[:, _MEDIAN]),
             PEERS_SHARE * usual,
         ]
@@ -111,29 +128,33 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
     return Deviations(size, stats[:, _MEDIAN], stats[:, _ACTUAL], scale, known)
 
 
-_KNOWN, _MEDIAN, _LOWER, _UPPER, _SD, _LEVEL, _RAW, _ACTUAL = range(8)
+_KNOWN, _MEDIAN, _LOWER, _UPPER, _SD, _LEVEL, _RAW, _ACTUAL, _EARLY_SD = range(9)
 
 
 @numba.njit(parallel=True, cache=True)
 def _stats(
-    values: Float64, starts: Int64, is_baseline: npt.NDArray[np.bool_], weight: Float64
+    values: Float64,
+    starts: Int64,
+    is_baseline: npt.NDArray[np.bool_],
+    weight: Float64,
+    rest: npt.NDArray[np.bool_],
 ) -> Float64:
     n = starts.size - 1
-    out = np.zeros((n, 8))
+    out = np.zeros((n, 9))
     for series in numba.prange(n):
         first, end = starts[series], starts[series + 1]
-        base = np.sort(values[first:end][is_baseline[first:end]])
-        if base.size < LEAST_BASELINE:
+        in_time = values[first:end][is_baseline[first:end]]
+        if in_time.size < LEAST_BASELINE:
             continue
+        early = in_time[: max(LEAST_BASELINE, int((1.0 - NEWEST_SHARE) * in_time.size))]
+        base = np.sort(in_time)
         median = _quantile(base, 0.5)
-        most, total, weights, mean = 0.0, 0.0, 0.0, 0.0
-        for row in range(first, end):
-            if weight[row] > 0.0:
-                off = abs(values[row] - median) * weight[row]
-                most = max(most, off)
-                total += off
-                weights += weight[row]
-                mean += values[row] * weight[row]
+        raw, actual, weights = _look(values, weight, first, end, median)
+        if rest.size:
+            whole, mean, counted = _look(values, rest, first, end, median)
+            if whole > raw:
+                raw, actual = whole, mean
+            weights += counted
         if weights == 0.0:
             continue
         out[series, 0] = 1.0
@@ -142,9 +163,28 @@ def _stats(
         out[series, 3] = _quantile(base, 0.75)
         out[series, 4] = np.std(base)
         out[series, 5] = np.median(np.abs(base))
-        out[series, 6] = np.sqrt(most * total / weights)
-        out[series, 7] = mean / weights
+        out[series, 6] = raw
+        out[series, 7] = actual
+        out[series, 8] = np.std(early)
     return out
+
+
+@numba.njit(cache=True)
+def _look(
+    values: Float64, weight: npt.NDArray[Any], first: int, end: int, median: float
+) -> tuple[float, float, float]:
+    """A series' size before it is scaled, its weighted mean, and all weight."""
+    most, total, weights, mean = 0.0, 0.0, 0.0, 0.0
+    for row in range(first, end):
+        if weight[row] > 0:
+            off = abs(values[row] - median) * weight[row]
+            most = max(most, off)
+            total += off
+            weights += weight[row]
+            mean += values[row] * weight[row]
+    if weights == 0.0:
+        return 0.0, 0.0, 0.0
+    return np.sqrt(most * total / weights), mean / weights, weights
 
 
 @numba.njit(cache=True)

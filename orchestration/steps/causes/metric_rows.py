@@ -94,10 +94,10 @@ def read_metrics(question: Question, warn: Warn) -> MetricRows:
         last = f"end at {frame['timestamp'].max()!s}" if frame.height else "are empty"
         raise CausesError(f"the metrics {last}: there is nothing at or after {question.at}")
     other = None if question.baseline is None else _together([question.baseline], question.by)
-    window, flat = _window(question, frame, after, other)
-    kinds = _kinds(frame, other, question.at, window, warn)
+    look = _look(question, frame, after, other)
+    kinds = _kinds(frame, other, question.at, look, warn)
     labels = _labels(kinds, question.by, warn)
-    return _sorted(kinds, labels, question.by, question.at, window, flat, other is not None)
+    return _sorted(kinds, labels, question.by, question.at, look, other is not None)
 
 
 def _together(files: Sequence[Path], by: str) -> pl.DataFrame:
@@ -128,22 +128,45 @@ def _named(frame: pl.DataFrame, path: Path, by: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(by).cast(pl.String))
 
 
-def _window(
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How an incident is looked at.
+
+    Attributes:
+        window: how long.
+        fading: the time in which a row's weight falls to a third; None = all weigh the same.
+        rest: how long all rows are looked at once more, of the same weight.
+    """
+
+    window: timedelta
+    fading: timedelta | None
+    rest: timedelta | None
+
+    @property
+    def end(self) -> timedelta:
+        """How long after the begin the last row that counts may be."""
+        return max(_LONGEST * (self.fading or self.window), self.window, self.rest or self.window)
+
+
+def _look(
     question: Question, frame: pl.DataFrame, after: pl.DataFrame, other: pl.DataFrame | None
-) -> tuple[timedelta, bool]:
-    """How long the incident is looked at, and whether all of it counts the same."""
+) -> _Look:
     if question.lasting is not None:
-        return question.lasting, True
+        return _Look(question.lasting, None, None)
     # Of some rows: times are the same for all series.
     times = after["timestamp"].head(STEP_ROWS).unique().sort()
     step = times.diff().median() if len(times) > 1 else None
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
     # A clock that is years off is not when the recording began.
-    first, last = _early(frame), from_micros(int(frame["timestamp"].to_physical().to_numpy().max()))
-    rest = last - question.at
-    if other is None and rest <= min(LONGEST_REST, SHORT_REST * (question.at - first)):
-        return max(rest, least), True
-    return least, False
+    rest = _last(frame) - question.at
+    before = question.at - _early(frame) if other is None else _last(other) - _early(other)
+    if rest > min(LONGEST_REST, before):
+        return _Look(least, least, None)
+    return _Look(max(rest, least) if rest <= SHORT_REST * before else least, least, rest)
+
+
+def _last(frame: pl.DataFrame) -> datetime:
+    return from_micros(int(frame["timestamp"].to_physical().to_numpy().max()))
 
 
 def _early(frame: pl.DataFrame) -> datetime:
@@ -153,11 +176,11 @@ def _early(frame: pl.DataFrame) -> datetime:
 
 
 def _kinds(
-    frame: pl.DataFrame, other: pl.DataFrame | None, at: datetime, window: timedelta, warn: Warn
+    frame: pl.DataFrame, other: pl.DataFrame | None, at: datetime, look: _Look, warn: Warn
 ) -> pl.DataFrame:
     """The rows that count, with what they are."""
     time = pl.col("timestamp")
-    incident = (time >= at) & (time <= at + _LONGEST * window)
+    incident = (time >= at) & (time <= at + look.end)
     before = BEFORE if other is not None else BASELINE
     kind = pl.when(incident).then(INCIDENT).when(time < at).then(before)
     marked = frame.with_columns(kind.cast(pl.Int8).alias(KIND))
@@ -172,6 +195,7 @@ def _kinds(
         return pl.concat([marked.select(shared), rows.select(shared)], how="vertical_relaxed")
     if (marked[KIND] == BASELINE).any():
         return marked
+    window = look.window
     late = frame.filter(time > at + window)
     if late.is_empty():
         raise CausesError(f"the metrics begin at {at}: give a --baseline, or rows from before")
@@ -211,8 +235,7 @@ def _sorted(
     labels: Sequence[str],
     by: str,
     at: datetime,
-    window: timedelta,
-    flat: bool,
+    look: _Look,
     foreign: bool,
 ) -> MetricRows:
     frame = frame.select("timestamp", "value", KIND, *labels)
@@ -227,15 +250,19 @@ def _sorted(
         order = np.lexsort((time, key))
         frame, key, time, kind = frame[order], key[order], time[order], kind[order]
         firsts = np.append(0, np.flatnonzero(key[1:] != key[:-1]) + 1)
-    weight = np.zeros(len(time))
     inside = kind == INCIDENT
-    ago = (time[inside] - micros(at)) / (window / MICROSECOND)
-    weight[inside] = ago <= 1.0 if flat else np.exp(-ago)
+    ago = (time[inside] - micros(at)) * MICROSECOND.total_seconds()
+    weight = np.zeros(len(time))
+    if look.fading is None:
+        weight[inside] = ago <= look.window.total_seconds()
+    else:
+        weight[inside] = np.exp(-ago / look.fading.total_seconds())
     rows = Rows(
         np.ascontiguousarray(frame["value"].to_numpy()),
         np.append(firsts, len(time)).astype(np.int64),
         kind == BASELINE,
         weight,
+        None if look.rest is None else inside,
     )
     named = frame[firsts].select(pl.col(name).cast(pl.String) for name in labels)
-    return MetricRows(named, rows, time, kind, at, window, foreign)
+    return MetricRows(named, rows, time, kind, at, look.window, foreign)

@@ -12,12 +12,13 @@ fault's spread, or its repair."""
 LEAST_COLUMNS = 3
 """An incident is looked at for at least so many of the metrics' steps."""
 
+LONGEST_REST = timedelta(days=1)
+"""Where no more than that is after the beginning, and no more than before, the file may end with
+the incident: a second look takes all of it. More is no incident, but what came after."""
+
 SHORT_REST = 0.25
 """Where the rows after the beginning span less than this share of those before, somebody has cut
-the file to the incident, and all of them are looked at."""
-
-LONGEST_REST = timedelta(days=1)
-"""More than that is no incident, but what came after."""
+the file to the incident, and that is how long it is said to be."""
 
 
 @dataclass(frozen=True, slots=True)

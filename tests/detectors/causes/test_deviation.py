@@ -70,6 +70,48 @@ def test_a_little_beside_what_the_metric_is_elsewhere_is_little(quiet):
     assert beside.size.argmax() == 3
 
 
+def test_jumping_now_and_then_is_what_it_does(quiet):
+    """Its quartiles are equal, and say nothing of how far it goes."""
+    quiet[2] = 10.0
+    quiet[2, 4::8] = 200.0
+    quiet[3, BEFORE:] += 50.0
+    off = sizes(quiet)
+    assert off.size.argmax() == 3
+    assert off.size[2] < 3.0
+
+
+def test_what_jumped_for_the_first_time_just_before_has_begun(quiet):
+    """It is not what it does: the incident was noticed late."""
+    quiet[2] = 100.0
+    quiet[2, 4::8] = 130.0
+    quiet[3, BEFORE:] += 90.0
+    off = sizes(quiet, late=12)
+    assert off.size.argmax() == 3
+    assert off.size[3] > 5.0
+
+
+def test_the_larger_of_two_looks_counts(quiet):
+    """A short one and one that begins faintly, in hours of which most is after the short one."""
+    quiet[2, BEFORE : BEFORE + 2] += 90.0
+    quiet[3, BEFORE + 5 :] += 90.0
+    given = rows(quiet)
+    fading = np.where(given.is_baseline, 0.0, np.exp(BEFORE - np.tile(np.arange(MINUTES), 5)))
+    whole = ~given.is_baseline
+
+    def found(weight, rest):
+        odd = Rows(given.values, given.starts, given.is_baseline, weight, rest)
+        return deviations(odd, np.arange(5))
+
+    at_once, in_the_end = found(fading, None), found(whole.astype(float), None)
+    both = found(fading, whole)
+    assert at_once.size[3] < 3.0 < at_once.size[2]
+    assert in_the_end.size[2] < at_once.size[2]
+    assert at_once.size[3] < in_the_end.size[3]
+    assert both.size == pytest.approx(np.maximum(at_once.size, in_the_end.size))
+    assert both.actual[3] == in_the_end.actual[3]
+    assert both.actual[2] == at_once.actual[2]
+
+
 def test_no_baseline_or_no_incident_says_nothing(quiet):
     given = rows(quiet)
     weight = given.weight.copy()

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -137,6 +138,32 @@ def test_only_so_long_as_it_is_said_to_last(shop):
     path = shop.write("two.parquet", frame)
     assert first(asked(path, lasting=timedelta(minutes=4))).entity == "pay"
     assert first(asked(path, lasting=timedelta(minutes=10))).entity == "bank"
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize("baseline", [True, False])
+def test_a_file_that_ends_with_the_incident_is_looked_at_whole(shop, baseline, cut):
+    """What breaks after twenty minutes is the worst in the end; cut before, who began it."""
+    rng = np.random.default_rng(7)
+    minutes = 120
+    values = {name: 100.0 + rng.normal(0.0, 1.0, minutes) for name in ("early", "late", "well")}
+    values["early"][60:65] += 15.0
+    values["late"][80:] += 40.0
+    times = [START + timedelta(minutes=minute) for minute in range(minutes)]
+    frame = pl.concat(
+        pl.DataFrame({"timestamp": times, "value": series, "service": name})
+        for name, series in values.items()
+    )
+    at = START + timedelta(minutes=60)
+    end = at + timedelta(minutes=15 if cut else 60)
+    shown = frame.filter(pl.col("timestamp") < end)
+    before = pl.col("timestamp") < at
+    others = {}
+    if baseline:
+        others["baseline"] = shop.write("before.parquet", shown.filter(before))
+        shown = shown.filter(~before)
+    answer = asked(shop.write("all.parquet", shown), at=at, **others)
+    assert first(answer).entity == ("early" if cut else "late")
 
 
 @pytest.mark.parametrize(
