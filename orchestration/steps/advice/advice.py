@@ -97,8 +97,9 @@ class Followed:
         applied: whether what it proposed is what is set now.
         effect: of an advice that was applied before, what came of it: `predicted` and `measured`,
             each name to figure, and what else is to be told; None = nothing can be told yet.
-        holds: of one that was applied, whether what is said of the same thing now may rest on the
-            time before: then it is not heeded.
+        holds: whether what is said of the same thing now is not heeded, and it stays what it is: of
+            one that was applied, since that may rest on the time before; of any, since what it is
+            about is not told of at the moment.
     """
 
     applied: bool

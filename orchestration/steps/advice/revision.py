@@ -48,14 +48,8 @@ def revised(
     if state == APPLIED and row["made_at"] >= now:
         # Of the same round, made again: what is better yet is said in the next.
         return None
-    holds = state == APPLIED and followed is not None and followed.holds
-    if given is None or holds:
-        if state in (OPEN, ACCEPTED):
-            return _next(row, now, state=WITHDRAWN)
-        effect = None if followed is None else followed.effect
-        if state == APPLIED and effect is not None and effect != row["effect"]:
-            return _next(row, now, effect=effect)
-        return None
+    if given is None or (followed is not None and followed.holds):
+        return _not_heard(row, followed, now)
     if state in (ACCEPTED, DISMISSED):
         if given["abstained"] and not row["abstained"]:
             # For want of data, often of an hour alone; what was judged has not changed.
@@ -67,6 +61,17 @@ def revised(
     if not renewed:
         return None
     return _next(given | {name: row[name] for name in KEPT}, now, revision=row["revision"])
+
+
+def _not_heard(row: Row, followed: Followed | None, now: datetime) -> Row | None:
+    """The next row of an advice of which nothing is said anew, or nothing that is heeded."""
+    if row["state"] in (OPEN, ACCEPTED):
+        stays = followed is not None and followed.holds
+        return None if stays else _next(row, now, state=WITHDRAWN)
+    effect = None if followed is None else followed.effect
+    if row["state"] == APPLIED and effect is not None and effect != row["effect"]:
+        return _next(row, now, effect=effect)
+    return None
 
 
 def _next(row: Row, now: datetime, **changes: object) -> Row:

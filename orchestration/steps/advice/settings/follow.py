@@ -12,9 +12,9 @@ import polars as pl
 from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Followed, Numbers
-from orchestration.steps.advice.newest import newest
 from orchestration.steps.advice.rows import APPLIED
 from orchestration.steps.advice.settings import reads
+from orchestration.steps.advice.settings.set_now import LIMIT, MAXIMUM, MINIMUM, Untold, set_now
 
 Row = dict[str, Any]
 Measure = Callable[[Snapshot, datetime, timedelta], Mapping[tuple[str, str], Numbers]]
@@ -25,13 +25,8 @@ AS_PROPOSED = 0.05
 WHOLE = timedelta(days=1)
 """An effect is measured anew after each whole day, so that it is not written each hour."""
 
-LIMIT, MAXIMUM, MINIMUM = "setting_cpu_limit", "setting_hpa_maximum", "setting_hpa_minimum"
-
 _CURRENT = f"{reads.HPA}_status_current_replicas"
 _AUTOSCALER = ["cluster", "namespace", "name"]
-
-_UNTOLD = object()
-"""In place of what is set where nothing is told of it: it need not be gone."""
 
 
 def follow(
@@ -40,7 +35,7 @@ def follow(
     """Whether a limit or bound was moved as far as proposed; and a day or more after, what came.
 
     Of a limit that is the share throttled, of a maximum the share of hours at it, of a minimum the
-    replicas.
+    replicas. What is not told at the moment is no change: the advice stays what it is.
 
     Args:
         snapshot: what is set, and what happened since.
@@ -53,23 +48,20 @@ def follow(
     mine = [row for row in rows if row["kind"] in _MEASURES and not row["abstained"]]
     if not mine:
         return {}
-    set_now = _set_now(snapshot, now)
+    wanted = {(row["cluster"], row["kind"], row["entity"]) for row in mine}
+    told_now = set_now(snapshot, wanted, now)
     found: dict[str, Followed] = {}
     since: dict[tuple[datetime, str], list[Row]] = defaultdict(list)
     for row in mine:
-        told = set_now.get((row["cluster"], row["kind"], row["entity"]), _UNTOLD)
-        if told is _UNTOLD:
+        told = told_now.get((row["cluster"], row["kind"], row["entity"]))
+        became = None if told is None else _became(row, told, over, now)
+        if became is None:
             continue
-        done = _as_far(row, told)
-        if row["state"] != APPLIED:
-            if done and not _as_far(row | {"proposed": row["current"]}, told, exactly=True):
-                found[row["advice_id"]] = Followed(applied=True, effect=_begun(row, now))
-            continue
-        at = datetime.fromisoformat(row["effect"]["applied_at"])
-        holds = done and now - at <= over
-        found[row["advice_id"]] = Followed(applied=done, effect=None, holds=holds)
-        if done and WHOLE <= now - at <= over + WHOLE:
-            since[at, row["kind"]].append(row)
+        found[row["advice_id"]] = became
+        if row["state"] == APPLIED and became.applied and told is not Untold.UNKNOWN:
+            at = datetime.fromisoformat(row["effect"]["applied_at"])
+            if WHOLE <= now - at <= over + WHOLE:
+                since[at, row["kind"]].append(row)
     for (at, kind), group in since.items():
         days = (now - at) // WHOLE
         measured = _MEASURES[kind](snapshot, at + days * WHOLE, days * WHOLE)
@@ -82,24 +74,24 @@ def follow(
     return found
 
 
-def _set_now(snapshot: Snapshot, now: datetime) -> dict[tuple[str, str, str], object]:
-    """By cluster, kind and entity what is set; None = it is not set any more."""
-    found: dict[tuple[str, str, str], object] = {}
-    for row in reads.configured(snapshot, now).iter_rows(named=True):
-        entity = f"{row['namespace']}/{row['workload']}/{row['container']}"
-        found[row["cluster"], LIMIT, entity] = row["limit"]
-    names = {f"{reads.HPA}_spec_max_replicas": MAXIMUM, f"{reads.HPA}_spec_min_replicas": MINIMUM}
-    bounds = newest(snapshot, list(names), ["horizontalpodautoscaler"], now)
-    for row in bounds.iter_rows(named=True):
-        entity = f"{row['namespace']}/{row['label horizontalpodautoscaler']}"
-        found[row["cluster"], names[row["metric"]], entity] = row["value"]
-    return found
+def _became(row: Row, told: float | Untold, over: timedelta, now: datetime) -> Followed | None:
+    """What became of one advice; None = it was not followed."""
+    applied = row["state"] == APPLIED
+    if told is Untold.UNKNOWN:
+        return Followed(applied=applied, holds=True)
+    done = _as_far(row, told)
+    if applied:
+        at = datetime.fromisoformat(row["effect"]["applied_at"])
+        return Followed(applied=done, holds=done and now - at <= over)
+    if done and not _as_far(row | {"proposed": row["current"]}, told, exactly=True):
+        return Followed(applied=True, effect=_begun(row, now))
+    return None
 
 
-def _as_far(row: Row, told: object, exactly: bool = False) -> bool:
+def _as_far(row: Row, told: float | Untold, exactly: bool = False) -> bool:
     """Whether what is set is as far as was proposed, or farther; no limit is the farthest."""
     (asked,) = row["proposed"].values()
-    if not isinstance(told, (int, float)):
+    if isinstance(told, Untold):
         return not exactly
     if exactly:
         return bool(told == asked)

@@ -130,8 +130,8 @@ def replicas(snapshot: Snapshot, now: datetime, over: timedelta) -> pl.DataFrame
 def configured(snapshot: Snapshot, now: datetime) -> pl.DataFrame:
     """A row a container of a workload, by `CONTAINER`.
 
-    Columns: `limit`, `request` (cores, the largest of its replicas), `memory_request` (bytes),
-    `replicas`.
+    Columns: `limit`, `request` (cores, the largest of its replicas), `memory_limit`,
+    `memory_request` (bytes), `replicas`.
     """
     rows = newest(snapshot, [LIMITS, REQUESTS], ["resource"], now)
     rows = rows.drop_nulls([*CONTAINER, "pod"])
@@ -143,6 +143,7 @@ def configured(snapshot: Snapshot, now: datetime) -> pl.DataFrame:
     return rows.group_by(CONTAINER).agg(
         of(LIMITS, "cpu").alias("limit"),
         of(REQUESTS, "cpu").alias("request"),
+        of(LIMITS, "memory").alias("memory_limit"),
         of(REQUESTS, "memory").alias("memory_request"),
         pl.col("pod").n_unique().alias("replicas"),
     )

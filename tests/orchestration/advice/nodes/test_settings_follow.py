@@ -7,10 +7,12 @@ import pytest
 
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.browse import Wanted, listing
+from orchestration.steps.advice.feedback import give_feedback
 from orchestration.steps.advice.make import make_advice
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HPA = "kube_horizontalpodautoscaler"
+LIMIT = "setting_cpu_limit"
 
 
 @pytest.fixture
@@ -29,6 +31,16 @@ def advised(told):
 def _container(told, limit, throttled, until, hours):
     """So many hours of counters that go on from what they were before."""
     own = {"namespace": "shop", "pod": "app-0", "container": "app"}
+    _use(told, throttled, until, hours)
+    if limit is not None:
+        told.say("kube_pod_container_resource_limits", limit, resource="cpu", **own)
+    # Its request is told in any case.
+    told.say("kube_pod_container_resource_requests", 0.05, resource="cpu", **own)
+    told.put(until)
+
+
+def _use(told, throttled, until, hours):
+    own = {"namespace": "shop", "pod": "app-0", "container": "app"}
     begin = np.arange(12 * hours) * 300.0 + (until.timestamp() - 3600.0 * hours)
     for metric, rate in (
         ("container_cpu_usage_seconds_total", 0.1),
@@ -37,11 +49,6 @@ def _container(told, limit, throttled, until, hours):
     ):
         values = begin * rate if rate else 1e12 + begin * 10.0 * throttled
         told.say(metric, values, **own)
-    if limit is not None:
-        told.say("kube_pod_container_resource_limits", limit, resource="cpu", **own)
-    # Its request is told in any case.
-    told.say("kube_pod_container_resource_requests", 0.05, resource="cpu", **own)
-    told.put(until)
 
 
 def test_a_limit_that_was_raised(told, advised, now):
@@ -86,6 +93,68 @@ def test_a_limit_that_was_put_back_is_advised_again(told, advised, now):
     assert advised(now + HOUR, kind)["state"] == "applied"
     _container(told, 0.2, 0.3, now + 2 * HOUR, 1)
     assert advised(now + 2 * HOUR, kind)["state"] == "open"
+
+
+@pytest.fixture
+def limited(told, advised, now):
+    """A container whose limit deserves a look, beside another in its cluster that has one too."""
+    _container(told, 0.2, 0.3, now, 24)
+    _beside(told, now)
+    asked = advised(now, LIMIT)["proposed"]["limit_cpu_cores"]
+    assert asked > 0.2
+    return asked
+
+
+def _beside(told, until, limit=1.0):
+    """Another container of the cluster, of which the same exporter tells."""
+    own = {"namespace": "shop", "pod": "web-0", "container": "web", "resource": "cpu"}
+    told.say("kube_pod_container_resource_requests", 0.5, **own)
+    if limit is not None:
+        told.say("kube_pod_container_resource_limits", limit, **own)
+    told.put(until)
+
+
+def test_limits_that_are_not_collected_any_more_are_not_taken_away(told, advised, limited, now):
+    """A rule that drops the metric, say: requests are told, and no limit of any container is."""
+    for hours in (1, 2, 3):
+        _container(told, None, 0.3, now + hours * HOUR, 1)
+        _beside(told, now + hours * HOUR, limit=None)
+        assert advised(now + hours * HOUR, LIMIT)["state"] == "open", hours
+    _container(told, limited, 0.0, now + 4 * HOUR, 1)
+    assert advised(now + 4 * HOUR, LIMIT)["state"] == "applied"
+
+
+def test_an_exporter_that_is_down_takes_no_advice_away(told, advised, limited, now):
+    accepted = advised(now, LIMIT)
+    give_feedback(told.lake, accepted["advice_id"], "accepted", now)
+    _use(told, 0.3, now + 2 * HOUR, 2)
+    told.put(now + 2 * HOUR)
+    row = advised(now + 2 * HOUR, LIMIT)
+    assert (row["state"], row["proposed"]) == ("accepted", accepted["proposed"])
+    # What nothing was told of for a day is not held on to.
+    _use(told, 0.3, now + 26 * HOUR, 24)
+    told.put(now + 26 * HOUR)
+    assert advised(now + 26 * HOUR, LIMIT)["state"] == "withdrawn"
+
+
+def test_a_limit_of_which_no_number_is_told_is_not_taken_away(told, advised, limited, now):
+    _container(told, np.nan, 0.3, now + HOUR, 1)
+    _beside(told, now + HOUR)
+    assert advised(now + HOUR, LIMIT)["state"] == "open"
+
+
+def test_a_limit_that_is_gone_while_others_are_told_was_taken_away(told, advised, limited, now):
+    for minutes, state in ((20, "open"), (60, "applied")):
+        until = now + timedelta(minutes=minutes)
+        _container(told, None, 0.3, until, 1)
+        _beside(told, until)
+        assert advised(until, LIMIT)["state"] == state
+
+
+def test_a_container_that_is_gone_is_advised_no_more(told, advised, limited, now):
+    """Others of its cluster are told: it is not that the exporter is down."""
+    _beside(told, now + HOUR)
+    assert advised(now + HOUR, LIMIT)["state"] == "withdrawn"
 
 
 def _autoscaler(told, current, least, most, until):
