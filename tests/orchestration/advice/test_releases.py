@@ -37,6 +37,11 @@ def limit(row):
     return row["proposed"]["memory_request_bytes"] / MIB
 
 
+def release(row):
+    (told,) = (one for one in row["evidence"] if "release" in one["what"])
+    return told["what"], told["value"], told["over"]
+
+
 @pytest.mark.parametrize(
     "pods", [("cart-0", "cart-0"), ("cart-7c9d8f6b54-bbbbb", "cart-6d8c7b9f55-ccccc")]
 )
@@ -74,4 +79,52 @@ def test_a_release_that_was_taken_back_is_none(containers, memory, now):
     ran(containers, OLD, 100, 4, now - timedelta(days=9), "cart-7c9d8f6b54-bbbbb")
     ran(containers, NEW, 600, 1, now - timedelta(days=8), "cart-6d8c7b9f55-ccccc")
     ran(containers, OLD, 100, 8, now, "cart-7c9d8f6b54-ddddd")
-    assert limit(memory()) < 150
+    row = memory()
+    assert limit(row) < 150
+    assert f"it runs {OLD} again, first seen on 2026-11-10: what it used with" in row["reason"]
+    assert "before its release" not in row["reason"]
+    assert release(row) == (
+        "release that runs again, and only what it used with it counts",
+        OLD,
+        "first seen 2026-11-10T12:00Z",
+    )
+
+
+@pytest.mark.parametrize("again", ["cart-0", "cart-7c9d8f6b54-ddddd"])
+def test_the_release_is_the_one_that_runs_whichever_pod_is_youngest(containers, memory, now, again):
+    """A pod of a StatefulSet has the series of before again where an image comes back."""
+    first = "cart-0" if again == "cart-0" else "cart-7c9d8f6b54-bbbbb"
+    ran(containers, OLD, 600, 4, now - timedelta(days=5), first)
+    ran(containers, NEW, 100, 4, now - timedelta(days=1), "cart-0")
+    ran(containers, OLD, 600, 1, now, again)
+    row = memory()
+    # Both may run, by what the catalogue of series knows.
+    assert limit(row) > 600
+    assert release(row) == (
+        "release that others came after; what it used with these counts too",
+        OLD,
+        "first seen 2026-11-14T12:00Z",
+    )
+
+
+def test_a_release_that_ran_for_a_day_before_and_a_day_after_another_is_no_week_old(
+    containers, memory, now
+):
+    ran(containers, OLD, 100, 1, now - timedelta(days=12), "cart-7c9d8f6b54-bbbbb")
+    ran(containers, NEW, 600, 9, now - timedelta(days=3), "cart-6d8c7b9f55-ccccc")
+    ran(containers, OLD, 100, 3, now, "cart-7c9d8f6b54-ddddd")
+    assert limit(memory()) > 600
+
+
+def test_beside_a_canary_that_is_newer_the_youngest_pod_is_no_newer_release(
+    containers, memory, now
+):
+    ran(containers, OLD, 100, 5, now - timedelta(days=1), "cart-7c9d8f6b54-bbbbb")
+    ran(containers, NEW, 600, 3, now, "cart-6d8c7b9f55-ccccc")
+    ran(containers, OLD, 100, 1, now, "cart-7c9d8f6b54-ddddd")
+    what, image, since = release(memory())
+    assert (what.split(";")[0], image, since) == (
+        "newest release",
+        NEW,
+        "since 2026-11-20T12:00Z",
+    )

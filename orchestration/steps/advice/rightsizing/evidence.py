@@ -110,8 +110,12 @@ def reason(facts: Facts, sizes: Sizes, one: int, is_cpu: bool) -> str:
             said.append(f"it was killed for want of memory{_limits(sizes, one)}")
     name = facts.inventory.containers.row(one, named=True)
     if name["before"]:
+        released = f"{name['released']:%Y-%m-%d}"
         said.append(
-            f"what it used before its release on {name['released']:%Y-%m-%d} does not count"
+            f"it runs {name['release']} again, first seen on {released}: what it used with other "
+            "images does not count"
+            if name["returned"]
+            else f"what it used before its release on {released} does not count"
         )
     if days < WEEK:
         said.append("a week has not been seen yet: a peak of one day in it may be missing")
@@ -123,10 +127,16 @@ def _release(facts: Facts, one: int) -> Sequence[Evidence]:
     name = facts.inventory.containers.row(one, named=True)
     if name["released"] is None or name["released"] < facts.between.start:
         return []
+    time = f"{name['released']:%Y-%m-%dT%H:%MZ}"
+    if name["returned"]:
+        what = "release that runs again, and only what it used with it counts"
+        if not name["before"]:
+            what = "release that others came after; what it used with these counts too"
+        return [Evidence(what, name["release"], over=f"first seen {time}")]
     what = "newest release, and only what it used since counts"
     if not name["before"]:
         what = "newest release; what it used before, if it ran, counts too"
-    return [Evidence(what, name["release"], over=f"since {name['released']:%Y-%m-%dT%H:%MZ}")]
+    return [Evidence(what, name["release"], over=f"since {time}")]
 
 
 def _above_request(sizes: Sizes, one: int, over: str) -> Sequence[Evidence]:

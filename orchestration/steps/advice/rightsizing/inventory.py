@@ -111,9 +111,9 @@ class Inventory:
     Attributes:
         series: all that concern containers, with the labels that matter as columns.
         containers: a row each, `index` and what names it, and `workload_kind` (null = unknown);
-            `release`, the image of its youngest pod, and `released` (null = unknown), and `before`:
-            whether anything that it used before that is left out; `init`, whether it is an init
-            container.
+            `release`, the newest image that it runs, `released` (null = unknown) and `returned`:
+            whether that is an older one than others that it ran; and `before`: whether anything
+            that it used with others is left out; `init`, whether it is an init container.
         of_pods: containers of pods: `index`, what names the pod's container, and its series of CPU
             and memory (`cpu`, `memory`, null = there is none) with `first_seen`.
     """
@@ -164,7 +164,7 @@ def take_inventory(
     used = since_release(used, CONTAINER, now, release)
     containers = (
         used.group_by(CONTAINER)
-        .agg(pl.col("release", "released").first(), pl.col("before").any())
+        .agg(pl.col("release", "released", "returned").first(), pl.col("before").any())
         .sort(CONTAINER)
         .with_row_index("index")
     )
