@@ -8,12 +8,16 @@ import polars as pl
 from detectors.configuration import limit_for, throttled_though_idle
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Advice, Evidence
+from orchestration.steps.advice.rightsizing.quantities import whole_millicores
 from orchestration.steps.advice.rows import Row
 from orchestration.steps.advice.settings.elsewhere import Compared, Elsewhere
 from orchestration.steps.advice.settings.reads import CPU, PERIODS, THROTTLED
 
 FAR = 2.0
 """A request is far from another's when it is so many times as much, and from its use as well."""
+
+HEADROOM = 1.25
+"""Of what 95 % of hours used at most: an hour is a mean, and minutes of it use more."""
 
 _BY = ["namespace", "workload", "container"]
 
@@ -36,7 +40,7 @@ def throttled(frame: pl.DataFrame, over: str) -> list[Advice]:
     found = []
     for at in np.flatnonzero(throttled_though_idle(share, used, limit)):
         row = rows.row(int(at), named=True)
-        # Where another cluster shows a limit that does, it is that; else by what was cut off.
+        # By what was cut off here: what another cluster has is not told (`Elsewhere`).
         wanted = float(limit_for(share[at : at + 1], limit[at : at + 1])[0])
         what = "periods" if row["by_periods"] else "the time that it wanted to run"
         found.append(
@@ -72,7 +76,8 @@ def throttled(frame: pl.DataFrame, over: str) -> list[Advice]:
 def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[Advice]:
     """Requests of which another cluster does well with less than half, at no less use.
 
-    How much a container needs is what rightsizing tells; this tells where clusters disagree.
+    How much a container needs is what rightsizing tells; this tells where clusters disagree. What
+    is proposed is by its own use: the other cluster's request is not told, nor what follows of it.
 
     Args:
         frame: as for `throttled`.
@@ -82,17 +87,17 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
     rows = frame.drop_nulls(["request", "used_most"]).filter(pl.col("request") > 0.0)
     if not rows.height:
         return []
-    rows = rows.with_columns((pl.col("used_most") / pl.col("request")).alias("full"))
     # The outcome that matters where less is requested is throttling; none is told without limits.
     rows = rows.with_columns(pl.col("throttled").fill_null(0.0) + 1e-9)
     compared = Compared("request", "throttled", "CPU request", "share throttled", more=False)
     others = Elsewhere(rows, _BY, compared)
     found = []
     for at, row in enumerate(rows.iter_rows(named=True)):
-        far = _far(rows, row)
-        if far is None:
+        if not _does_with_less(rows, row):
             continue
-        saved = (row["request"] - far["request"]) * row["replicas"]
+        wanted = float(whole_millicores(HEADROOM * row["used_most"]))
+        wanted = max(wanted, settings.rightsizing.least_cpu)
+        saved = (row["request"] - wanted) * row["replicas"]
         known = settings.prices.cpu_core_hour is not None
         found.append(
             Advice(
@@ -104,11 +109,12 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
                 container=row["container"],
                 title=f"{row['namespace']}/{row['workload']} of {row['cluster']} requests "
                 f"{row['request']:g} cores a replica and uses {row['used_most']:.2g}; "
-                f"another cluster does well with {far['request']:g}",
+                "another cluster does well with far less",
                 reason="in another cluster it uses no less with less than half the request, and "
-                f"is throttled no more; expected: {saved:g} cores free for others",
+                f"is throttled no more; by its own use {wanted:g} cores would do here; expected: "
+                f"{saved:g} cores free for others",
                 current={"request_cpu_cores": row["request"]},
-                proposed={"request_cpu_cores": far["request"]},
+                proposed={"request_cpu_cores": wanted},
                 evidence=[
                     Evidence("95 % of hours used at most, a replica", round(row["used_most"], 4),
                              "cores", over, CPU),
@@ -122,8 +128,8 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
     return found
 
 
-def _far(rows: pl.DataFrame, row: Row) -> Row | None:
-    """The cluster that requests least of those that show that less is enough."""
+def _does_with_less(rows: pl.DataFrame, row: Row) -> bool:
+    """Whether any other cluster shows that far less is enough."""
     same = pl.all_horizontal(pl.col(name) == pl.lit(row[name]) for name in _BY)
     enough = rows.filter(
         same,
@@ -131,5 +137,5 @@ def _far(rows: pl.DataFrame, row: Row) -> Row | None:
         pl.col("used_most") >= 0.8 * pl.lit(row["used_most"]),
         pl.col("request") >= pl.lit(row["used_most"]),
         pl.col("throttled") <= pl.max_horizontal(pl.lit(row["throttled"]), pl.lit(0.01)),
-    ).sort("request", "cluster")
-    return enough.row(0, named=True) if enough.height else None
+    )
+    return enough.height > 0

@@ -1,5 +1,7 @@
 """Settings that deserve a look, from metrics in a lake."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -91,9 +93,36 @@ def test_a_request_that_another_cluster_does_without(told, now):
     found = _advised(told, now)
     assert list(found) == [("setting_cpu_request", "c1")]
     one = found["setting_cpu_request", "c1"]
-    assert one.proposed == {"request_cpu_cores": 0.5}
-    assert one.saving_cpu_cores == 1.5
-    assert one.saving_cost == pytest.approx(1.5 * 0.1 * 730)
+    # A quarter more than it uses itself.
+    assert one.proposed == {"request_cpu_cores": 0.375}
+    assert one.saving_cpu_cores == 1.625
+    assert one.saving_cost == pytest.approx(1.625 * 0.1 * 730)
+
+
+@pytest.mark.parametrize(
+    ("beside", "kind"),
+    [
+        (
+            [{"request": 0.5, "used": 0.3}, {"request": 0.97, "used": 0.61, "throttled": 0.004}],
+            "setting_cpu_request",
+        ),
+        (
+            [{"limit": 0.5, "throttled": 0.01}, {"limit": 0.77, "used": 0.3, "throttled": 0.02}],
+            "setting_cpu_limit",
+        ),
+    ],
+)
+def test_whatever_figures_another_cluster_has_none_is_told(told, now, beside, kind):
+    """Who may read this cluster alone reads the same: that one differs, not by what."""
+    own = {"request": 2.0, "used": 0.3} if "request" in kind else {"limit": 0.2, "throttled": 0.3}
+    rows = []
+    for day, other in enumerate(beside):
+        until = now + timedelta(days=10 * day)
+        _container(told, "c1", **own)
+        _container(told, "c2", **other)
+        given = advise(told.put(until), until, AdviceSettings())
+        rows += [one for one in given if (one.kind, one.cluster) == (kind, "c1")]
+    assert rows[0] == rows[1]
 
 
 def test_a_request_elsewhere_that_throttles_or_is_too_small_is_no_example(told, now):
@@ -316,7 +345,7 @@ def test_a_caller_of_one_cluster_reads_no_name_of_another(told, now):
 def test_the_same_cores_are_saved_once():
     found = [
         Total("c1", "container_cpu", 1, 2.0, None),  # of rightsizing: requests 3, needs 1
-        Total("c1", "setting_cpu_request", 1, 2.0, None),  # the same container, as c2 has it
+        Total("c1", "setting_cpu_request", 1, 2.0, None),  # the same container
     ]
     assert saving(found) == "2 cores"
 
