@@ -1,7 +1,12 @@
-"""Advice on sizes as strategic-merge patches, one a workload, as `kubectl patch` takes them."""
+"""Advice on sizes as strategic-merge patches, one a workload, as `kubectl patch` takes them.
+
+Of a custom resource kubectl has no strategic merge, and a plain one would replace the whole list of
+containers: beside the document stands a command that changes single places, or nothing.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
@@ -21,8 +26,19 @@ API_VERSIONS = {
     "ReplicaSet": "apps/v1",
     "ReplicationController": "v1",
     "CronJob": "batch/v1",
+    "Rollout": "argoproj.io/v1alpha1",
 }
 """Kinds whose pods are made of a template that may be changed (of a Job it may not)."""
+
+CUSTOM = {"Rollout": "rollouts.argoproj.io"}
+"""Kinds that are custom resources, to their full names."""
+
+REPLACES_NO_POD = ("ReplicaSet", "ReplicationController")
+"""Kinds that make new pods only where one is missing."""
+
+UNKNOWN = (
+    "its kind is unknown: collect `kube_pod_owner`, `kube_replicaset_owner` and `kube_job_owner`"
+)
 
 QUANTITIES = {
     "cpu_request_cores": ("requests", "cpu", cpu_quantity),
@@ -74,8 +90,7 @@ def patches(rows: Iterable[Row]) -> Patches:
             continue
         kind = row["workload_kind"]
         if kind not in API_VERSIONS:
-            why = f"the template of a {kind} cannot be changed" if kind else "its kind is unknown"
-            left_out.append((row["title"], why))
+            left_out.append((row["title"], _not_known(kind)))
             continue
         key = (row["cluster"], row["namespace"], kind, row["workload"])
         found.setdefault(key, []).append(row)
@@ -90,6 +105,14 @@ def patches(rows: Iterable[Row]) -> Patches:
             else:
                 left_out.append((row["title"], _by_hand(row)))
     return Patches(written, left_out)
+
+
+def _not_known(kind: str | None) -> str:
+    if kind is None:
+        return UNKNOWN
+    if kind == "Job":
+        return "the template of a Job cannot be changed"
+    return f"how the template of a {kind} is changed is not known"
 
 
 def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequence[Row]) -> Patch:
@@ -120,6 +143,39 @@ def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequenc
     return Patch(cluster, [row["title"] for row in rows], body)
 
 
+def _hints(body: Mapping[str, Any]) -> list[str]:
+    """How it is applied, and what has to be known for that."""
+    kind, of = body["kind"], body["metadata"]
+    where = f"kubectl patch -n {quote(of['namespace'])}"
+    if kind in CUSTOM:
+        places = json.dumps(_single_places(body["spec"]["template"]["spec"]))
+        return [
+            f"a {kind} is a custom resource: kubectl merges no containers of it by name, and "
+            "--type merge would replace all of them",
+            "where its containers stand in another order than here, or have no resources yet, this "
+            "is refused; where it has a workloadRef, the template is that workload's",
+            f"{where} {CUSTOM[kind]} {quote(of['name'])} --type json -p {quote(places)}",
+        ]
+    hints = [f"{where} {kind.lower()} {quote(of['name'])} --patch-file FILE"]
+    if kind in REPLACES_NO_POD:
+        hints.insert(0, f"a {kind} leaves its pods as they are: new ones are made so")
+    return hints
+
+
+def _single_places(pod: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The same as JSON patch: of each container first a test that it is the one."""
+    steps = []
+    for place, one in enumerate(pod["containers"]):
+        path = f"/spec/template/spec/containers/{place}"
+        steps.append({"op": "test", "path": f"{path}/name", "value": one["name"]})
+        steps += [
+            {"op": "add", "path": f"{path}/resources/{part}/{resource}", "value": value}
+            for part, amounts in one["resources"].items()
+            for resource, value in amounts.items()
+        ]
+    return steps
+
+
 def _autoscaler(row: Row) -> Patch:
     """The target that keeps what a pod uses, with the requests that are proposed."""
     target = {"type": "Utilization", "averageUtilization": round(row["proposed"][HPA_TARGET])}
@@ -148,15 +204,9 @@ def as_yaml(found: Patches) -> str:
     """All of them as YAML documents, with a comment each: its cluster, why, and how to apply it."""
     parts = []
     for patch in found.patches:
-        body = patch.body
-        of = body["metadata"]
-        lines = [f"cluster {patch.cluster}", *patch.why]
-        lines.append(
-            f"kubectl patch -n {quote(of['namespace'])} {body['kind'].lower()} "
-            f"{quote(of['name'])} --patch-file FILE"
-        )
+        lines = [f"cluster {patch.cluster}", *patch.why, *_hints(patch.body)]
         comments = "".join(f"# {_one_line(line)}\n" for line in lines)
-        parts.append(comments + yaml.safe_dump(dict(body), sort_keys=False))
+        parts.append(comments + yaml.safe_dump(dict(patch.body), sort_keys=False))
     parts += [f"# left out: {_one_line(f'{title} ({why})')}\n" for title, why in found.left_out]
     return "---\n".join(parts)
 

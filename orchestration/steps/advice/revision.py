@@ -85,6 +85,9 @@ def _changed(row: Row, given: Row, settings: AdviceSettings) -> bool:
         return True
     if row["abstained"] and not _alike(row["reason"], given["reason"], settings.reopen):
         return True
+    if given["workload_kind"] not in (None, row["workload_kind"]):
+        # Patches are of it.
+        return True
     if distance(row["current"], given["current"]) > 0.0:
         return True
     if distance(row["proposed"], given["proposed"]) > settings.change:

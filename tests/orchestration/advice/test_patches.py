@@ -1,5 +1,8 @@
 """Patches are YAML that says what the advice says, whatever names contain."""
 
+import json
+import shlex
+
 import pytest
 import yaml
 
@@ -60,11 +63,48 @@ def test_a_cron_job_has_its_template_deeper():
     assert template["containers"][0]["name"] == "app"
 
 
+def commands(text):
+    return [line[2:] for line in text.splitlines() if line.startswith("# kubectl")]
+
+
+def test_a_replica_set_is_patched_as_one():
+    text = as_yaml(patches([row(workload_kind="ReplicaSet")]))
+    (body,) = yaml.safe_load_all(text)
+    assert (body["apiVersion"], body["kind"]) == ("apps/v1", "ReplicaSet")
+    assert commands(text) == ["kubectl patch -n shop replicaset cart --patch-file FILE"]
+    assert "# a ReplicaSet leaves its pods as they are: new ones are made so" in text
+
+
+def test_of_a_custom_resource_single_places_are_changed_if_they_are_the_right_ones():
+    """A strategic merge is refused of it, and a merge replaces the list of containers."""
+    rows = [row(workload_kind="Rollout"), row(workload_kind="Rollout", container="it's")]
+    text = as_yaml(patches(rows))
+    (body,) = yaml.safe_load_all(text)
+    assert (body["apiVersion"], body["kind"]) == ("argoproj.io/v1alpha1", "Rollout")
+    (command,) = commands(text)
+    *words, places = shlex.split(command)
+    assert words == (
+        ["kubectl", "patch", "-n", "shop", "rollouts.argoproj.io", "cart", "--type", "json", "-p"]
+    )
+    path = "/spec/template/spec/containers"
+    assert json.loads(places) == [
+        {"op": "test", "path": f"{path}/0/name", "value": "app"},
+        {"op": "add", "path": f"{path}/0/resources/requests/cpu", "value": "250m"},
+        {"op": "test", "path": f"{path}/1/name", "value": "it's"},
+        {"op": "add", "path": f"{path}/1/resources/requests/cpu", "value": "250m"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"workload_kind": None}, "its kind is unknown"),
+        (
+            {"workload_kind": None},
+            "its kind is unknown: collect `kube_pod_owner`, `kube_replicaset_owner` and "
+            "`kube_job_owner`",
+        ),
         ({"workload_kind": "Job"}, "the template of a Job cannot be changed"),
+        ({"workload_kind": "CloneSet"}, "how the template of a CloneSet is changed is not known"),
     ],
 )
 def test_what_cannot_be_patched_is_said(changes, why):

@@ -9,6 +9,7 @@ import polars as pl
 
 from lake.query import run
 from lake.snapshot import Snapshot
+from orchestration.steps.advice.rightsizing import kinds
 from orchestration.steps.advice.rightsizing.releases import since_release
 
 CPU = "container_cpu_usage_seconds_total"
@@ -22,40 +23,24 @@ PERIODS = "container_cpu_cfs_periods_total"
 THROTTLED_PERIODS = "container_cpu_cfs_throttled_periods_total"
 THROTTLED_SECONDS = "container_cpu_cfs_throttled_seconds_total"
 HPA_TARGET = "kube_horizontalpodautoscaler_spec_target_metric"
-HPA_INFO = "kube_horizontalpodautoscaler_info"
+HPA_INFO = kinds.HPA_INFO
 ALLOCATABLE = "kube_node_status_allocatable"
-POD_OWNER = "kube_pod_owner"
 POD_INFO = "kube_pod_info"
 
 INIT_METRICS = ("kube_pod_init_container_info", "kube_pod_init_container_resource_requests")
 """Metrics that only init containers have, those that stay as sidecars among them."""
 
-KIND_METRICS = {
-    "kube_deployment_spec_replicas": "Deployment",
-    "kube_deployment_status_replicas_available": "Deployment",
-    "kube_statefulset_replicas": "StatefulSet",
-    "kube_statefulset_status_replicas_ready": "StatefulSet",
-    "kube_daemonset_status_desired_number_scheduled": "DaemonSet",
-    "kube_cronjob_status_last_schedule_time": "CronJob",
-    "kube_job_info": "Job",
-}
-"""Metrics of workloads of one kind."""
-
-OWNERS = {"ReplicaSet": "Deployment", "ReplicationController": "ReplicationController"}
-"""Of pods, to what owns the owner; the others are workloads themselves."""
-
 LABELS = (
     "resource",
     "unit",
     "reason",
-    "owner_kind",
     "horizontalpodautoscaler",
     "metric_name",
     "metric_target_type",
-    "scaletargetref_kind",
     "scaletargetref_name",
     "image",
     "cpu",
+    *kinds.LABELS,
 )
 
 METRICS = (
@@ -70,12 +55,10 @@ METRICS = (
     THROTTLED_PERIODS,
     THROTTLED_SECONDS,
     HPA_TARGET,
-    HPA_INFO,
     ALLOCATABLE,
-    POD_OWNER,
     POD_INFO,
     *INIT_METRICS,
-    *KIND_METRICS,
+    *kinds.METRICS,
 )
 
 SERIES = """
@@ -85,12 +68,6 @@ SELECT cluster, metric, series_id, namespace, workload, pod, container, node, fi
 FROM series
 WHERE list_contains($metrics, metric) AND last_seen >= $since AND first_seen < $until
 ORDER BY cluster, metric, series_id
-"""
-
-OBJECTS = """
-SELECT cluster, namespace, workload, arg_max(workload_kind, time) AS workload_kind FROM objects
-WHERE date >= $first_day AND kind = 'Pod' AND workload IS NOT NULL AND workload_kind IS NOT NULL
-GROUP BY ALL
 """
 
 WHOLE = ("", "total")
@@ -170,7 +147,10 @@ def take_inventory(
     )
     init = series.filter(pl.col("metric").is_in(INIT_METRICS)).select(*CONTAINER, init=True)
     containers = containers.with_columns(pl.col("index").cast(pl.Int64)).join(
-        _kinds(snapshot, series, now - history), on=WORKLOAD, how="left", maintain_order="left"
+        kinds.workload_kinds(snapshot, series, used.filter(~pl.col("before")), now, history),
+        on=CONTAINER,
+        how="left",
+        maintain_order="left",
     )
     containers = containers.join(
         init.unique(), on=CONTAINER, how="left", maintain_order="left"
@@ -188,21 +168,3 @@ def take_inventory(
         .sort("index", *POD)
     )
     return Inventory(series, containers, of_pods)
-
-
-def _kinds(snapshot: Snapshot, series: pl.DataFrame, since: datetime) -> pl.DataFrame:
-    """The kind of each workload that something tells of: what Kubernetes told us goes first."""
-    told = pl.DataFrame(run(snapshot, OBJECTS, {"first_day": since.date()}).rows)
-    owner = pl.col("owner_kind")
-    owned = series.filter(
-        pl.col("metric") == POD_OWNER, owner.is_not_null() & ~owner.is_in(["", "<none>"])
-    ).select(*WORKLOAD, owner.replace(OWNERS).alias("workload_kind"))
-    counted = series.filter(pl.col("metric").is_in(list(KIND_METRICS))).select(
-        *WORKLOAD, pl.col("metric").replace_strict(KIND_METRICS).alias("workload_kind")
-    )
-    columns = [*WORKLOAD, "workload_kind"]
-    return (
-        pl.concat([told.select(columns), owned, counted])
-        .drop_nulls("workload_kind")
-        .unique(WORKLOAD, keep="first", maintain_order=True)
-    )

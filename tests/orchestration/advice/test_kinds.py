@@ -1,0 +1,116 @@
+"""Of what kind a workload is, is told by what owns its pods, and what owns that; or unknown."""
+
+import numpy as np
+import pytest
+
+from orchestration.steps.advice.browse import Wanted, listing
+from orchestration.steps.advice.patches import patches
+
+MIB = 1024.0**2
+DAY = 288
+HASHED = "cart-7c9d8f6b54"
+
+
+@pytest.fixture
+def kind(containers):
+    """The kind of each workload's advice on memory, by container."""
+
+    def read():
+        assert not containers.make().failed
+        wanted = Wanted(kinds=["container_memory"], abstained=True)
+        rows = listing(containers.lake, wanted).rows
+        return {row["container"]: row["workload_kind"] for row in rows}
+
+    return read
+
+
+def ran(containers, pod, owner=None, container="app"):
+    """Two days of a pod, and its owner (kind, name)."""
+    taken = np.full(2 * DAY, 100 * MIB)
+    containers.container(memory=taken, pod=pod, container=container, request=(None, 1024 * MIB))
+    if owner is not None:
+        tell(containers, "kube_pod_owner", pod=pod, owner_kind=owner[0], owner_name=owner[1])
+
+
+def tell(containers, metric, **labels):
+    containers.put([(np.ones(6), {"metric__": metric, "namespace": "shop"} | labels)])
+
+
+def owns(containers, replica_set, kind, name):
+    labels = {"replicaset": replica_set, "owner_kind": kind, "owner_name": name}
+    tell(containers, "kube_replicaset_owner", **labels)
+
+
+@pytest.mark.parametrize("of", ["Deployment", "Rollout"])
+def test_of_a_replica_set_its_owner(containers, kind, of):
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    owns(containers, HASHED, of, "cart")
+    assert kind() == {"app": of}
+
+
+@pytest.mark.parametrize("nothing", ["", "<none>"])
+def test_a_replica_set_that_nothing_owns(containers, kind, nothing):
+    ran(containers, "cart-x2v9k", ("ReplicaSet", "cart"))
+    owns(containers, "cart", nothing, nothing)
+    # Another of that name changes nothing.
+    tell(containers, "kube_deployment_spec_replicas", deployment="cart")
+    assert kind() == {"app": "ReplicaSet"}
+
+
+def test_a_replica_set_of_which_nobody_tells_the_owner_is_no_deployment(containers, kind):
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    assert kind() == {"app": None}
+    rows = listing(containers.lake, Wanted(kinds=["container_memory"])).rows
+    assert patches(rows).patches == []
+    assert "its kind is unknown" in patches(rows).left_out[0][1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "told"),
+    [
+        ("kube_deployment_spec_replicas", {"deployment": "cart"}, "Deployment"),
+        ("kube_statefulset_replicas", {"statefulset": "cart"}, None),
+        (
+            "kube_horizontalpodautoscaler_info",
+            {
+                "horizontalpodautoscaler": "cart-hpa",
+                "scaletargetref_kind": "Rollout",
+                "scaletargetref_name": "cart",
+            },
+            "Rollout",
+        ),
+    ],
+)
+def test_it_is_what_makes_replica_sets_and_has_its_name(containers, kind, metric, labels, told):
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    tell(containers, metric, **labels)
+    assert kind() == {"app": told}
+
+
+def test_a_replica_set_that_is_named_like_another_by_a_hash_is_not_patched(containers, kind):
+    """Its name would be cut: no object has that."""
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    owns(containers, HASHED, "", "")
+    assert kind() == {"app": None}
+
+
+def test_a_job_of_a_cron_job(containers, kind):
+    ran(containers, "report-29391040-x2v9k", ("Job", "report-29391040"))
+    labels = {"job_name": "report-29391040", "owner_kind": "CronJob", "owner_name": "report"}
+    tell(containers, "kube_job_owner", **labels)
+    tell(containers, "kube_job_info", job_name="report-29391040")
+    assert kind() == {"app": "CronJob"}
+
+
+def test_a_job_is_one_where_no_cron_job_is_told_of(containers, kind):
+    ran(containers, "report-29391040-x2v9k", ("Job", "report-29391040"))
+    assert kind() == {"app": "Job"}
+    tell(containers, "kube_cronjob_status_last_schedule_time", cronjob="report")
+    assert kind() == {"app": "CronJob"}
+
+
+def test_each_container_is_of_the_kind_of_its_own_pods(containers, kind):
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    owns(containers, HASHED, "Deployment", "cart")
+    ran(containers, "cart-0", ("StatefulSet", "cart"), container="db")
+    assert kind() == {"app": "Deployment", "db": "StatefulSet"}
