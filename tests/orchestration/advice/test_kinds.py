@@ -1,5 +1,7 @@
 """Of what kind a workload is, is told by what owns its pods, and what owns that; or unknown."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -16,12 +18,14 @@ def kind(containers):
     """The kind of each workload's advice on memory, by container."""
 
     def read():
-        assert not containers.make().failed
-        wanted = Wanted(kinds=["container_memory"], abstained=True)
-        rows = listing(containers.lake, wanted).rows
-        return {row["container"]: row["workload_kind"] for row in rows}
+        return {row["container"]: row["workload_kind"] for row in advised(containers)}
 
     return read
+
+
+def advised(containers):
+    assert not containers.make().failed
+    return listing(containers.lake, Wanted(kinds=["container_memory"], abstained=True)).rows
 
 
 def ran(containers, pod, owner=None, container="app"):
@@ -114,3 +118,53 @@ def test_each_container_is_of_the_kind_of_its_own_pods(containers, kind):
     owns(containers, HASHED, "Deployment", "cart")
     ran(containers, "cart-0", ("StatefulSet", "cart"), container="db")
     assert kind() == {"app": "Deployment", "db": "StatefulSet"}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_two_workloads_of_one_name_are_not_mixed(containers, told):
+    """A Deployment that needs little, and a StatefulSet that needs much."""
+    small, large = np.full(2 * DAY, 100 * MIB), np.full(2 * DAY, 900 * MIB)
+    containers.container(memory=small, pod=f"{HASHED}-x2v9k", request=(None, 1024 * MIB))
+    containers.container(memory=large, pod="cart-0", request=(None, 1024 * MIB))
+    tell(containers, "kube_pod_owner", pod="cart-0", owner_kind="StatefulSet", owner_name="cart")
+    owner = {"owner_kind": "ReplicaSet", "owner_name": HASHED}
+    tell(containers, "kube_pod_owner", pod=f"{HASHED}-x2v9k", **owner)
+    if told:
+        owns(containers, HASHED, "Deployment", "cart")
+    (row,) = advised(containers)
+    first = "Deployment" if told else "StatefulSet"
+    other = "StatefulSet" if told else "owner of a ReplicaSet"
+    assert row["reason"] == (
+        f"workloads of several kinds have this name ({first}, {other}): what each of them uses is "
+        "not told apart"
+    )
+    assert (row["abstained"], row["proposed"]) == (True, {})
+
+
+def test_nor_where_nothing_tells_whose_the_pods_are(containers):
+    ran(containers, "cart-0")
+    tell(containers, "kube_statefulset_replicas", statefulset="cart")
+    tell(containers, "kube_cronjob_status_last_schedule_time", cronjob="cart")
+    (row,) = advised(containers)
+    assert "(CronJob, StatefulSet)" in row["reason"]
+
+
+def test_what_runs_no_more_is_not_mixed_in(containers, now):
+    taken = np.full(2 * DAY, 100 * MIB)
+    before = now - timedelta(days=4)
+    containers.container(
+        memory=taken, pod=f"{HASHED}-x2v9k", end=before, request=(None, 1024 * MIB)
+    )
+    owner = {"owner_kind": "ReplicaSet", "owner_name": HASHED}
+    tell(containers, "kube_pod_owner", pod=f"{HASHED}-x2v9k", **owner)
+    owns(containers, HASHED, "Deployment", "cart")
+    ran(containers, "cart-0", ("StatefulSet", "cart"))
+    (row,) = advised(containers)
+    assert (row["abstained"], row["workload_kind"]) == (False, "StatefulSet")
+
+
+def test_a_replica_set_whose_owner_is_untold_beside_one_of_a_deployment(containers, kind):
+    ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
+    ran(containers, "cart-6d8c7b9f55-ccccc", ("ReplicaSet", "cart-6d8c7b9f55"))
+    owns(containers, HASHED, "Deployment", "cart")
+    assert kind() == {"app": "Deployment"}

@@ -87,7 +87,8 @@ class Inventory:
 
     Attributes:
         series: all that concern containers, with the labels that matter as columns.
-        containers: a row each, `index` and what names it, and `workload_kind` (null = unknown);
+        containers: a row each, `index` and what names it, and `workload_kind` (null = unknown), and
+            `kinds` where it is of several workloads that have one name, else null;
             `release`, the newest image that it runs, `released` (null = unknown) and `returned`:
             whether that is an older one than others that it ran; and `before`: whether anything
             that it used with others is left out; `init`, whether it is an init container.

@@ -46,6 +46,9 @@ LABELS = (
 _BY_REPLICA_SETS = ("Deployment", "Rollout")
 """Kinds whose pods are a ReplicaSet's."""
 
+_UNTOLD = "owner of a ReplicaSet"
+"""In place of a kind, where a ReplicaSet's owner is not told."""
+
 _NONE = ("", "<none>")
 """What kube-state-metrics writes where there is no owner."""
 
@@ -64,10 +67,11 @@ GROUP BY ALL
 def workload_kinds(
     snapshot: Snapshot, series: pl.DataFrame, used: pl.DataFrame, now: datetime, history: timedelta
 ) -> pl.DataFrame:
-    """A row a container of a workload: `workload_kind`, null = unknown, or of several.
+    """A row a container of a workload: `workload_kind`, null = unknown, and `kinds`, where several.
 
-    Pods that may run count. What Kubernetes told of a pod goes first, then its owner and what owns
-    that; where its owner is not told, what else there is of the workload's name.
+    Workloads of several kinds may have one name, and containers of one name: these are not told
+    apart. Pods that may run count. What Kubernetes told of a pod goes first, then its owner and
+    what owns that; where its owner is not told, what else there is of the workload's name.
 
     Args:
         snapshot: where objects are.
@@ -95,11 +99,22 @@ def workload_kinds(
         .then(pl.concat_list(own))
         .when(pl.col("owner_kind").is_null())
         .then("counted")
+        .otherwise(pl.lit([_UNTOLD]))
     )
-    found = pods.group_by(container).agg(known.explode().drop_nulls().unique().alias("kinds"))
-    one = pl.col("kinds").list.len() == 1
+    kind = pl.col("kinds")
+    found = pods.group_by(container).agg(
+        known.explode().drop_nulls().unique().sort().alias("kinds")
+    )
+    # What is not told of one ReplicaSet, others of its owner may tell.
+    may_be = kind.list.set_intersection(list(_BY_REPLICA_SETS)).list.len() > 0
+    found = found.with_columns(
+        pl.when(may_be).then(kind.list.set_difference([_UNTOLD])).otherwise(kind).alias("kinds")
+    )
+    one = pl.when(kind.list.len() == 1).then(kind.list.first())
     return found.select(
-        *container, pl.when(one).then(pl.col("kinds").list.first()).alias("workload_kind")
+        *container,
+        pl.when(one != _UNTOLD).then(one).alias("workload_kind"),
+        pl.when(kind.list.len() > 1).then(kind.list.sort()).alias("kinds"),
     )
 
 

@@ -70,6 +70,7 @@ def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reaso
     days = facts.history_days(of)
     least = settings.least_history.total_seconds() / _SECONDS
     said = (now.cpu_request, now.cpu_limit, now.memory_request, now.memory_limit)
+    kinds = facts.inventory.containers["kinds"]
     nothing_set = np.asarray(np.isnan(np.stack(said)).all(axis=0))
 
     def unseen(one: int) -> str:
@@ -82,6 +83,13 @@ def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reaso
         (
             facts.inventory.containers["init"].to_numpy(),
             lambda _: "it is an init container, or a sidecar among these: they are not sized",
+        ),
+        (
+            kinds.is_not_null().to_numpy(),
+            lambda one: (
+                f"workloads of several kinds have this name ({', '.join(kinds[one])}): what each "
+                "of them uses is not told apart"
+            ),
         ),
         (facts.gone(of), unseen),
         (~now.known, lambda _: "no request or limit of it is known: nothing tells what is set"),
