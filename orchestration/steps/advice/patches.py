@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.steps.advice.rightsizing.adviser import HPA, HPA_TARGET
+from orchestration.steps.advice.rightsizing.adviser import HPA, HPA_TARGET, SIDECAR
 from orchestration.steps.advice.rightsizing.quantities import cpu_quantity, memory_quantity
 
 Row = Mapping[str, Any]
@@ -116,19 +116,21 @@ def _not_known(kind: str | None) -> str:
 
 
 def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequence[Row]) -> Patch:
-    containers: dict[str, dict[str, dict[str, str]]] = {}
+    lists: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
     for row in rows:
-        own = containers.setdefault(row["container"], {})
+        among = "initContainers" if row["current"].get(SIDECAR) else "containers"
+        own = lists.setdefault(among, {}).setdefault(row["container"], {})
         for name, (part, resource, written) in QUANTITIES.items():
             value = row["proposed"].get(name)
             if value is not None:
                 own.setdefault(part, {})[resource] = written(value)
     template = {
         "spec": {
-            "containers": [
+            among: [
                 {"name": name, "resources": dict(sorted(own.items(), reverse=True))}
                 for name, own in sorted(containers.items())
             ]
+            for among, containers in sorted(lists.items())
         }
     }
     spec: dict[str, Any] = {"template": template}
@@ -165,8 +167,9 @@ def _hints(body: Mapping[str, Any]) -> list[str]:
 def _single_places(pod: Mapping[str, Any]) -> list[dict[str, str]]:
     """The same as JSON patch: of each container first a test that it is the one."""
     steps = []
-    for place, one in enumerate(pod["containers"]):
-        path = f"/spec/template/spec/containers/{place}"
+    placed = [(among, *one) for among, containers in pod.items() for one in enumerate(containers)]
+    for among, place, one in placed:
+        path = f"/spec/template/spec/{among}/{place}"
         steps.append({"op": "test", "path": f"{path}/name", "value": one["name"]})
         steps += [
             {"op": "add", "path": f"{path}/resources/{part}/{resource}", "value": value}

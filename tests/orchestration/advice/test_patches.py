@@ -19,6 +19,7 @@ def row(**changes):
         "workload_kind": "Deployment",
         "container": "app",
         "title": "cart needs less",
+        "current": {"cpu_request_cores": 1.0, "cpu_limit_cores": None},
         "proposed": {"cpu_request_cores": 0.25, "cpu_limit_cores": None},
         "abstained": False,
     } | changes
@@ -65,6 +66,29 @@ def test_a_cron_job_has_its_template_deeper():
 
 def commands(text):
     return [line[2:] for line in text.splitlines() if line.startswith("# kubectl")]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "CronJob"])
+def test_a_sidecar_stands_among_the_init_containers(kind):
+    """As a strategic merge in the list of others it would be a new container, without an image."""
+    aside = row(container="proxy", current={"cpu_request_cores": 1.0, "sidecar": True})
+    (body,) = yaml.safe_load_all(
+        as_yaml(patches([one | {"workload_kind": kind} for one in (row(), aside)]))
+    )
+    spec = body["spec"] if kind == "Deployment" else body["spec"]["jobTemplate"]["spec"]
+    resources = {"requests": {"cpu": "250m"}}
+    assert spec["template"]["spec"] == {
+        "containers": [{"name": "app", "resources": resources}],
+        "initContainers": [{"name": "proxy", "resources": resources}],
+    }
+
+
+def test_a_sidecar_of_a_custom_resource():
+    aside = row(container="proxy", current={"sidecar": True}, workload_kind="Rollout")
+    (command,) = commands(as_yaml(patches([aside])))
+    places = json.loads(shlex.split(command)[-1])
+    path = "/spec/template/spec/initContainers/0"
+    assert [one["path"] for one in places] == [f"{path}/name", f"{path}/resources/requests/cpu"]
 
 
 def test_a_replica_set_is_patched_as_one():

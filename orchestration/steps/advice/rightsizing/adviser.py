@@ -53,6 +53,9 @@ CPU_RESOURCE = Resource(CPU_KIND, "CPU", "cpu_request_cores", "cpu_limit_cores",
 MEMORY_RESOURCE = Resource(
     MEMORY_KIND, "memory", "memory_request_bytes", "memory_limit_bytes", bytes_text
 )
+SIDECAR = "sidecar"
+"""In `current` of a sidecar, which stands among the init containers of a template."""
+
 HPA, HPA_TARGET = "hpa", "hpa_target_utilization_percent"
 
 
@@ -152,7 +155,10 @@ def _proposed(
     said = _changes(sizes, one, what, int(facts.set_now.pods[one]))
     return replace(
         _about(name, what, said, evidence.reason(facts, sizes, one, is_cpu)),
-        current=_figures(what, sizes.now_request[one], sizes.now_limit[one]),
+        current={
+            **_figures(what, sizes.now_request[one], sizes.now_limit[one]),
+            **({SIDECAR: True} if name["sidecar"] else {}),
+        },
         proposed=_figures(what, sizes.request[one], sizes.limit[one]),
         evidence=evidence.of(facts, used, sizes, one, is_cpu),
         saving_cpu_cores=saving if is_cpu else None,

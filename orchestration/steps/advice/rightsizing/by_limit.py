@@ -17,6 +17,7 @@ from lake.query import run
 from lake.snapshot import Snapshot
 from lake.timerange import to_micros
 from orchestration.steps.advice.rightsizing.inventory import LIMITS, POD, Inventory
+from orchestration.steps.advice.rightsizing.sidecars import also_of_sidecars
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ SELECT series_id, moment, value FROM (
     SELECT series_id, epoch_us(time) AS moment, last AS value,
            lag(last) OVER (PARTITION BY series_id ORDER BY time) AS before
     FROM buckets(INTERVAL 1 HOUR)
-    WHERE time >= $start AND time < $end AND metric = $metric
+    WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
 ) WHERE before IS NULL OR value <> before
 """
 
@@ -126,7 +127,8 @@ def limit_changes(snapshot: Snapshot, between: TimeRange) -> pl.DataFrame:
         snapshot: where that is told.
         between: of which time.
     """
-    params = {"start": between.start, "end": between.end, "metric": LIMITS}
+    metrics = also_of_sidecars([LIMITS])
+    params = {"start": between.start, "end": between.end, "metrics": metrics}
     return pl.DataFrame(run(snapshot, CHANGES, params, between).rows)
 
 

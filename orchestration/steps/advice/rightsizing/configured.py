@@ -20,6 +20,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
     REQUESTS,
     Inventory,
 )
+from orchestration.steps.advice.rightsizing.sidecars import also_of_sidecars
 
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -82,7 +83,7 @@ def configured(
     """
     n = inventory.containers.height
     recent = TimeRange(between.end - LOOK_BACK, between.end)
-    metrics = [REQUESTS, LIMITS, ALLOCATABLE, POD_INFO]
+    metrics = also_of_sidecars([REQUESTS, LIMITS, ALLOCATABLE, POD_INFO])
     params = {"start": recent.start, "end": recent.end, "metrics": metrics}
     values = pl.DataFrame(run(snapshot, NEWEST, params, recent).rows)
     told = inventory.series.join(values, on="series_id")

@@ -16,6 +16,7 @@ from orchestration.steps.advice.rightsizing.inventory import (
 )
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
 from orchestration.steps.advice.rightsizing.remembered import KILLED_AT, PEAK, THROTTLED_AT
+from orchestration.steps.advice.rightsizing.sidecars import also_of_sidecars
 from orchestration.steps.advice.rightsizing.sizes import WEEK, Sizes
 from orchestration.steps.advice.rightsizing.usage import Used
 
@@ -44,6 +45,7 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
         what = "requested by all pods, which are set differently"
         found.append(Evidence(what, _figure(requested), unit))
     found += _release(facts, one)
+    sidecar = facts.inventory.containers["sidecar"][one]
     beyond = "would have been throttled" if is_cpu else "would have been killed"
     if not np.isnan(sizes.beyond[one]):
         found.append(
@@ -69,7 +71,7 @@ def of(facts: Facts, used: Used, sizes: Sizes, one: int, is_cpu: bool) -> Sequen
                 _figure(happened),
                 "times",
                 over,
-                LAST_TERMINATED,
+                also_of_sidecars([LAST_TERMINATED])[-1 if sidecar else 0],
             )
         )
     if not np.isnan(at):

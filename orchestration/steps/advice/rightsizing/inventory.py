@@ -9,7 +9,7 @@ import polars as pl
 
 from lake.query import run
 from lake.snapshot import Snapshot
-from orchestration.steps.advice.rightsizing import kinds
+from orchestration.steps.advice.rightsizing import kinds, sidecars
 from orchestration.steps.advice.rightsizing.releases import since_release
 
 CPU = "container_cpu_usage_seconds_total"
@@ -27,9 +27,6 @@ HPA_INFO = kinds.HPA_INFO
 ALLOCATABLE = "kube_node_status_allocatable"
 POD_INFO = "kube_pod_info"
 
-INIT_METRICS = ("kube_pod_init_container_info", "kube_pod_init_container_resource_requests")
-"""Metrics that only init containers have, those that stay as sidecars among them."""
-
 LABELS = (
     "resource",
     "unit",
@@ -41,6 +38,7 @@ LABELS = (
     "image",
     "cpu",
     *kinds.LABELS,
+    *sidecars.LABELS,
 )
 
 METRICS = (
@@ -57,7 +55,7 @@ METRICS = (
     HPA_TARGET,
     ALLOCATABLE,
     POD_INFO,
-    *INIT_METRICS,
+    *sidecars.METRICS,
     *kinds.METRICS,
 )
 
@@ -86,12 +84,14 @@ class Inventory:
     """What the catalogue of series tells.
 
     Attributes:
-        series: all that concern containers, with the labels that matter as columns.
+        series: all that concern containers, with the labels that matter as columns; those of
+            sidecars have the metrics of other containers.
         containers: a row each, `index` and what names it, and `workload_kind` (null = unknown), and
             `kinds` where it is of several workloads that have one name, else null;
             `release`, the newest image that it runs, `released` (null = unknown) and `returned`:
             whether that is an older one than others that it ran; and `before`: whether anything
-            that it used with others is left out; `init`, whether it is an init container.
+            that it used with others is left out; `init`, whether it is an init container that
+            ends, and `sidecar`, whether one that goes on.
         of_pods: containers of pods: `index`, what names the pod's container, and its series of CPU
             and memory (`cpu`, `memory`, null = there is none) with `first_seen`.
     """
@@ -133,6 +133,8 @@ def take_inventory(
     series = series.with_columns(
         pl.coalesce("workload", "pod").alias("workload"), pl.col("namespace").fill_null("")
     )
+    init = sidecars.init_containers(series, CONTAINER)
+    series = sidecars.named_alike(series, init, CONTAINER)
     used = series.filter(
         pl.col("metric").is_in([CPU, MEMORY]),
         pl.col("pod").is_not_null(),
@@ -146,7 +148,6 @@ def take_inventory(
         .sort(CONTAINER)
         .with_row_index("index")
     )
-    init = series.filter(pl.col("metric").is_in(INIT_METRICS)).select(*CONTAINER, init=True)
     containers = containers.with_columns(pl.col("index").cast(pl.Int64)).join(
         kinds.workload_kinds(snapshot, series, used.filter(~pl.col("before")), now, history),
         on=CONTAINER,
@@ -154,8 +155,11 @@ def take_inventory(
         maintain_order="left",
     )
     containers = containers.join(
-        init.unique(), on=CONTAINER, how="left", maintain_order="left"
-    ).with_columns(pl.col("init").fill_null(value=False))
+        init, on=CONTAINER, how="left", maintain_order="left"
+    ).with_columns(
+        (~pl.col("sidecar")).fill_null(value=False).alias("init"),
+        pl.col("sidecar").fill_null(value=False),
+    )
     of_pods = (
         used.filter(~pl.col("before"))
         .join(containers.select("index", *CONTAINER), on=CONTAINER)

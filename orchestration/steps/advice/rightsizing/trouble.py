@@ -27,18 +27,19 @@ from orchestration.steps.advice.rightsizing.inventory import (
     THROTTLED_SECONDS,
     Inventory,
 )
+from orchestration.steps.advice.rightsizing.sidecars import also_of_sidecars
 
 Float64 = npt.NDArray[np.float64]
 
 STARTED_AND_KILLED = """
-SELECT series_id, metric, epoch_us(time) AS moment, increase FROM buckets(INTERVAL 1 HOUR)
+SELECT series_id, epoch_us(time) AS moment, increase FROM buckets(INTERVAL 1 HOUR)
 WHERE time >= $start AND time < $end AND list_contains($metrics, metric) AND increase > 0
 """
 
 LAST_KILLED = """
 SELECT series_id, epoch_us(time) AS moment FROM buckets(INTERVAL 1 HOUR)
 JOIN (SELECT unnest(CAST($ids AS BIGINT[])) AS series_id) USING (series_id)
-WHERE time >= $start AND time < $end AND metric = $metric AND max > 0
+WHERE time >= $start AND time < $end AND list_contains($metrics, metric) AND max > 0
 """
 
 KILLED_EVENTS = """
@@ -120,9 +121,9 @@ def _kills(
 ) -> pl.DataFrame:
     """`index`, `limit` (null = unknown), `kills`."""
     params = {"start": between.start, "end": between.end}
-    asked = params | {"metrics": [OOM_EVENTS, RESTARTS]}
+    asked = params | {"metrics": also_of_sidecars([OOM_EVENTS, RESTARTS])}
     risen = pl.DataFrame(run(snapshot, STARTED_AND_KILLED, asked, between).rows).join(
-        inventory.series.select("series_id", *POD), on="series_id"
+        inventory.series.select("series_id", "metric", *POD), on="series_id"
     )
     # Of two exporters that tell of the same one, each has its own series.
     by_counter = (
@@ -164,7 +165,7 @@ def _by_state(
     params = {
         "start": between.start,
         "end": between.end,
-        "metric": LAST_TERMINATED,
+        "metrics": also_of_sidecars([LAST_TERMINATED]),
         "ids": killed["series_id"].to_list(),
     }
     told = pl.DataFrame(run(snapshot, LAST_KILLED, params, between).rows)

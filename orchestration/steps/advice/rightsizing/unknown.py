@@ -82,7 +82,10 @@ def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reaso
     return [
         (
             facts.inventory.containers["init"].to_numpy(),
-            lambda _: "it is an init container, or a sidecar among these: they are not sized",
+            lambda _: (
+                "it is an init container, which ends before others begin, or a sidecar of which no "
+                "restart_policy is told in kube_pod_init_container_info: they are not sized"
+            ),
         ),
         (
             kinds.is_not_null().to_numpy(),

@@ -20,6 +20,7 @@ from lake.query import run
 from lake.snapshot import Snapshot
 from lake.timerange import MICROSECOND, to_micros
 from orchestration.steps.advice.rightsizing.inventory import CPU, MEMORY, POD, RESTARTS, Inventory
+from orchestration.steps.advice.rightsizing.sidecars import also_of_sidecars
 from orchestration.steps.panels import align
 
 Float64 = npt.NDArray[np.float64]
@@ -72,7 +73,7 @@ FROM used WHERE isfinite(value) GROUP BY ALL
 
 RESTARTED = """
 SELECT series_id, epoch_us(time) AS moment FROM buckets(INTERVAL 5 MINUTE)
-WHERE time >= $start AND time < $end AND metric = $metric AND increase > 0
+WHERE time >= $start AND time < $end AND list_contains($metrics, metric) AND increase > 0
 """
 
 
@@ -163,7 +164,8 @@ def _starts(
     startup: timedelta,
 ) -> pl.DataFrame:
     """Slots soon after a container was started anew in its pod: `series_id`, `moment`."""
-    params = {"start": between.start, "end": between.end, "metric": RESTARTS}
+    metrics = also_of_sidecars([RESTARTS])
+    params = {"start": between.start, "end": between.end, "metrics": metrics}
     found = pl.DataFrame(run(snapshot, RESTARTED, params, between).rows)
     restarts = found.join(inventory.of(RESTARTS).select("series_id", *POD), on="series_id")
     # Not the slot before: what a leak took until it was killed is no start.
