@@ -21,6 +21,9 @@ Float64 = npt.NDArray[np.float64]
 
 CROWDED, IDLE = "gpu_queue_full", "gpu_pool_idle"
 
+WAIT, WAITING = "jobs wait", "jobs that wait, on average"
+"""Facts in the evidence."""
+
 WEEK = 168.0
 LEAST_HISTORY = 48.0
 """Hours: a day is no habit."""
@@ -83,8 +86,8 @@ def _crowded(one: Known, hour: float, settings: AdviceSettings) -> list[Advice]:
     cluster, queue, node_pool = one.pool.name
     over = _over(times)
     facts = [
-        Evidence("jobs wait", round(share, 3), "share", over),
-        Evidence("jobs that wait, on average", round(float(waiting.mean()), 2), "jobs", over),
+        Evidence(WAIT, round(share, 3), "share", over),
+        Evidence(WAITING, round(float(waiting.mean()), 2), "jobs", over),
         Evidence("GPUs in use, on average", round(float(held.mean()), 2), "GPUs", over),
     ]
     if one.mean_wait is not None:
@@ -94,7 +97,7 @@ def _crowded(one: Known, hour: float, settings: AdviceSettings) -> list[Advice]:
         Advice(
             cluster,
             CROWDED,
-            _entity(queue, node_pool),
+            entity_of(queue, node_pool),
             f"queue {queue} has jobs waiting {chance(share)} of the time: "
             f"{enough:g} GPUs in place of {capacity:g} would do",
             f"with {enough:g} GPUs, what ran and what waited would have had room "
@@ -142,7 +145,7 @@ def _idle(one: Known, others: Sequence[Known], hour: float) -> list[Advice]:
         Advice(
             cluster,
             IDLE,
-            _entity(queue, node_pool),
+            entity_of(queue, node_pool),
             f"queue {queue} has {spare:.1f} of {one.pool.capacity:g} GPUs free while jobs wait in "
             "other queues of its cluster",
             reason,
@@ -167,7 +170,8 @@ def _month(one: Known, gpus: float, settings: AdviceSettings) -> float:
     return settings.prices.model_copy(update={"gpu_hour": price}).month(gpus=gpus)
 
 
-def _entity(queue: str, node_pool: str) -> str:
+def entity_of(queue: str, node_pool: str) -> str:
+    """What an advice on a pool is about, unique in its cluster."""
     return f"{queue}/{node_pool}" if node_pool else queue
 
 

@@ -1,4 +1,4 @@
-"""What became of advice on GPUs that nobody used: whether they were given back."""
+"""What became of advice on GPUs: whether what nobody used was given back, and queues have more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Followed
 from orchestration.steps.advice.newest import newest
+from orchestration.steps.advice.placement.adviser import CROWDED
 from orchestration.steps.advice.placement.unused import HELD_MIB, MEMORY, UNUSED, UTILISATION
+from orchestration.steps.advice.placement.widened import widened
 from orchestration.steps.advice.rows import APPLIED
 
 Row = dict[str, Any]
@@ -23,19 +25,29 @@ _LABELS = ("Hostname", "instance", "gpu", "device", "UUID")
 def follow(
     snapshot: Snapshot, rows: Sequence[Row], now: datetime, settings: AdviceSettings
 ) -> Mapping[str, Followed]:
-    """Whether the pod that held GPUs has none, or a GPU that no pod is told of is empty.
-
-    Nothing is told of machines of which nothing is told now: their exporter may be down.
+    """What became of each kind that can be followed; see `_given_back` and `widened`.
 
     Args:
         snapshot: who has GPUs.
         rows: advice on pools of GPUs, parsed.
         now: the time.
-        settings: not asked.
+        settings: what else is known of pools.
     """
-    mine = [row for row in rows if row["kind"] == UNUSED and row["state"] != APPLIED]
-    if not mine:
-        return {}
+    unused = [row for row in rows if row["kind"] == UNUSED and row["state"] != APPLIED]
+    full = [row for row in rows if row["kind"] == CROWDED]
+    found: dict[str, Followed] = {}
+    if unused:
+        found |= _given_back(snapshot, unused, now)
+    if full:
+        found |= widened(snapshot, full, now, settings)
+    return found
+
+
+def _given_back(snapshot: Snapshot, mine: Sequence[Row], now: datetime) -> Mapping[str, Followed]:
+    """Whether the pod that held GPUs has none, or a GPU that no pod is told of is empty.
+
+    Nothing is told of machines of which nothing is told now: their exporter may be down.
+    """
     told = newest(snapshot, [UTILISATION, MEMORY], _LABELS, now).with_columns(
         pl.coalesce("label Hostname", "node", "label instance").alias("machine"),
         pl.coalesce("label gpu", "label device", "label UUID").alias("gpu"),

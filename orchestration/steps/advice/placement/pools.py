@@ -38,6 +38,8 @@ class Known:
         mean_wait: hours that those that began in the last day waited, None = none began.
         settings: what is set of it.
         since: hour of the first sample.
+        quota: GPUs that its queue may have by its own words, without what it borrows; NaN = they
+            are not told.
     """
 
     pool: Pool
@@ -48,6 +50,7 @@ class Known:
     mean_wait: float | None
     settings: GpuPoolSettings
     since: float
+    quota: float
 
 
 def known_pools(
@@ -166,7 +169,7 @@ def _known(
     )
     waited = mean_wait(waiting, found.start, now - DAY, now)
     heard = any(_of_late(part, now) for part in parts)
-    return Known(pool, found, allocated, waiting, heard, waited, own, since)
+    return Known(pool, found, allocated, waiting, heard, waited, own, since, capacity)
 
 
 def _sum(lines: Sequence[Line], role: str) -> Steps:
