@@ -54,6 +54,8 @@ class Advice:
         current_risk: the same of what is set now.
         confidence: 0 to 1.
         abstained: whether nothing can be proposed.
+        silent: where `abstained`, whether that is only because nothing is told of it at the moment:
+            what was proposed before may well hold.
     """
 
     cluster: str
@@ -77,6 +79,7 @@ class Advice:
     current_risk: float | None = None
     confidence: float | None = None
     abstained: bool = False
+    silent: bool = False
 
     @property
     def advice_id(self) -> str:

@@ -22,6 +22,9 @@ FIGURE = re.compile(r"\d+(?:\.\d+)?")
 KEPT = ("since", "feedback", "effect")
 """What an advice keeps when it is given anew."""
 
+STANDS = "; nothing newer is told: "
+"""In the reason of an advice that stays while nothing is told of what it is about; why follows."""
+
 
 def revised(
     row: Row | None,
@@ -50,6 +53,8 @@ def revised(
         return None
     if given is None or (followed is not None and followed.holds):
         return _not_heard(row, followed, now)
+    if given["silent"] and not row["abstained"] and state in (OPEN, APPLIED):
+        return _stands(row, given, followed, settings, now)
     if state in (ACCEPTED, DISMISSED):
         if given["abstained"] and not row["abstained"]:
             # For want of data, often of an hour alone; what was judged has not changed.
@@ -74,6 +79,18 @@ def _not_heard(row: Row, followed: Followed | None, now: datetime) -> Row | None
     return None
 
 
+def _stands(
+    row: Row, given: Row, followed: Followed | None, settings: AdviceSettings, now: datetime
+) -> Row | None:
+    """The next row of one of which nothing is told for a while: what it says, and since when."""
+    if row["state"] == APPLIED:
+        return _not_heard(row, followed, now)
+    reason = row["reason"].split(STANDS)[0] + STANDS + given["reason"]
+    if _alike(row["reason"], reason, settings.reopen):
+        return None
+    return _next(row, now, reason=reason)
+
+
 def _next(row: Row, now: datetime, **changes: object) -> Row:
     changed: Row = row | {"made_at": now} | changes
     return changed | {"revision": changed["revision"] + 1}
@@ -81,7 +98,7 @@ def _next(row: Row, now: datetime, **changes: object) -> Row:
 
 def _changed(row: Row, given: Row, settings: AdviceSettings) -> bool:
     """Whether an open advice says something else than before."""
-    if row["abstained"] != given["abstained"]:
+    if row["abstained"] != given["abstained"] or STANDS in row["reason"]:
         return True
     if row["abstained"] and not _alike(row["reason"], given["reason"], settings.reopen):
         return True

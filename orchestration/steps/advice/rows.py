@@ -55,7 +55,7 @@ def parsed(row: Row) -> Row:
 
 
 def new_row(one: Advice, adviser: str, now: datetime, lake_version: int) -> Row:
-    """The first row of an advice, parsed."""
+    """The first row of an advice, parsed; `silent` is in no table."""
     figures = {name: finite(getattr(one, name)) for name in FIGURES}
     return {
         "cluster": one.cluster,
@@ -75,6 +75,7 @@ def new_row(one: Advice, adviser: str, now: datetime, lake_version: int) -> Row:
         "reason": one.reason,
         "evidence": [asdict(fact) | {"value": finite(fact.value)} for fact in one.evidence],
         "abstained": one.abstained,
+        "silent": one.silent,
         "state": OPEN,
         "feedback": [],
         "effect": None,

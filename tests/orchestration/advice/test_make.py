@@ -267,3 +267,50 @@ def test_what_proposes_nothing_cannot_be_accepted(rounds):
     rounds.says = [ONE]
     rounds.make(1)
     assert not rounds.row()["abstained"]
+
+
+SILENT = replace(
+    ONE, abstained=True, proposed={}, reason="it was not seen since 2026-11-23 12:05", silent=True
+)
+
+
+def test_what_is_not_told_for_a_while_stays_what_it_was_and_says_so(rounds):
+    rounds.make()
+    rounds.says = [SILENT]
+    assert rounds.make(2).written == 1
+    row = rounds.row()
+    assert (row["state"], row["abstained"], row["proposed"]) == ("open", False, ONE.proposed)
+    assert row["reason"] == (
+        "it used 1 core at most; nothing newer is told: it was not seen since 2026-11-23 12:05"
+    )
+    assert rounds.make(3).written == 0
+    rounds.says = [replace(ONE, risk=0.001)]
+    assert rounds.make(4).written == 1
+    assert rounds.row()["reason"] == ONE.reason
+    # What is known to be otherwise is.
+    rounds.says = [replace(SILENT, reason="an autoscaler holds it", silent=False)]
+    rounds.make(5)
+    assert rounds.row()["abstained"]
+
+
+def test_what_was_never_said_does_not_stay(rounds):
+    rounds.says = [SILENT]
+    rounds.make()
+    assert (rounds.row()["abstained"], rounds.row()["reason"]) == (True, SILENT.reason)
+    # And what nothing is said of any more has been silent for too long.
+    rounds.says = []
+    rounds.make(24)
+    assert rounds.row()["state"] == "withdrawn"
+
+
+def test_the_effect_of_what_was_followed_is_measured_through_a_silence(rounds):
+    rounds.make()
+    advice_id = ONE.advice_id
+    begun = {"applied_at": (NOW + HOUR).isoformat(), "measured": None}
+    rounds.became = {advice_id: Followed(applied=True, effect=begun)}
+    rounds.make(1)
+    rounds.says = [SILENT]
+    rounds.became = {advice_id: Followed(applied=True, effect=begun | {"measured": {"risk": 0.1}})}
+    rounds.make(25)
+    assert rounds.row()["state"] == "applied"
+    assert rounds.row()["effect"]["measured"] == {"risk": 0.1}

@@ -17,7 +17,7 @@ from orchestration.steps.advice.rightsizing import evidence
 from orchestration.steps.advice.rightsizing.facts import Facts, gather
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
 from orchestration.steps.advice.rightsizing.sizes import Sizes, cpu_sizes, memory_sizes
-from orchestration.steps.advice.rightsizing.unknown import cpu_reasons, memory_reasons
+from orchestration.steps.advice.rightsizing.unknown import cpu_reasons, memory_reasons, silent
 from orchestration.steps.advice.rightsizing.usage import Used
 
 Bool = npt.NDArray[np.bool_]
@@ -90,12 +90,14 @@ def _advice(
     names = facts.inventory.containers
     given = better & ~forgotten & np.array([not reason for reason in reasons], dtype=np.bool_)
     targets = _hpa_targets(facts, sizes, given, what)
+    nothing_told = silent(facts, of)
     found = []
     for one, name in enumerate(names.iter_rows(named=True)):
         if forgotten[one] or not (reasons[one] or better[one]):
             continue
         if reasons[one]:
-            found.append(_abstained(name, sizes, one, reasons[one], what))
+            said = _abstained(name, sizes, one, reasons[one], what)
+            found.append(replace(said, silent=bool(nothing_told[one])))
             continue
         advice = _proposed(name, facts, of, sizes, one, what, settings.prices)
         if one in targets:

@@ -88,12 +88,13 @@ def gather(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> Facts
         settings: how far back is looked.
     """
     between = window(now, settings.history)
-    inventory = take_inventory(
-        snapshot, between.end, settings.history, settings.rightsizing.release_history
-    )
+    own = settings.rightsizing
+    # One of which alone nothing could be told does not count alone.
+    release = max(own.release_history, own.least_history)
+    inventory = take_inventory(snapshot, between.end, settings.history, release)
     if not inventory.containers.height:
         return None
-    startup = settings.rightsizing.startup
+    startup = own.startup
     cpu = used(snapshot, inventory, CPU, between, startup)
     memory = used(snapshot, inventory, MEMORY, between, startup)
     running = live(snapshot, inventory, between)

@@ -65,6 +65,14 @@ def memory_reasons(facts: Facts, sizes: Sizes, settings: RightsizingSettings) ->
     return _first(facts, found)
 
 
+def silent(facts: Facts, of: Used) -> npt.NDArray[np.bool_]:
+    """Of which nothing can be proposed only because nothing is told of their use now `[n]`."""
+    names = facts.inventory.containers
+    sized = ~names["init"].to_numpy() & names["kinds"].is_null().to_numpy()
+    result: npt.NDArray[np.bool_] = facts.gone(of) & sized
+    return result
+
+
 def _common(facts: Facts, of: Used, settings: RightsizingSettings) -> list[Reason]:
     now = facts.set_now
     days = facts.history_days(of)
