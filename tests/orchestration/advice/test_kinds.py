@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.steps.advice.browse import Wanted, listing
 from orchestration.steps.advice.patches import patches
 
@@ -168,3 +169,32 @@ def test_a_replica_set_whose_owner_is_untold_beside_one_of_a_deployment(containe
     ran(containers, "cart-6d8c7b9f55-ccccc", ("ReplicaSet", "cart-6d8c7b9f55"))
     owns(containers, HASHED, "Deployment", "cart")
     assert kind() == {"app": "Deployment"}
+
+
+@pytest.mark.parametrize("hpa", ["skip", "retarget"])
+def test_an_autoscaler_scales_the_one_that_it_names_by_kind(containers, hpa):
+    """Its target is of what that requests, not of what another of the same name does."""
+    for pod, container, owner in (
+        (f"{HASHED}-x2v9k", "app", ("ReplicaSet", HASHED)),
+        ("cart-0", "db", ("StatefulSet", "cart")),
+    ):
+        containers.container(np.full(2 * DAY, 0.6), pod=pod, container=container)
+        labels = {"owner_kind": owner[0], "owner_name": owner[1]}
+        tell(containers, "kube_pod_owner", pod=pod, **labels)
+    owns(containers, HASHED, "Deployment", "cart")
+    scaler = {"horizontalpodautoscaler": "cart-hpa"}
+    target = {"scaletargetref_kind": "Deployment", "scaletargetref_name": "cart"}
+    tell(containers, "kube_horizontalpodautoscaler_info", **scaler, **target)
+    metric = "kube_horizontalpodautoscaler_spec_target_metric"
+    of = {"metric__": metric, "metric_name": "cpu", "metric_target_type": "utilization"}
+    containers.put([(np.full(6, 50.0), of | {"namespace": "shop"} | scaler)])
+    assert not containers.make(rightsizing=RightsizingSettings(hpa=hpa)).failed
+    wanted = Wanted(kinds=["container_cpu"], abstained=True)
+    rows = {row["container"]: row for row in listing(containers.lake, wanted).rows}
+    assert not rows["db"]["abstained"]
+    assert "hpa" not in rows["db"]["current"]
+    if hpa == "skip":
+        assert "an autoscaler holds it at 50 %" in rows["app"]["reason"]
+        return
+    request = rows["app"]["proposed"]["cpu_request_cores"]
+    assert rows["app"]["proposed"]["hpa_target_utilization_percent"] == round(50 / request)

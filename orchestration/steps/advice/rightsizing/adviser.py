@@ -211,13 +211,13 @@ def _hpa_targets(
     """
     if what.kind != CPU_KIND:
         return {}
-    rows = facts.inventory.containers.select("index", "cluster", "namespace", "workload")
+    key = ["cluster", "namespace", "workload", "workload_kind"]
+    rows = facts.inventory.containers.select("index", *key)
     rows = rows.with_columns(
         pl.Series("target", facts.scaled.cpu),
         pl.Series("before", np.nan_to_num(sizes.now_request)),
         pl.Series("after", np.nan_to_num(np.where(given, sizes.request, sizes.now_request))),
     ).filter(pl.col("target").is_finite())
-    key = ["cluster", "namespace", "workload"]
     rows = rows.with_columns(
         (pl.col("before").sum().over(key) / pl.col("after").sum().over(key)).alias("ratio")
         # Of nothing that is requested there is no share.

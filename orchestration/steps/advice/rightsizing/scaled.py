@@ -62,26 +62,35 @@ def scaled(snapshot: Snapshot, inventory: Inventory, between: TimeRange) -> Scal
         inventory.of(HPA_INFO)
         .join(values, on="series_id")
         .sort("told_at", "series_id")
-        .select(*key, pl.col("scaletargetref_name").alias("workload"))
+        .select(
+            *key,
+            pl.col("scaletargetref_name").alias("workload"),
+            pl.col("scaletargetref_kind").alias("of_kind"),
+        )
         .unique(key, keep="last", maintain_order=True)
     )
     by = pl.struct("metric_name", "metric_target_type").n_unique().over(key)
+    scales = [*WORKLOAD, "of_kind"]
     targets = (
         inventory.of(HPA_TARGET)
         .drop("workload")
         .join(values, on="series_id")
         .join(named, on=key)
-        .with_columns(by.alias("by"), name.n_unique().over(WORKLOAD).alias("of"))
+        .with_columns(by.alias("by"), name.n_unique().over(scales).alias("of"))
         .filter(pl.col("metric_target_type") == "utilization")
     )
     # Of two exporters that tell of the same one, each has its own series.
-    lowest = targets.group_by(*WORKLOAD, "metric_name").agg(pl.col("value").min())
-    alone = targets.filter(pl.col("by") == 1, pl.col("of") == 1).unique(WORKLOAD)
+    lowest = targets.group_by(*scales, "metric_name").agg(pl.col("value").min())
+    alone = targets.filter(pl.col("by") == 1, pl.col("of") == 1).unique(scales)
 
     def told(rows: pl.DataFrame, column: str) -> pl.Series:
-        own = rows.select(*WORKLOAD, column)
-        joined = inventory.containers.join(own, on=WORKLOAD, how="left", maintain_order="left")
-        return joined[column]
+        # Another workload may have the name of the one that is scaled.
+        other = (pl.col("of_kind") != pl.col("workload_kind")).fill_null(value=False)
+        joined = inventory.containers.select("index", *WORKLOAD, "workload_kind").join(
+            rows.select(*scales, column), on=WORKLOAD, how="left"
+        )
+        own = joined.group_by("index").agg(pl.col(column).filter(~other).min())
+        return own.sort("index")[column]
 
     def of(resource: str) -> Float64:
         rows = lowest.filter(pl.col("metric_name") == resource)
