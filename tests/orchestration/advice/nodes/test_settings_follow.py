@@ -205,3 +205,20 @@ def test_a_minimum_that_was_lowered(told, advised, now):
     row = advised(now + 25 * HOUR, kind)
     assert row["effect"]["predicted"] == {"replicas": 2.0}
     assert row["effect"]["measured"] == {"replicas": 3.0, "days": 1.0}
+
+
+def test_a_minimum_that_is_not_told_stays_advised(told, advised, now):
+    """What its replicas request is not told either: that they would be too many is not known."""
+    kind = "setting_hpa_minimum"
+    for number in range(4):
+        own = {"namespace": "shop", "pod": f"app-{number}", "container": "app"}
+        told.counts("container_cpu_usage_seconds_total", 0.1, **own)
+        told.say("kube_pod_container_resource_requests", 1.0, resource="cpu", **own)
+    _autoscaler(told, np.full(288, 4.0), 4.0, 9.0, now)
+    before = advised(now, kind)
+    row = advised(now + 2 * HOUR, kind)
+    assert (row["state"], row["proposed"]) == ("open", before["proposed"])
+    # Others of its cluster are told, and it is not: it is gone.
+    own = {"namespace": "shop", "horizontalpodautoscaler": "other"}
+    told.say(f"{HPA}_spec_min_replicas", 1.0, **own).put(now + 4 * HOUR)
+    assert advised(now + 4 * HOUR, kind)["state"] == "withdrawn"
