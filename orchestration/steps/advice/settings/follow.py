@@ -14,7 +14,14 @@ from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Followed, Numbers
 from orchestration.steps.advice.rows import APPLIED
 from orchestration.steps.advice.settings import reads
-from orchestration.steps.advice.settings.set_now import LIMIT, MAXIMUM, MINIMUM, Untold, set_now
+from orchestration.steps.advice.settings.set_now import (
+    LIMIT,
+    MAXIMUM,
+    MINIMUM,
+    Untold,
+    set_now,
+    silent_clusters,
+)
 
 Row = dict[str, Any]
 Measure = Callable[[Snapshot, datetime, timedelta], Mapping[tuple[str, str], Numbers]]
@@ -24,6 +31,9 @@ AS_PROPOSED = 0.05
 
 WHOLE = timedelta(days=1)
 """An effect is measured anew after each whole day, so that it is not written each hour."""
+
+REQUEST, SPREAD = "setting_cpu_request", "setting_spread"
+"""Kinds that are not followed, and rest on what kube-state-metrics tells now."""
 
 _CURRENT = f"{reads.HPA}_status_current_replicas"
 _AUTOSCALER = ["cluster", "namespace", "name"]
@@ -45,12 +55,12 @@ def follow(
             is said of one that was followed may rest on the time before.
     """
     over = min(settings.history, settings.settings.history)
+    found = _unfollowed(snapshot, rows, now)
     mine = [row for row in rows if row["kind"] in _MEASURES and not row["abstained"]]
     if not mine:
-        return {}
+        return found
     wanted = {(row["cluster"], row["kind"], row["entity"]) for row in mine}
     told_now = set_now(snapshot, wanted, now)
-    found: dict[str, Followed] = {}
     since: dict[tuple[datetime, str], list[Row]] = defaultdict(list)
     for row in mine:
         told = told_now.get((row["cluster"], row["kind"], row["entity"]))
@@ -72,6 +82,18 @@ def follow(
                 holds = found[row["advice_id"]].holds
                 found[row["advice_id"]] = Followed(applied=True, effect=effect, holds=holds)
     return found
+
+
+def _unfollowed(snapshot: Snapshot, rows: Sequence[Row], now: datetime) -> dict[str, Followed]:
+    """Of what cannot be seen to be followed, that which rests on what is not told now."""
+    mine = [row for row in rows if row["kind"] in (REQUEST, SPREAD)]
+    silent = silent_clusters(snapshot, now) if mine else frozenset()
+    return {
+        row["advice_id"]: Followed(applied=False, holds=True)
+        for row in mine
+        # What another cluster requests is known by that cluster's exporter.
+        if row["cluster"] in silent or (silent and row["kind"] == REQUEST)
+    }
 
 
 def _became(row: Row, told: float | Untold, over: timedelta, now: datetime) -> Followed | None:

@@ -54,6 +54,12 @@ GROUP BY ALL
 the rest is told without its limit of CPU."""
 
 
+TOLD = """
+SELECT DISTINCT cluster FROM buckets(INTERVAL 1 HOUR)
+WHERE time >= $start AND time < $end AND metric = $metric
+"""
+
+
 class Untold(Enum):
     """Why no number tells what is set."""
 
@@ -93,6 +99,19 @@ def set_now(
     if any(kind != LIMIT for _, kind, _ in missing):
         told |= _bounds_untold(snapshot, set(bounds["cluster"]), now)
     return {key: told[key] for key in wanted if key in told}
+
+
+def silent_clusters(snapshot: Snapshot, now: datetime) -> frozenset[str]:
+    """Clusters of which no request is told now, and was within a day: their exporter is down.
+
+    Args:
+        snapshot: where that is told.
+        now: what is later is not looked at.
+    """
+    between = TimeRange(now - FORGOTTEN, now)
+    params = {"start": between.start, "end": between.end, "metric": reads.REQUESTS}
+    before = pl.DataFrame(run(snapshot, TOLD, params, between).rows)["cluster"]
+    return frozenset(before) - frozenset(newest(snapshot, [reads.REQUESTS], [], now)["cluster"])
 
 
 def _limits_untold(

@@ -222,3 +222,40 @@ def test_a_minimum_that_is_not_told_stays_advised(told, advised, now):
     own = {"namespace": "shop", "horizontalpodautoscaler": "other"}
     told.say(f"{HPA}_spec_min_replicas", 1.0, **own).put(now + 4 * HOUR)
     assert advised(now + 4 * HOUR, kind)["state"] == "withdrawn"
+
+
+@pytest.mark.parametrize("down", ["c1", "c2"])
+def test_a_request_stays_advised_while_its_or_the_other_clusters_exporter_is_down(
+    told, advised, now, down
+):
+    kind = "setting_cpu_request"
+    sizes = {"c1": 2.0, "c2": 0.5}
+
+    def tell(clusters, until):
+        for cluster, request in sizes.items():
+            own = {"namespace": "shop", "pod": "app-0", "container": "app"}
+            told.counts("container_cpu_usage_seconds_total", 0.3, cluster, **own)
+            if cluster in clusters:
+                metric = "kube_pod_container_resource_requests"
+                told.say(metric, request, cluster, resource="cpu", **own)
+        told.put(until)
+
+    tell(sizes, now)
+    assert advised(now, kind)["state"] == "open"
+    tell(sizes.keys() - {down}, now + 2 * HOUR)
+    assert advised(now + 2 * HOUR, kind)["state"] == "open"
+    sizes["c1"] = 0.5
+    tell(sizes, now + 4 * HOUR)
+    assert advised(now + 4 * HOUR, kind)["state"] == "withdrawn"
+
+
+def test_replicas_on_one_node_stay_advised_while_the_exporter_is_down(told, advised, now):
+    told.node("n1")
+    told.node("n2")
+    for name, node in (("web-7c9d8f6b54-x2v9k", "n1"), ("web-7c9d8f6b54-x2v9z", "n1")):
+        told.pod(name, node)
+    told.pod("api-7c9d8f6b54-x2v9k", "n2")
+    told.put(now)
+    assert advised(now, "setting_spread")["state"] == "open"
+    assert advised(now + 2 * HOUR, "setting_spread")["state"] == "open"
+    assert advised(now + 26 * HOUR, "setting_spread")["state"] == "withdrawn"
