@@ -119,3 +119,29 @@ def test_what_was_followed_is_seen(containers, beside, now):
     wanted = Wanted(kinds=["container_cpu"], states=())
     (row,) = (one for one in listing(containers.lake, wanted).rows if one["container"] == "proxy")
     assert row["state"] == "applied"
+
+
+@pytest.mark.parametrize("first", ["init", "other"])
+def test_one_that_became_another_sort_is_what_the_youngest_pod_says(containers, now, first):
+    """Both are told of on the day of the rollout."""
+    change = now - 2 * HOUR
+    for sort, pod, until, hours in (
+        (first, "cart-7c9d8f6b54-bbbbb", change, 70),
+        ({"init": "other", "other": "init"}[first], "cart-6d8c7b9f55-ccccc", now, 2),
+    ):
+        containers.container(
+            np.full(12 * hours, 0.2), container="proxy", pod=pod, end=until, request=(None, None)
+        )
+        own = {"namespace": "shop", "pod": pod, "container": "proxy"}
+        between = "init_container" if sort == "init" else "container"
+        named = {"metric__": f"kube_pod_{between}_resource_requests", "resource": "cpu"}
+        series = [(np.full(6, 1.0), own | named | {"unit": "core"})]
+        if sort == "init":
+            info = {"metric__": "kube_pod_init_container_info", "restart_policy": "Always"}
+            series.append((np.ones(6), own | info))
+        containers.put(series, until)
+    row = advised(containers, "container_cpu")["proxy"]
+    assert row["proposed"]["cpu_request_cores"] == pytest.approx(0.2, abs=0.01)
+    (patch,) = patches([row | {"workload_kind": "Deployment"}]).patches
+    among = "containers" if first == "init" else "initContainers"
+    assert list(patch.body["spec"]["template"]["spec"]) == [among]

@@ -39,13 +39,27 @@ def also_of_sidecars(metrics: Sequence[str]) -> list[str]:
 def init_containers(series: pl.DataFrame, container: list[str]) -> pl.DataFrame:
     """A row an init container of a workload: `sidecar`, whether it goes on running.
 
+    One that became another sort of container is what it is told to be on the last day, of the
+    youngest pod.
+
     Args:
-        series: of `METRICS`, with `LABELS` as columns.
+        series: of `METRICS` and what they tell the same as, with `LABELS` as columns.
         container: columns that name one.
     """
-    always = (pl.col("metric") == INFO) & (pl.col("restart_policy") == "Always")
-    init = series.filter(pl.col("metric").is_in(METRICS))
-    return init.group_by(container).agg(always.fill_null(value=False).any().alias("sidecar"))
+    metric = pl.col("metric")
+    told = series.filter(metric.is_in([*METRICS, *OF_INIT.values()]))
+    youngest = (pl.col("last_seen").dt.truncate("1d"), pl.col("first_seen"))
+    told = told.sort(*youngest, maintain_order=True)
+    policy = pl.col("restart_policy").filter(metric == INFO).last()
+    return (
+        told.group_by(container)
+        .agg(
+            metric.last().is_in(METRICS).alias("init"),
+            (policy == "Always").fill_null(value=False).alias("sidecar"),
+        )
+        .filter("init")
+        .select(*container, "sidecar")
+    )
 
 
 def named_alike(series: pl.DataFrame, init: pl.DataFrame, container: list[str]) -> pl.DataFrame:
