@@ -21,6 +21,8 @@ from orchestration.steps.advice.nodes.cluster import CPU, MEMORY, World, world
 from orchestration.steps.advice.nodes.metrics import read
 from orchestration.steps.advice.nodes.told import Shared, advice_of
 from orchestration.steps.advice.nodes.use import together, use_of_pods
+from orchestration.steps.advice.rows import APPLIED
+from orchestration.steps.advice.silence import silent_clusters
 
 logger = logging.getLogger(__name__)
 
@@ -116,18 +118,27 @@ def _shared(cluster: World, plan: Plan, step: int, cells: pl.DataFrame) -> Share
 def follow(
     snapshot: Snapshot, rows: Sequence[dict[str, Any]], now: datetime, settings: AdviceSettings
 ) -> Mapping[str, Followed]:
-    """Whether nodes are gone that could be emptied, and how much less there is since then."""
+    """Whether nodes are gone that could be emptied, and how much less there is since then.
+
+    Of a cluster that tells of no node now and did within a day, advice stays what it is.
+    """
     sizes = newest(snapshot, [metrics.ALLOCATABLE], ["resource"], now)
     cores = sizes.filter(pl.col("label resource") == "cpu")
     known = {
         str(cluster): set(part["node"])
         for (cluster,), part in cores.partition_by("cluster", as_dict=True).items()
     }
+    untold = any(row["cluster"] not in known for row in rows)
+    silent = silent_clusters(snapshot, metrics.ALLOCATABLE, now) if untold else frozenset()
     found = {}
     for row in rows:
         nodes = known.get(row["cluster"])
         if nodes is None:
-            continue  # the cluster tells nothing now: its nodes need not be gone
+            # The cluster tells nothing now: its nodes need not be gone.
+            if row["cluster"] in silent:
+                applied = row["state"] == APPLIED
+                found[row["advice_id"]] = Followed(applied=applied, holds=True)
+            continue
         gone = row["entity"] not in nodes
         effect = None
         if gone:

@@ -14,14 +14,8 @@ from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Followed, Numbers
 from orchestration.steps.advice.rows import APPLIED
 from orchestration.steps.advice.settings import reads
-from orchestration.steps.advice.settings.set_now import (
-    LIMIT,
-    MAXIMUM,
-    MINIMUM,
-    Untold,
-    set_now,
-    silent_clusters,
-)
+from orchestration.steps.advice.settings.set_now import LIMIT, MAXIMUM, MINIMUM, Untold, set_now
+from orchestration.steps.advice.silence import silent_clusters
 
 Row = dict[str, Any]
 Measure = Callable[[Snapshot, datetime, timedelta], Mapping[tuple[str, str], Numbers]]
@@ -87,7 +81,7 @@ def follow(
 def _unfollowed(snapshot: Snapshot, rows: Sequence[Row], now: datetime) -> dict[str, Followed]:
     """Of what cannot be seen to be followed, that which rests on what is not told now."""
     mine = [row for row in rows if row["kind"] in (REQUEST, SPREAD)]
-    silent = silent_clusters(snapshot, now) if mine else frozenset()
+    silent = silent_clusters(snapshot, reads.REQUESTS, now) if mine else frozenset()
     return {
         row["advice_id"]: Followed(applied=False, holds=True)
         for row in mine

@@ -13,14 +13,12 @@ from lake.query import run
 from lake.snapshot import Snapshot
 from orchestration.steps.advice.newest import newest, newest_and_unsound
 from orchestration.steps.advice.settings import reads
+from orchestration.steps.advice.silence import FORGOTTEN
 
 LIMIT, MAXIMUM, MINIMUM = "setting_cpu_limit", "setting_hpa_maximum", "setting_hpa_minimum"
 
 Key = tuple[str, str, str]
 """Cluster, kind of advice, entity."""
-
-FORGOTTEN = timedelta(days=1)
-"""What nothing has been told of for so long may be anything by now."""
 
 LONG_ENOUGH = timedelta(minutes=30)
 """So long its object's other series have to have gone on without it: what an exporter tells at
@@ -52,12 +50,6 @@ GROUP BY ALL
 """
 """By container: whether any limit of it was told, when anything was told last, and since when
 the rest is told without its limit of CPU."""
-
-
-TOLD = """
-SELECT DISTINCT cluster FROM buckets(INTERVAL 1 HOUR)
-WHERE time >= $start AND time < $end AND metric = $metric
-"""
 
 
 class Untold(Enum):
@@ -99,19 +91,6 @@ def set_now(
     if any(kind != LIMIT for _, kind, _ in missing):
         told |= _bounds_untold(snapshot, set(bounds["cluster"]), now)
     return {key: told[key] for key in wanted if key in told}
-
-
-def silent_clusters(snapshot: Snapshot, now: datetime) -> frozenset[str]:
-    """Clusters of which no request is told now, and was within a day: their exporter is down.
-
-    Args:
-        snapshot: where that is told.
-        now: what is later is not looked at.
-    """
-    between = TimeRange(now - FORGOTTEN, now)
-    params = {"start": between.start, "end": between.end, "metric": reads.REQUESTS}
-    before = pl.DataFrame(run(snapshot, TOLD, params, between).rows)["cluster"]
-    return frozenset(before) - frozenset(newest(snapshot, [reads.REQUESTS], [], now)["cluster"])
 
 
 def _limits_untold(

@@ -330,3 +330,15 @@ def test_kept_in_the_table_and_followed(told, now):
     assert states["n3"] == "applied"
     # Of a cluster that tells nothing any more, nothing is known.
     assert follow(told.lake.snapshot(), rows, later + timedelta(days=1), settings) == {}
+
+
+def test_advice_on_nodes_stays_while_their_exporter_is_down(told, now):
+    for name, cpu in (("n1", 4.0), ("n2", 3.0), ("n3", 1.0)):
+        told.node(name)
+        told.pod(f"app-{name}-7c9d8f6b54-x2v9k", name, cpu=cpu)
+    told.put()
+    states = []
+    for hours in (0, 2, 23, 26):
+        assert make_advice(told.lake, _settings(), now + timedelta(hours=hours)).failed == {}
+        states += [row["state"] for row in held(told.lake.snapshot(), ["nodes"])]
+    assert states == ["open", "open", "open", "withdrawn"]
