@@ -76,4 +76,13 @@ async def caller(connection: HTTPConnection, service: ServiceDep) -> Caller:
     return identify(service.settings.api.tokens, connection.headers.get("authorization"))
 
 
+async def reads_all(connection: HTTPConnection, service: ServiceDep) -> bool:
+    """Whether he may read of every cluster, where nobody is sent away: a stranger may not."""
+    try:
+        return (await caller(connection, service)).clusters is None
+    except CallerUnknownError:
+        return False
+
+
 CallerDep = Annotated[Caller, Depends(caller)]
+ReadsAllDep = Annotated[bool, Depends(reads_all)]

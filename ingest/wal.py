@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import io
 import itertools
+import logging
 import os
 import queue
 import threading
@@ -25,6 +26,8 @@ from ingest import segment as layout
 from ingest.errors import LogCorruptError, LogError, LogLockedError
 from ingest.segment import Entry, Record, first_position
 from lake.disk import sync
+
+logger = logging.getLogger(__name__)
 
 MAX_GROUP = 1024
 """Records in one fsync at most, so that the first of them need not wait for ever."""
@@ -203,8 +206,10 @@ class WriteAheadLog:
                 self._durable_bytes = segment.tell()
                 self._next = first + len(group)
                 self._failure = error = None
-            except Exception as problem:  # noqa: BLE001 the senders hear of it; this thread lives on
+            except Exception as problem:
                 error = LogError(f"cannot write the log in {self.folder}: {problem}")
+                if self._failure is None:
+                    logger.exception("the write-ahead log cannot be written")
                 self._failure = (time.monotonic(), error)
                 self._undo()
         for offset, item in enumerate(group):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from lake import Clock, Lake
 from orchestration.advice_settings import AdviceSettings
+from orchestration.failures import Failure, note
 from orchestration.rounds import ENDED, Rounds, tried
 from orchestration.steps.advice.browse import Total, totals
 from orchestration.steps.advice.make import Made, due_at, make_advice
@@ -28,7 +29,7 @@ class AdviceStatistics:
     failures: int = 0
     """Of rounds, and of advisers in them."""
     seconds: float = 0.0
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Failure] = field(default_factory=dict)
     """By what was tried (`advice`, `reading advice`, an adviser): how it failed last."""
     last: Made | None = None
     totals: Sequence[Total] = field(default_factory=tuple)
@@ -74,12 +75,12 @@ class AdviserRounds:
             self._read = now
             self._tried("reading advice", self._look)
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[str, Failure]:
         """What is wrong, by what was tried: it failed the last time, or the thread has ended."""
         return dict(self.statistics.errors) | ({"advice": ENDED} if self._rounds.ended else {})
 
     def _tried(self, what: str, act: Callable[[], None]) -> bool:
-        well = tried(what, act, self.statistics.errors)
+        well = tried(what, act, self.statistics.errors, self._clock())
         self.statistics.failures += not well
         return well
 
@@ -93,7 +94,10 @@ class AdviserRounds:
         stats.last = done
         stats.rounds += 1
         stats.failures += len(done.failed)
+        failing = {f"{ADVISER}{who}": why for who, why in done.failed.items()}
+        for who, why in failing.items():
+            note(stats.errors, who, why)
         for who in [name for name in stats.errors if name.startswith(ADVISER)]:
-            del stats.errors[who]
-        stats.errors |= {f"{ADVISER}{who}": why for who, why in done.failed.items()}
+            if who not in failing:
+                del stats.errors[who]
         stats.seconds += (self._clock() - began).total_seconds()

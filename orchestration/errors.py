@@ -17,6 +17,8 @@
 
 from collections.abc import Mapping
 
+from orchestration.failures import Failure
+
 
 class OrchestrationError(Exception):
     """Base of all errors of this package."""
@@ -70,7 +72,7 @@ class PullError(OrchestrationError):
 class AdviceError(OrchestrationError):
     """Advisers that failed; the others' advice is kept."""
 
-    def __init__(self, failed: Mapping[str, str]) -> None:
+    def __init__(self, failed: Mapping[str, Failure]) -> None:
         self.failed = failed
         told = "; ".join(f"{adviser}: {why}" for adviser, why in sorted(failed.items()))
         super().__init__(f"{len(failed)} advisers failed: {told}")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lake import Clock, Lake
+from orchestration.failures import Failure
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.rounds import ENDED, Rounds, tried
 from orchestration.steps.forecast.listing import Wanted, current
@@ -29,7 +30,7 @@ class ForecastStatistics:
     rounds: int = 0
     failures: int = 0
     seconds: float = 0.0
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Failure] = field(default_factory=dict)
     """By what was tried, `forecasts` or `reading forecasts`, the failure of the newest time."""
     last: Made | None = None
     soonest: Sequence[dict[str, Any]] = field(default_factory=tuple)
@@ -76,12 +77,12 @@ class Forecaster:
             self._read = now
             self._tried("reading forecasts", lambda: self._look(now))
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[str, Failure]:
         """What is wrong, by what was tried: it failed the last time, or the thread has ended."""
         return dict(self.statistics.errors) | ({"forecasts": ENDED} if self._rounds.ended else {})
 
     def _tried(self, what: str, act: Callable[[], None]) -> bool:
-        well = tried(what, act, self.statistics.errors)
+        well = tried(what, act, self.statistics.errors, self._clock())
         self.statistics.failures += not well
         return well
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lake import TimeRange
+from orchestration.failures import Failure
 from orchestration.rounds import Rounds
 from orchestration.steps.incidents.live import Live
 from orchestration.steps.incidents.update import Updated
@@ -29,7 +30,7 @@ class IncidentStatistics:
     rounds: int = 0
     failures: int = 0
     seconds: float = 0.0
-    error: str | None = None
+    error: Failure | None = None
     """Of the newest round, None = all is well."""
     last: Updated | None = None
 
@@ -93,7 +94,9 @@ class IncidentRounds:
             # The loop outlives any, also a panic of native code (no `Exception`).
             self._left = found
             self.statistics.failures += 1
-            self.statistics.error = f"{type(error).__name__}: {error}"
+            before = self.statistics.error
+            since = found[1] if before is None else before.since
+            self.statistics.error = Failure.of(error, since)
             logger.exception("incidents failed")
             return
         self._left = None

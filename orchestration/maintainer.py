@@ -13,8 +13,9 @@ from datetime import datetime
 from lake import Clock, Lake, LakeError
 from lake.errors import LeaseHeldError
 from lake.maintenance import Cleaned, Merged
+from orchestration.failures import Failure, note
 from orchestration.maintenance_settings import MaintenanceSettings
-from orchestration.rounds import Rounds
+from orchestration.rounds import ENDED, Rounds
 from orchestration.steps.maintain import clean_lake, merge_lake
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ class MaintenanceStatistics:
     log_entries: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     last: dict[str, datetime] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    """By table, what failed in its newest round."""
+    errors: dict[str, Failure] = field(default_factory=dict)
+    """By kind of round, or kind and table, what failed in the newest."""
 
 
 class Maintainer:
@@ -83,6 +84,13 @@ class Maintainer:
                 self._run(kind, run)
                 self._due[kind] = self._clock() + every
 
+    def problems(self) -> dict[str, Failure]:
+        """What is wrong, by round and table: it failed the last time, or the thread has ended."""
+        # A copy: the maintainer goes on meanwhile.
+        errors = dict(self.statistics.errors)
+        ended = {"maintenance": ENDED} if self._rounds.ended else {}
+        return {f"maintenance {what}": why for what, why in errors.items()} | ended
+
     def _run(self, kind: str, run: Callable[[], None]) -> None:
         started = self._clock()
         try:
@@ -90,7 +98,7 @@ class Maintainer:
         except LeaseHeldError as error:
             self.statistics.held += 1
             logger.info("%s round left out", kind, extra={"reason": str(error)})
-        except Exception as error:  # noqa: BLE001 - the loop outlives any one failure
+        except BaseException as error:  # noqa: BLE001 - see `_failed`
             self._failed(kind, error)
         else:
             self.statistics.errors.pop(kind, None)
@@ -128,12 +136,14 @@ class Maintainer:
             stats.log_entries[name] = log.entries
 
     def _note_failures(self, kind: str, failures: dict[str, LakeError]) -> None:
-        for what in [name for name in self.statistics.errors if name.startswith(f"{kind}/")]:
-            del self.statistics.errors[what]
         for name, error in failures.items():
             self._failed(f"{kind}/{name}", error)
+        well = {what for what in self.statistics.errors if what.startswith(f"{kind}/")}
+        for what in well - {f"{kind}/{name}" for name in failures}:
+            del self.statistics.errors[what]
 
-    def _failed(self, what: str, error: Exception) -> None:
+    def _failed(self, what: str, error: BaseException) -> None:
+        """Note a failure. The loop outlives any, also a panic of native code (no `Exception`)."""
         self.statistics.failures[what] += 1
-        self.statistics.errors[what] = f"{type(error).__name__}: {error}"
+        note(self.statistics.errors, what, Failure.of(error, self._clock()))
         logger.error("maintenance failed: %s", what, exc_info=error)

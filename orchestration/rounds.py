@@ -5,13 +5,16 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
+
+from orchestration.failures import Failure, note
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often it looks whether a round is due."""
 
-ENDED = "its thread has ended: start the process again"
+ENDED = Failure("its thread has ended: start the process again")
 
 NICENESS = 10
 """Of the thread: half-way down, so that it gets what the others leave, and not nothing."""
@@ -60,19 +63,20 @@ class Rounds:
             self._run_if_due()
 
 
-def tried(what: str, act: Callable[[], None], errors: dict[str, str]) -> bool:
+def tried(what: str, act: Callable[[], None], errors: dict[str, Failure], now: datetime) -> bool:
     """Whether it went well; what does not is noted by its name until it does.
 
     Args:
         what: is done.
         act: does it.
         errors: by what was tried, the failure of the newest time; empty when all is well.
+        now: the time.
     """
     try:
         act()
     except BaseException as error:
         # The loop outlives any, also a panic of native code (no `Exception`).
-        errors[what] = f"{type(error).__name__}: {error}"
+        note(errors, what, Failure.of(error, now))
         logger.exception("%s failed", what)
         return False
     errors.pop(what, None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ingest.receiver import Receiver
 from lake import Clock, Lake, utc_now
 from orchestration.adviser_rounds import AdviserRounds
+from orchestration.failures import Failure
 from orchestration.forecaster import Forecaster
 from orchestration.maintainer import Maintainer
 from orchestration.opening import open_lake
@@ -62,9 +63,10 @@ class Service:
             clock,
         )
 
-    def failing_rounds(self) -> dict[str, str]:
+    def failing_rounds(self) -> dict[str, Failure]:
         """Rounds beside the worker's that fail: what is taken and scored does not need them."""
-        return self.forecaster.problems() | self.adviser.problems()
+        beside = (self.forecaster, self.adviser, self.maintainer)
+        return {what: why for one in beside for what, why in one.problems().items()}
 
     def start(self) -> None:
         """Start the worker's loops, the scraper, the watches, maintenance, forecasts, advice."""

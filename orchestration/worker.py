@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 
 from ingest.receiver import Receiver
 from lake import Clock
+from orchestration.failures import Failure, note
 from orchestration.incident_rounds import IncidentRounds
+from orchestration.rounds import ENDED
 from orchestration.steps.incidents.live import Live
 from orchestration.steps.models import Detected
 from orchestration.steps.tick import Ticker
@@ -32,8 +34,6 @@ LATE_SECONDS = 30.0
 """Without a good flush for as long as so many should have taken, and so many seconds, all is not
 well: fewer are missed while a store answers slowly."""
 
-ENDED = "its thread has ended: start the process again"
-
 
 @dataclass
 class Health:
@@ -44,7 +44,7 @@ class Health:
     last_tick: datetime | None = None
     last_detected: Detected | None = None
     tick_seconds: float = 0.0
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Failure] = field(default_factory=dict)
     """By loop, the failure of its newest run; empty when all is well."""
 
 
@@ -105,7 +105,7 @@ class Worker:
         if self.incidents is not None:
             self.incidents.stop()
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[str, Failure]:
         """What is wrong, by loop: it failed the last time, hangs, or has ended by itself."""
         found = dict(self.health.errors)
         if self.incidents is not None and self.incidents.statistics.error is not None:
@@ -116,7 +116,7 @@ class Worker:
         every = self._receiver.settings.flush_every.total_seconds()
         silent = self._monotonic() - self._good_flush
         if silent > max(LATE_FLUSHES * every, LATE_SECONDS):
-            found.setdefault("flush", f"none has succeeded for {silent:.0f} s")
+            found.setdefault("flush", Failure(f"none has succeeded for {silent:.0f} s"))
         for thread in begun:
             if not thread.is_alive():
                 found[thread.name] = ENDED
@@ -167,5 +167,5 @@ class Worker:
 
     def _failed(self, what: str, error: BaseException) -> None:
         """Note a failure. The loop outlives any, also a panic of native code (no `Exception`)."""
-        self.health.errors[what] = f"{type(error).__name__}: {error}"
+        note(self.health.errors, what, Failure.of(error, self._clock()))
         logger.error("%s failed", what, exc_info=error)

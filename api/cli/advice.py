@@ -61,7 +61,7 @@ def advice(
         settings = load_from_environment(config).advice
         made = make_advice(lake, settings, utc_now())
         for adviser, why in made.failed.items():
-            err.print(f"[red]{adviser} failed[/red]: {plain(why)}")
+            err.print(f"[red]{adviser} failed[/red]: {plain(str(why))}")
     wanted = browse.Wanted(
         cluster or (),
         kind or (),

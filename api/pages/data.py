@@ -54,7 +54,7 @@ class Overview:
         density: of the heat map, whatever the filter.
         versions: of the tables that were read.
         note: why detection scored nothing the last time, if so.
-        errors: failing loops and rounds, and what is wrong with them.
+        errors: failing loops and rounds, what is wrong with them and since when.
     """
 
     at: datetime
@@ -98,6 +98,7 @@ def read_overview(
     incidents = incident_browse.incidents(service.lake, grouped, MOST_INCIDENTS)
     advised = advice_browse.listing(service.lake, advice_browse.Wanted(clusters), MOST_ADVICE)
     health = service.worker.health
+    failing = service.worker.problems() | service.failing_rounds()
     return Overview(
         at=now,
         between=between,
@@ -111,7 +112,7 @@ def read_overview(
         density=browse.density(service.lake, between, bucket),
         versions=page.versions,
         note=health.last_detected.reason if health.last_detected else None,
-        errors=service.worker.problems() | service.failing_rounds(),
+        errors={name: one.told(whole=True) for name, one in failing.items()},
     )
 
 

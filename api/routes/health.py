@@ -1,5 +1,6 @@
 """Whether it lives, whether it works, and its own metrics."""
 
+from collections.abc import Mapping
 from itertools import islice
 
 from fastapi import APIRouter, Response
@@ -7,9 +8,12 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from api.caller import ReadsAllDep
 from api.dependencies import QueriesDep, ServiceDep
 from api.monitoring import ServiceCollector
 from api.results.queries import QueryCollector
+from orchestration.failures import Failure
+from orchestration.service import Service
 
 router = APIRouter(tags=["health"])
 
@@ -24,25 +28,46 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def readyz(service: ServiceDep) -> JSONResponse:
+def readyz(service: ServiceDep, whole: ReadsAllDep) -> JSONResponse:
     """Data is taken, flushed and scored; otherwise 503 with what is wrong.
 
     A cluster that we watch and cannot reach, and a target that we cannot scrape, are told too, as
-    `sources`: others can still write. So are rounds of forecasts and advice that fail, as `rounds`.
+    `sources`: others can still write. So are rounds of forecasts, advice and maintenance that
+    fail, as `rounds`. Who may not read of all clusters is told what fails and since when, without
+    the errors' texts, and of sources how many.
     """
     errors = service.worker.problems()
     if (failure := service.receiver.log_failure()) is not None:
-        errors["log"] = f"{type(failure).__name__}: {failure}"
-    sources = dict(service.watchers.errors) | _targets(dict(service.scraper.statistics.errors))
+        errors["log"] = Failure.of(failure)
+    sources = _sources(service) if whole else _counted(service)
+    rounds = _told(service.failing_rounds(), whole=whole)
     return JSONResponse(
         {
             "status": "failing" if errors else "ready",
-            "errors": errors,
+            "errors": _told(errors, whole=whole),
             **({"sources": sources} if sources else {}),
-            **({"rounds": rounds} if (rounds := service.failing_rounds()) else {}),
+            **({"rounds": rounds} if rounds else {}),
         },
         status_code=503 if errors else 200,
     )
+
+
+def _told(failures: Mapping[str, Failure], *, whole: bool) -> dict[str, str]:
+    return {what: failure.told(whole=whole) for what, failure in failures.items()}
+
+
+def _sources(service: Service) -> dict[str, str]:
+    return dict(service.watchers.errors) | _targets(dict(service.scraper.statistics.errors))
+
+
+def _counted(service: Service) -> dict[str, str]:
+    """Their names are of clusters and addresses, their texts of what these have answered."""
+    watched, scraped = len(service.watchers.errors), len(service.scraper.statistics.errors)
+    return {
+        name: f"{count} fail; the log says which"
+        for name, count in (("watches", watched), ("scrapes", scraped))
+        if count
+    }
 
 
 def _targets(errors: dict[str, str]) -> dict[str, str]:

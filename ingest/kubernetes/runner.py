@@ -1,5 +1,6 @@
 """One cluster's threads: for each watch a reader and an outbox, and one for the snapshots."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from ingest.kubernetes.watch import EventWatcher
 from ingest.receiver import Receiver
 from ingest.receiver_id import receiver_id
 from lake import Clock, utc_now
+
+logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 8.0
 """A stop takes no longer for readers, and for what they left: a thread that waits for a token of a
@@ -146,10 +149,17 @@ class KubernetesRunner:
         return partial(self._note, part)
 
     def _note(self, part: str, error: Exception | None) -> None:
+        """Note how a part is; log it when that changes, not with every attempt."""
+        named = {"cluster": self.source.cluster, "part": part}
+        before = self.errors.get(part)
         if error is None:
             self.errors.pop(part, None)
-        else:
-            self.errors[part] = f"{type(error).__name__}: {error}"
+            if before is not None:
+                logger.warning("a watch is well again", extra=named)
+            return
+        self.errors[part] = f"{type(error).__name__}: {error}"
+        if before is None:
+            logger.warning("a watch fails: %s", self.errors[part], extra=named)
 
     def _thread(self, part: str, run: Callable[[], None]) -> threading.Thread:
         return threading.Thread(target=run, name=f"{self.source.cluster} {part}", daemon=True)

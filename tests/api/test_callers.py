@@ -8,6 +8,7 @@ import pytest
 from api.caller import identify
 from api.errors import CallerUnknownError
 from lake.schema import ANOMALIES
+from orchestration.failures import Failure
 from orchestration.read_token import ReadToken
 from orchestration.settings import Settings
 from orchestration.steps.advice import rows as advice_rows
@@ -95,6 +96,42 @@ def test_sending_needs_no_token_for_reading(guarded, samples):
     assert guarded.write(samples(cluster="eu")).status_code == 204
     for path in ("/v1/metrics", "/v1/logs", "/logs", "/logs/x", "/api/v2/alerts"):
         assert guarded.http.post(path, content=b"[]").status_code != 401
+
+
+SECRET = "s3://fleet-eu/lake: no answer to SELECT 1"
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("x" * 20), bearer(EU), bearer(ALL)])
+def test_what_errors_say_is_for_callers_of_all(guarded, now, headers):
+    """Health is open: its texts may name places, queries, and what other clusters answer."""
+    service, failure = guarded.service, Failure("StoreError", SECRET, now)
+    broken = (
+        service.worker.health.errors,
+        service.forecaster.statistics.errors,
+        service.adviser.statistics.errors,
+        service.maintainer.statistics.errors,
+    )
+    scrapes = service.scraper.statistics.errors
+    try:
+        for number, errors in enumerate(broken):
+            errors[f"part {number}"] = failure
+        scrapes["http://secret-us:80/metrics"] = "status 500: secret"
+        reply = guarded.http.get("/readyz", headers=headers)
+    finally:
+        for errors in (*broken, scrapes):
+            errors.clear()
+    told, since = reply.json(), "(since 2026-11-23 12:00:00 UTC)"
+    assert reply.status_code == 503
+    named = ["part 0", "part 1", "part 2", "maintenance part 3"]
+    assert [*told["errors"], *told["rounds"]] == named
+    texts = {*told["errors"].values(), *told["rounds"].values()}
+    if headers == bearer(ALL):
+        assert texts == {f"StoreError: {SECRET} {since}"}
+        assert told["sources"] == {"http://secret-us:80/metrics": "status 500: secret"}
+    else:
+        assert texts == {f"StoreError {since}; the log says more"}
+        assert told["sources"] == {"scrapes": "1 fail; the log says which"}
+        assert "secret" not in reply.text
 
 
 def names(reply, key="items"):

@@ -80,4 +80,6 @@ def test_rounds_that_fail_are_among_what_is_wrong(running, monkeypatch):
     monkeypatch.setattr(forecaster_module, "current", lambda *_: 1 / 0)
     running.service.forecaster.run_if_due()
     errors = read_overview(running.service, 24 * HOURS, HOURS, [], 1.0).errors
-    assert errors == {"reading forecasts": "ZeroDivisionError: division by zero"}
+    assert errors == {
+        "reading forecasts": "ZeroDivisionError: division by zero (since 2026-11-23 12:00:00 UTC)"
+    }

@@ -9,6 +9,7 @@ from api.server import bind, serving
 from orchestration import adviser_rounds as adviser_module
 from orchestration import forecaster as forecaster_module
 from orchestration import worker as worker_module
+from orchestration.failures import Failure
 from orchestration.steps.models import Detected
 from tests.patience import wait_until
 
@@ -81,7 +82,7 @@ def test_failing_rounds_are_told_and_it_takes_data_all_the_same(running, monkeyp
     running.service.forecaster.run_if_due()
     running.service.adviser.run_if_due()
     reply = running.http.get("/readyz")
-    why = "ZeroDivisionError: division by zero"
+    why = "ZeroDivisionError: division by zero (since 2026-11-23 12:00:00 UTC)"
     assert reply.status_code == 200
     assert reply.json() == {
         "status": "ready",
@@ -102,7 +103,7 @@ def test_what_a_detector_fails_on_is_a_gauge(running):
 
 def test_a_round_of_incidents_that_fails_is_told_and_counted(running):
     rounds = running.service.worker.incidents
-    rounds.statistics.failures, rounds.statistics.error = 2, "ZeroDivisionError: at all"
+    rounds.statistics.failures, rounds.statistics.error = 2, Failure("ZeroDivisionError", "at all")
     reply = running.http.get("/readyz")
     assert (reply.status_code, reply.json()["errors"]) == (
         503,

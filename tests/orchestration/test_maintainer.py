@@ -4,12 +4,17 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from lake import Lake
 from lake.maintenance import lease
+from orchestration import maintainer as maintainer_module
+from orchestration import rounds
+from orchestration.failures import Failure
 from orchestration.maintainer import Maintainer
 from orchestration.maintenance_settings import MaintenanceSettings
+from tests.patience import wait_until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -81,13 +86,45 @@ def test_a_table_that_fails_is_told_until_it_is_well(lake, maintainer, clock):
     maintainer.run_if_due()
     done = maintainer.statistics
     assert set(done.errors) == {"merge/events", "clean/events"}
-    assert "TableDamagedError" in done.errors["merge/events"]
+    assert done.errors["merge/events"].kind == "TableDamagedError"
     assert done.failures["merge/events"] == 1
     assert len(lake.samples.files()[1]) == 1
+    first = clock.now
+    clock.now += 5 * MINUTE
+    maintainer.run_if_due()
+    told = maintainer.problems()
+    assert set(told) == {"maintenance merge/events", "maintenance clean/events"}
+    assert {failure.since for failure in told.values()} == {first}
     entry.unlink()
     clock.now += 5 * MINUTE
     maintainer.run_if_due()
     assert set(done.errors) == {"clean/events"}, "the clean round's is told until the next one"
+
+
+def test_a_panic_of_native_code_is_told_and_ends_no_thread(maintainer, clock, monkeypatch):
+    """It is no `Exception`; the thread's end would be seen by nobody."""
+
+    def panic(*_, **__):
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    clock.now += 5 * MINUTE
+    with monkeypatch.context() as broken:
+        broken.setattr(maintainer_module, "merge_lake", panic)
+        maintainer.run_if_due()
+    failure = Failure("PanicException", "index out of bounds", clock.now)
+    assert maintainer.problems() == {"maintenance merge": failure}
+    clock.now += 5 * MINUTE
+    maintainer.run_if_due()
+    assert maintainer.problems() == {}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended_is_told(maintainer, monkeypatch):
+    monkeypatch.setattr(rounds, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(maintainer, "_due", {})
+    maintainer.start()
+    wait_until(lambda: maintainer.problems() == {"maintenance": rounds.ENDED})
+    maintainer.stop()
 
 
 def test_it_runs_in_a_thread_and_ends_when_told(lake, maintainer, clock):

@@ -11,7 +11,9 @@ import pytest
 from ingest.receiver import Receiver
 from ingest.sender import Sender
 from ingest.settings import IngestSettings
+from orchestration import rounds
 from orchestration import worker as worker_module
+from orchestration.failures import Failure
 from orchestration.service import Service
 from orchestration.settings import Settings
 from orchestration.steps.tick import Ticker
@@ -140,7 +142,7 @@ def test_a_panic_of_native_code_ends_no_loop(running, send, lake, clock, monkeyp
     send(receiver)
     eventually(lambda: {"flush", "tick"} <= set(panics))
     eventually(lambda: {"flush", "tick"} <= set(worker.problems()))
-    assert "index out of bounds" in worker.problems()["flush"]
+    assert "index out of bounds" in worker.problems()["flush"].text
     monkeypatch.setattr(lake.samples, "append", append)
     eventually(lambda: not worker.problems())
     assert count(lake) == 1
@@ -162,7 +164,7 @@ def test_a_flush_that_hangs_is_told(running, send, lake, clock, monkeypatch):
     clock.seconds += 31
     assert worker.problems() == {}, "slow is not stuck"
     clock.seconds += 2
-    assert worker.problems() == {"flush": "none has succeeded for 41 s"}
+    assert worker.problems() == {"flush": Failure("none has succeeded for 41 s")}
     gate.set()
     eventually(lambda: not worker.problems())
 
@@ -179,7 +181,7 @@ def test_a_loop_that_has_ended_is_told(running, monkeypatch):
         worker._threads[0] = thread = threading.Thread(target=worker._loop, args=(bug, 0), name="x")
         thread.start()
         thread.join()
-    assert worker.problems() == {"x": "its thread has ended: start the process again"}
+    assert worker.problems() == {"x": rounds.ENDED}
 
 
 def test_a_failing_lake_is_told_and_recovered_from(running, send, lake, clock):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from lake import Lake
 from lake.snapshot import Snapshot
 from orchestration.advice_settings import AdviceSettings
+from orchestration.failures import Failure
 from orchestration.steps.advice.advice import Followed
 from orchestration.steps.advice.advisers import ADVISERS, Adviser
 from orchestration.steps.advice.feedback import heard
@@ -51,7 +52,7 @@ class Made:
     abstained: int = 0
     withdrawn: int = 0
     written: int = 0
-    failed: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, Failure] = field(default_factory=dict)
 
 
 def due_at(now: datetime, settings: AdviceSettings) -> datetime:
@@ -90,7 +91,7 @@ def make_advice(
         except Exception as error:
             # The others go on, whatever it is.
             logger.exception("adviser failed: %s", name)
-            failed[name] = f"{type(error).__name__}: {error}"
+            failed[name] = Failure.of(error, now)
             new = {}
         # What somebody said, and no round had taken over.
         said = {one: row for one, row in mine.items() if row.pop("unheard", False)}

@@ -9,6 +9,7 @@ import pytest
 from orchestration import adviser_rounds as rounds_module
 from orchestration.advice_settings import AdviceSettings
 from orchestration.adviser_rounds import AdviserRounds
+from orchestration.failures import Failure
 
 MINUTE = timedelta(minutes=1)
 
@@ -63,7 +64,9 @@ def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypat
     for _ in range(2):
         adviser.run_if_due()
     assert (adviser.statistics.failures, adviser.statistics.rounds) == (1, 0)
-    assert adviser.problems() == {"advice": "ZeroDivisionError: division by zero"}
+    assert adviser.problems() == {
+        "advice": Failure("ZeroDivisionError", "division by zero", clock())
+    }
     monkeypatch.setattr(rounds_module, "make_advice", make)
     clock.time = now + 3 * MINUTE
     adviser.run_if_due()
@@ -75,7 +78,9 @@ def test_what_cannot_be_read_is_told_until_it_can(build, clock, monkeypatch):
     read = rounds_module.totals
     monkeypatch.setattr(rounds_module, "totals", lambda _: 1 / 0)
     adviser.run_if_due()
-    assert adviser.problems() == {"reading advice": "ZeroDivisionError: division by zero"}
+    assert adviser.problems() == {
+        "reading advice": Failure("ZeroDivisionError", "division by zero", clock())
+    }
     monkeypatch.setattr(rounds_module, "totals", read)
     clock.time += MINUTE
     adviser.run_if_due()
@@ -88,14 +93,19 @@ def test_an_adviser_that_fails_is_told_until_it_does_not(build, clock, now, monk
     make = rounds_module.make_advice
 
     def failing(*arguments):
-        return replace(make(*arguments), failed={"rightsizing": "ValueError: no"})
+        made = make(*arguments)
+        return replace(made, failed={"rightsizing": Failure("ValueError", "no", made.made_at)})
 
     monkeypatch.setattr(rounds_module, "make_advice", failing)
     adviser.run_if_due()
-    assert adviser.problems() == {"adviser rightsizing": "ValueError: no"}
+    told = {"adviser rightsizing": Failure("ValueError", "no", adviser.statistics.last.made_at)}
+    assert adviser.problems() == told
     clock.time += 2 * MINUTE
     adviser.run_if_due()
-    assert adviser.problems() == {"adviser rightsizing": "ValueError: no"}, "no round since"
+    assert adviser.problems() == told, "no round since"
+    clock.time += timedelta(hours=1)
+    adviser.run_if_due()
+    assert adviser.problems() == told, "since when is of the first"
     monkeypatch.setattr(rounds_module, "make_advice", make)
     clock.time += timedelta(hours=1)
     adviser.run_if_due()

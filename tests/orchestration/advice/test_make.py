@@ -7,6 +7,7 @@ import pytest
 
 from orchestration.advice_settings import AdviceSettings
 from orchestration.errors import FilterError, NotFoundError
+from orchestration.failures import Failure
 from orchestration.steps.advice.advice import Advice, Evidence, Followed
 from orchestration.steps.advice.advisers import Adviser
 from orchestration.steps.advice.browse import Wanted, listing, one_advice
@@ -209,14 +210,14 @@ def test_an_adviser_that_fails_stops_no_other_and_loses_nothing(rounds):
 
     rounds.says = []
     made = rounds.make(1, other=Adviser(fails))
-    assert made.failed == {"other": "ZeroDivisionError: of nothing"}
+    assert made.failed == {"other": Failure("ZeroDivisionError", "of nothing", made.made_at)}
     (row,) = listing(rounds.lake, Wanted()).rows
     assert row["kind"] == "node_empty"
 
 
 def test_two_that_say_the_same_thing_are_a_fault(rounds):
     rounds.says = [ONE, ONE]
-    assert "bug: two say container_cpu of shop/cart/app" in rounds.make().failed["own"]
+    assert "bug: two say container_cpu of shop/cart/app" in rounds.make().failed["own"].text
 
 
 def test_pages_in_order_of_worth(rounds):

@@ -7,6 +7,7 @@ import pytest
 
 from orchestration import forecaster as forecaster_module
 from orchestration import rounds
+from orchestration.failures import Failure
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.forecaster import Forecaster
 from tests.patience import wait_until
@@ -79,7 +80,9 @@ def test_a_round_that_fails_is_told_and_tried_again(build, clock, now, monkeypat
         forecaster.run_if_due()
     assert (forecaster.statistics.failures, forecaster.statistics.rounds) == (1, 0)
     # Also while nothing is due: what failed has not gone well since.
-    assert forecaster.problems() == {"forecasts": "ZeroDivisionError: division by zero"}
+    assert forecaster.problems() == {
+        "forecasts": Failure("ZeroDivisionError", "division by zero", clock())
+    }
     monkeypatch.setattr(forecaster_module, "make_forecasts", make)
     clock.time += MINUTE
     forecaster.run_if_due()
@@ -91,7 +94,9 @@ def test_what_cannot_be_read_is_told_until_it_can(build, clock, monkeypatch):
     read = forecaster_module.current
     monkeypatch.setattr(forecaster_module, "current", lambda *_: 1 / 0)
     forecaster.run_if_due()
-    assert forecaster.problems() == {"reading forecasts": "ZeroDivisionError: division by zero"}
+    assert forecaster.problems() == {
+        "reading forecasts": Failure("ZeroDivisionError", "division by zero", clock())
+    }
     monkeypatch.setattr(forecaster_module, "current", read)
     clock.time += MINUTE
     forecaster.run_if_due()

@@ -130,7 +130,7 @@ def test_a_round_that_fails_is_counted_and_its_range_is_grouped_by_the_next(
     with monkeypatch.context() as broken:
         broken.setattr(live_module, "update", lambda *_, **__: 1 / 0)
         resident.after(*scored(shop, 5))
-    assert resident.statistics.error == "ZeroDivisionError: division by zero"
+    assert str(resident.statistics.error) == "ZeroDivisionError: division by zero"
     assert (resident.statistics.rounds, resident.statistics.failures) == (0, 1)
     # Hours later: by the range of that tick alone, nothing would be found. After six, it is left.
     resident.after(*scored(shop, minute))

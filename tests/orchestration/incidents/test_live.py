@@ -92,7 +92,7 @@ def test_the_worker_groups_after_a_tick_and_tells_of_a_failure(shop, tmp_path, m
     monkeypatch.setattr(Live, "after", lambda *_: 1 / 0)
     now += MINUTE
     worker._tick()
-    assert worker.problems()["incidents"] == "ZeroDivisionError: division by zero"
+    assert str(worker.problems()["incidents"]) == "ZeroDivisionError: division by zero"
     assert "tick" not in worker.problems()
     receiver.close()
 
