@@ -16,7 +16,7 @@ from orchestration.steps.incidents import browse
 from orchestration.steps.incidents.report import markdown
 
 COLOURS = {"critical": "red", "major": "yellow", "minor": "cyan", "low": "dim"}
-SHORT_ID = 8
+SHORT_ID = browse.LEAST_ID
 
 
 def incident(

@@ -55,11 +55,9 @@ FROM events WHERE date >= $first_day AND source = 'feedback' AND name = $id AND 
 ORDER BY time, uid
 """
 
-LEAST_ID = 6
-"""Characters of an id that name it, where no other begins with them."""
-
-SURE_ID = 8
-"""Characters that hardly two begin with: as many as a listing shows."""
+LEAST_ID = 8
+"""Characters of an id that name it, as many as a listing shows. Hardly two begin with them: that no
+other day has a second is not looked at, which would read the whole table."""
 
 FIRST_DAYS, MORE_DAYS = 4, 4
 """Days of the table that are looked at first, and how many times as many next: an id does not say
@@ -113,12 +111,18 @@ def incidents(
 def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = None) -> Row:
     """One incident by its id or the beginning of it, with anomalies, timeline and what was said.
 
-    From `SURE_ID` characters on, the newest days that have one that begins so are all that is read.
+    The newest days that have one that begins so are all that is read.
 
     Raises:
-        NotFoundError: there is none, several begin so, or the reader may not see its cluster.
+        NotFoundError: there is none, several begin so, the reader may not see its cluster, or what
+            is given has fewer than `LEAST_ID` characters.
     """
-    found = _named(lake, incident_id, visible) if len(incident_id) >= LEAST_ID else []
+    if len(incident_id) < LEAST_ID:
+        raise NotFoundError(
+            f"{incident_id!r} is too short for an incident's id: "
+            f"at least its first {LEAST_ID} characters are needed, as lists show them"
+        )
+    found = _named(lake, incident_id, visible)
     if len(found) != 1:
         several = "several incidents begin" if found else "no incident begins"
         raise NotFoundError(f"{several} with the id {incident_id!r}: list them for whole ids")
@@ -212,7 +216,7 @@ def give_feedback(
 
 
 def _named(lake: Lake, incident_id: str, visible: Collection[str] | None) -> list[Row]:
-    """Those that begin so, the newest days first; two are as good as more."""
+    """Those that begin so in the newest days that have any; two are as good as more."""
     snapshot = lake.snapshot()
     files = snapshot.tables[INCIDENTS_TABLE.name].files
     days = sorted({file.day for file in files if file.day is not None}, reverse=True)
@@ -222,7 +226,7 @@ def _named(lake: Lake, incident_id: str, visible: Collection[str] | None) -> lis
     }
     found: list[Row] = []
     at_once = FIRST_DAYS
-    while days and len(found) < 2 and not (found and len(incident_id) >= SURE_ID):
+    while days and not found:
         own, days = days[:at_once], days[at_once:]
         at_once *= MORE_DAYS
         reach = TimeRange(TimeRange.of_day(own[-1]).start, TimeRange.of_day(own[0]).end)

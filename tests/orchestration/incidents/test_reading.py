@@ -102,8 +102,10 @@ def test_one_is_found_by_its_id_in_the_newest_days_that_have_it(shop, opened):
     assert files_for(rows[-1]["incident_id"]) == files_for(rows[-4]["incident_id"][:8]) == 4
     assert files_for(rows[-5]["incident_id"]) == 4 + 16
     assert files_for(rows[0]["incident_id"]) == 30
-    # So few characters may be those of two.
-    assert files_for(rows[-1]["incident_id"][:6]) == 30
+    # So few may be those of two, which only the whole table tells: it is not read for that.
+    with pytest.raises(NotFoundError, match="at least its first 8 characters are needed"):
+        files_for(rows[-1]["incident_id"][:7])
+    assert opened == []
 
 
 def test_two_that_begin_alike_are_told_and_those_of_others_do_not_count(shop):
