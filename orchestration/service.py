@@ -12,6 +12,7 @@ from orchestration.opening import open_lake
 from orchestration.scraper import Scraper
 from orchestration.settings import Settings
 from orchestration.steps.incidents.live import Live
+from orchestration.steps.kept_feedback import KeptFeedback
 from orchestration.steps.tick import Ticker
 from orchestration.watchers import Watchers
 from orchestration.worker import Worker
@@ -30,6 +31,7 @@ class Service:
     maintainer: Maintainer
     forecaster: Forecaster
     adviser: AdviserRounds
+    feedback: KeptFeedback
     clock: Clock
 
     @classmethod
@@ -43,7 +45,8 @@ class Service:
         lake = open_lake(settings, clock)
         receiver = Receiver(lake, settings.receiver_dir, settings.ingest, clock)
         pulled = [source.cluster for source in settings.sources]
-        live = Live(lake, settings.detection, settings.incidents)
+        feedback = KeptFeedback()
+        live = Live(lake, settings.detection, settings.incidents, feedback)
         worker = Worker(receiver, Ticker(lake, settings.detection, pulled), clock, live=live)
         scraper = Scraper(receiver, settings.scrapes, clock)
         watchers = Watchers(settings.kubernetes, receiver, settings.kubernetes_dir, clock)
@@ -60,6 +63,7 @@ class Service:
             maintainer,
             forecaster,
             adviser,
+            feedback,
             clock,
         )
 

@@ -161,7 +161,8 @@ def get_incidents(
 @router.get("/{incident_id}")
 def get_incident(service: ServiceDep, caller: CallerDep, incident_id: str) -> IncidentDetail:
     """One incident: causes, evidence, impact, anomalies, timeline, what was said."""
-    return IncidentDetail(**browse.incident(service.lake, incident_id, caller.clusters))
+    said = service.feedback.said
+    return IncidentDetail(**browse.incident(service.lake, incident_id, caller.clusters, said))
 
 
 @router.post("/{incident_id}/feedback")
@@ -178,5 +179,6 @@ def post_feedback(
         note=feedback.note,
         by=feedback.by,
         visible=caller.clusters,
+        said=service.feedback.said,
     )
     return IncidentDetail(**row)

@@ -7,7 +7,7 @@ import pytest
 from lake import TimeRange
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
-from orchestration.steps import anomaly_rows
+from orchestration.steps import anomaly_rows, kept_feedback
 from orchestration.steps.incidents.update import update
 
 MINUTE = timedelta(minutes=1)
@@ -74,6 +74,24 @@ def test_incidents_are_listed_told_and_spoken_of(shop):
     assert said.json()["feedback"][0]["note"] == "a load test"
     again = ask(shop, f"/{first['incident_id']}").json()
     assert [one["verdict"] for one in again["feedback"]] == ["false"]
+
+
+def test_what_was_said_is_read_again_only_where_events_have_come(shop, monkeypatch):
+    reads, run = [], kept_feedback.run
+
+    def counting(*asked):
+        reads.append(asked)
+        return run(*asked)
+
+    monkeypatch.setattr(kept_feedback, "run", counting)
+    path = f"/{ask(shop).json()['items'][0]['incident_id']}"
+    before = ask(shop, path).json()["feedback"]
+    reads.clear()
+    assert ask(shop, path).json()["feedback"] == before
+    assert reads == []
+    told = say(shop, path, {"verdict": "confirmed"}).json()["feedback"]
+    assert [*before, *told[-1:]] == told
+    assert len(reads) == 1
 
 
 def test_a_caller_of_one_cluster_sees_its_incidents_alone(shop):

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from detectors.incidents import SEVERITIES
 from lake import Lake, TimeRange
 from lake.query import run
 from lake.schema import INCIDENTS as INCIDENTS_TABLE
+from lake.snapshot import Snapshot
 from orchestration.errors import FilterError, NotFoundError
 from orchestration.steps import paging
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
 from orchestration.steps.feedback_events import feedback_event
 from orchestration.steps.incidents.describe import HEARD
+from orchestration.steps.kept_feedback import KeptFeedback, ReadSaid
 
 Row = dict[str, Any]
 Verdict = Literal["confirmed", "false"]
@@ -48,12 +50,10 @@ WHERE date >= $first_day AND date <= $last_day AND list_contains($ids, anomaly_i
 ORDER BY start, anomaly_id
 """
 
-SAID = """
-SELECT time, attributes['verdict'] AS verdict, attributes['cause'] AS cause,
-       attributes['by'] AS "by", message AS note
-FROM events WHERE date >= $first_day AND source = 'feedback' AND name = $id AND cluster = $cluster
-ORDER BY time, uid
-"""
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+SAID = ("time", "verdict", "cause", "by", "note")
+"""What is told of what was said."""
 
 LEAST_ID = 8
 """Characters of an id that name it, as many as a listing shows. Hardly two begin with them: that no
@@ -108,10 +108,21 @@ def incidents(
     return paging.Page([_parsed(row) for row in page.rows], page.next_cursor, page.versions)
 
 
-def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = None) -> Row:
+def incident(
+    lake: Lake,
+    incident_id: str,
+    visible: Collection[str] | None = None,
+    said: ReadSaid | None = None,
+) -> Row:
     """One incident by its id or the beginning of it, with anomalies, timeline and what was said.
 
     The newest days that have one that begins so are all that is read.
+
+    Args:
+        lake: holds them.
+        incident_id: eight characters at least.
+        visible: the clusters that the reader may see, None = all.
+        said: gives what people said, None = it is looked for in all events since.
 
     Raises:
         NotFoundError: there is none, several begin so, the reader may not see its cluster, or what
@@ -131,12 +142,7 @@ def incident(lake: Lake, incident_id: str, visible: Collection[str] | None = Non
     days = {"first_day": reach.start.date(), "last_day": reach.end.date()}
     params = {**days, "ids": list(row["anomaly_ids"])}
     anomalies = paging.rows(lake.sql(MEMBERS, params, between=reach))
-    said = {
-        "first_day": row["start"].date(),
-        "id": row["incident_id"],
-        "cluster": row["cluster"],
-    }
-    feedback = paging.rows(lake.sql(SAID, said))
+    feedback = _said(lake.snapshot(), row, said or KeptFeedback().said)
     return row | {
         "anomalies": anomalies,
         "timeline": timeline(row, anomalies, feedback),
@@ -182,6 +188,7 @@ def give_feedback(
     note: str | None = None,
     by: str | None = None,
     visible: Collection[str] | None = None,
+    said: ReadSaid | None = None,
 ) -> Row:
     """Keep what somebody says of an incident, as an event of source `feedback`.
 
@@ -194,6 +201,7 @@ def give_feedback(
         note: anything.
         by: who says it.
         visible: the clusters that the reader may see, None = all.
+        said: as of `incident`.
 
     Raises:
         NotFoundError: as `incident`.
@@ -201,7 +209,7 @@ def give_feedback(
     """
     if len(note or "") > LONGEST_NOTE:
         raise FilterError(f"note has {len(note or '')} characters, at most {LONGEST_NOTE} are kept")
-    row = incident(lake, incident_id, visible)
+    row = incident(lake, incident_id, visible, said)
     event = feedback_event(
         row["cluster"],
         "Incident",
@@ -212,7 +220,7 @@ def give_feedback(
         {"cause": cause, "by": by},
     )
     lake.events.append(event)
-    return incident(lake, row["incident_id"], visible)
+    return incident(lake, row["incident_id"], visible, said)
 
 
 def _named(lake: Lake, incident_id: str, visible: Collection[str] | None) -> list[Row]:
@@ -233,6 +241,17 @@ def _named(lake: Lake, incident_id: str, visible: Collection[str] | None) -> lis
         dated = {"first_day": own[-1], "last_day": own[0]}
         found += paging.rows(run(snapshot, ONE, params | dated, reach).rows)
     return found
+
+
+def _said(snapshot: Snapshot, row: Row, read: ReadSaid) -> list[Row]:
+    """What was said of an incident, whenever since it began."""
+    about = row["cluster"], row["incident_id"]
+    since = TimeRange(TimeRange.of_day(row["start"].date()).start, EVER)
+    return [
+        {name: one[name] for name in SAID}
+        for one in read(snapshot, since)
+        if (one["cluster"], one["name"]) == about
+    ]
 
 
 def _parsed(row: Row) -> Row:

@@ -7,7 +7,9 @@ from lake import Lake, TimeRange
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
 from orchestration.steps.incidents.kept_topology import KeptTopology
+from orchestration.steps.incidents.reads import Reads
 from orchestration.steps.incidents.update import Updated, update
+from orchestration.steps.kept_feedback import KeptFeedback
 from orchestration.steps.models import Detected
 
 AT_ONCE = 25
@@ -21,15 +23,20 @@ class Live:
         lake: where anomalies are and incidents go.
         detection: how metrics are read.
         settings: what belongs together.
+        feedback: what people said, None = to be kept for this alone.
     """
 
     def __init__(
-        self, lake: Lake, detection: DetectionSettings, settings: IncidentSettings
+        self,
+        lake: Lake,
+        detection: DetectionSettings,
+        settings: IncidentSettings,
+        feedback: KeptFeedback | None = None,
     ) -> None:
         self._lake = lake
         self._detection = detection
         self._settings = settings
-        self._topology = KeptTopology()
+        self._reads = Reads(KeptTopology().at, (feedback or KeptFeedback()).said)
         self._seen: int | None = None
         self._due: datetime | None = None
         self._heard: int | None = None
@@ -60,7 +67,7 @@ class Live:
             now,
             most_ranked=AT_ONCE,
             stopping=stopping,
-            read_topology=self._topology.at,
+            reads=self._reads,
         )
         self._seen, self._due = updated.seen, updated.due
         # As of before: what came meanwhile is looked at by the next.

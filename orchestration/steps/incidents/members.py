@@ -10,6 +10,7 @@ from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
 from orchestration.steps.anomaly_rows import LONGEST_INTERVAL
+from orchestration.steps.kept_feedback import ReadSaid
 
 Row = dict[str, Any]
 
@@ -31,19 +32,9 @@ LABELS = """
 SELECT series_id, labels FROM series WHERE list_contains($ids, series_id)
 """
 
-SAID = """
-WITH said AS (
-    SELECT cluster, name AS incident_id, time, attributes['verdict'] AS verdict,
-           attributes['cause'] AS cause,
-           row_number() OVER (PARTITION BY cluster, name ORDER BY time DESC, uid DESC) AS newest
-    FROM events
-    WHERE date >= $first_day AND date <= $last_day AND time >= $start AND time < $end
-      AND source = 'feedback'
-)
-SELECT i.incident_id, i.patterns, i.impact, said.time, said.verdict, said.cause
-FROM said JOIN incidents i USING (cluster, incident_id)
-WHERE said.newest = 1
-ORDER BY said.time DESC, i.incident_id
+SPOKEN_OF = """
+SELECT cluster, incident_id, patterns, impact FROM incidents
+WHERE list_contains($ids, incident_id)
 """
 
 ALIKE = 0.5
@@ -106,20 +97,26 @@ def labels_of(snapshot: Snapshot, rows: Collection[Row]) -> Mapping[int, dict[st
     return {row["series_id"]: dict(row["labels"] or ()) for row in found}
 
 
-def said_of(snapshot: Snapshot, between: TimeRange) -> list[Said]:
+def said_of(snapshot: Snapshot, between: TimeRange, read: ReadSaid) -> list[Said]:
     """What was last said of each incident, the newest first."""
-    params = _dated(between) | {"start": between.start, "end": between.end}
-    return [
+    last = {(row["cluster"], row["name"]): row for row in read(snapshot, between)}
+    if not last:
+        return []
+    known = run(snapshot, SPOKEN_OF, {"ids": sorted({name for _, name in last})}).rows.to_pylist()
+    found = [
         Said(
             row["incident_id"],
             frozenset(row["patterns"]),
             json.loads(row["impact"])["peak"],
-            row["time"],
-            row["verdict"],
-            row["cause"],
+            said["time"],
+            said["verdict"],
+            said["cause"],
         )
-        for row in _rows(run(snapshot, SAID, params).rows.to_pylist())
+        for row in known
+        if (said := last.get((row["cluster"], row["incident_id"]))) is not None
     ]
+    found.sort(key=lambda one: one.incident_id)
+    return sorted(found, key=lambda one: one.time, reverse=True)
 
 
 def _dated(between: TimeRange) -> dict[str, object]:

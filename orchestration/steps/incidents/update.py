@@ -29,7 +29,7 @@ from orchestration.steps.incidents.heard import HeardOfAll
 from orchestration.steps.incidents.identity import Identity, Registry
 from orchestration.steps.incidents.json_numbers import finite
 from orchestration.steps.incidents.mentions import About, mentions
-from orchestration.steps.incidents.topology import ReadTopology, topology
+from orchestration.steps.incidents.reads import Reads
 
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ def update(
     now: datetime,
     most_ranked: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
-    read_topology: ReadTopology = topology,
+    reads: Reads | None = None,
 ) -> Updated:
     """Group the anomalies of a range; doing it again changes nothing.
 
@@ -83,7 +83,7 @@ def update(
         now: the time: an incident that has been quiet for `settings.gap` is resolved.
         most_ranked: so many incidents get causes at once, the others next time; None = all.
         stopping: whether no more are to get them, asked before each.
-        read_topology: gives what stands next to what; `KeptTopology.at` gives it again.
+        reads: how the rest is read, None = anew.
     """
     snapshot = lake.snapshot()
     seen = snapshot.versions["anomalies"]
@@ -98,7 +98,7 @@ def update(
     rows = members.anomalies(snapshot, since, until, held)
     if not rows and not held:
         return Updated(0, 0, 0, seen)
-    step = _Step(snapshot, detection, settings, rows, now, most_ranked, stopping, read_topology)
+    step = _Step(snapshot, detection, settings, rows, now, most_ranked, stopping, reads or Reads())
     changed = step.incidents(held)
     if changed:
         lake.incidents.append(table(changed))
@@ -135,7 +135,7 @@ class _Step:
         now: datetime,
         most_ranked: int | None,
         stopping: Callable[[], bool],
-        read_topology: ReadTopology,
+        reads: Reads,
     ) -> None:
         self._stopping = stopping
         self._settings = settings
@@ -144,7 +144,7 @@ class _Step:
         clusters = {row["cluster"] for row in rows}
         first = min((row["start"] for row in rows), default=now)
         last = max((row["end"] for row in rows), default=now)
-        known = read_topology(snapshot, clusters, last, settings.calls)
+        known = reads.topology(snapshot, clusters, last, settings.calls)
         spread = TimeRange(first - settings.gap, last + settings.gap)
         denied = lake_events.refused(snapshot, known, clusters, spread)
         for cluster, entity in sorted(denied):
@@ -153,7 +153,7 @@ class _Step:
                 known.add_call(cluster, entity, engine)
         labels = members.labels_of(snapshot, rows)
         self._about = About(known, labels, denied, settings.onset)
-        said = members.said_of(snapshot, TimeRange(now - settings.remember, now))
+        said = members.said_of(snapshot, TimeRange(now - settings.remember, now), reads.said)
         self._write = Describer(snapshot, detection, settings, known, self._about, said, now)
         self._is_limited = most_ranked is not None
         # An incident of several clusters is more than its rows.

@@ -10,6 +10,7 @@ from lake import TimeRange
 from lake.schema import OBJECTS
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import Call
+from orchestration.steps import kept_feedback
 from orchestration.steps.incidents import kept_topology
 from orchestration.steps.incidents.kept_topology import KeptTopology
 from orchestration.steps.incidents.live import Live
@@ -84,7 +85,15 @@ def test_calls_that_are_added_are_the_askers_own(ask):
     assert ("eu", "platform/opa") not in again.callers
 
 
-def test_ticks_that_find_the_same_workloads_read_it_once(shop, reads):
+def test_ticks_that_find_the_same_workloads_read_it_once(shop, reads, monkeypatch):
+    said, run = [], kept_feedback.run
+
+    def counting(*asked):
+        said.append(asked)
+        return run(*asked)
+
+    monkeypatch.setattr(kept_feedback, "run", counting)
+    shop.tell(-2, "Deployed", "cart | 2.0")
     shop.fill()
     live = Live(shop.lake, DetectionSettings(), shop.settings)
     for end in (12, 14, 16):
@@ -92,3 +101,4 @@ def test_ticks_that_find_the_same_workloads_read_it_once(shop, reads):
         now = shop.at + (end + 1) * MINUTE
         assert live.after(Detected(TimeRange(now - MINUTE, now), 1, 1), now).incidents == 1
     assert reads == [{"eu"}]
+    assert len(said) == 1, "what people said, too"
