@@ -45,6 +45,12 @@ LEAST_VALUES = 12
 LEAST_SPAN = 1.0
 
 
+COLUMN_TELLS = 1.5
+"""Columns before the end of its own that a passage may have been: a column's mean is at the level
+where the value has been so for half of it, which is since half a column before it began, if the
+column before was not yet at the level."""
+
+
 class Reason(IntEnum):
     """Why there is no time, or none can be told."""
 
@@ -87,8 +93,8 @@ class Forecasts:
     """What is foretold of each series from the panel's last column.
 
     Attributes:
-        eta: float64 `[n]`, hours until the threshold is passed first, NaN = not expected within
-            the horizon, or cannot be told.
+        eta: float64 `[n]`, hours until the threshold is passed first, as ends of columns, NaN = not
+            expected within the horizon, or cannot be told.
         eta_lower: `[n]`, in 80 % of cases it is not before,
         eta_upper: and not after; may be beyond the horizon.
         chance: `[n]`, how likely it is within the horizon; NaN = cannot be told.
@@ -109,6 +115,14 @@ class Forecasts:
     def abstained(self) -> Bool:
         """Where nothing can be told."""
         return np.array([Reason(code).abstains for code in Reason], dtype=bool)[self.reason]
+
+    def earliest(self, step_hours: float) -> Float64:
+        """Hours, `[n]`, until the soonest that the column of `eta_lower` can mean.
+
+        To be told to people in its place: where all futures pass in one column, an interval from
+        the end of that column to its end claims what no column can tell.
+        """
+        return np.maximum(0.0, self.eta_lower - COLUMN_TELLS * step_hours)
 
 
 def forecast(

@@ -59,6 +59,21 @@ def test_from_the_newest_time(fleetlake, tmp_path, disks):
     )
 
 
+def test_the_surest_interval_is_as_wide_as_a_column_can_tell(fleetlake, tmp_path):
+    """A straight line without noise: all that may come passes in one column."""
+    rows("sure", 76.05 + 2.0 * HOURS).write_parquet(tmp_path / "disks.parquet")
+    row = run(fleetlake, tmp_path).row(0, named=True)
+    column = timedelta(minutes=5)
+    assert row["eta"] == row["eta_upper"] == NEWEST + 24 * column
+    assert row["eta_lower"] == row["eta"] - 1.5 * column
+
+
+def test_no_interval_begins_before_its_forecast_was_made(fleetlake, tmp_path):
+    rows("sure", 79.9 + 2.0 * HOURS).write_parquet(tmp_path / "disks.parquet")
+    row = run(fleetlake, tmp_path).row(0, named=True)
+    assert (row["eta_lower"], row["eta"]) == (NEWEST, NEWEST + timedelta(minutes=5))
+
+
 def test_csv_is_the_same(fleetlake, tmp_path, disks):
     disks.write_csv(tmp_path / "disks.csv")
     found = run(fleetlake, tmp_path, file="disks.csv", out="out.csv")

@@ -154,7 +154,7 @@ def _block(
         pl.lit(kind.name).alias("resource"),
         pl.all(),
         _times("eta", told.eta, asked, n, span),
-        _times("eta_lower", _earliest(told.eta_lower, step_hours), asked, n, span),
+        _times("eta_lower", told.earliest(step_hours), asked, n, span),
         _times("eta_upper", told.eta_upper, asked, n, span),
         pl.Series("value", limited.value[rows], nan_to_null=True),
         pl.Series("capacity", capacity, nan_to_null=True),
@@ -213,15 +213,6 @@ def _next(used: Float64, capacity: Float64, levels: Float64) -> Float64:
         over = value[:, None] >= levels * capacity[:, None]
     threshold: Float64 = levels[np.minimum(over.sum(axis=1), len(levels) - 1)] * capacity
     return threshold
-
-
-def _earliest(eta_lower: Float64, step_hours: float) -> Float64:
-    """The soonest that a column can mean, which is told by its end.
-
-    Its mean is at the level where the value has been so for half of it: since half a column before
-    it began, if the column before was not yet at the level.
-    """
-    return np.maximum(0.0, eta_lower - 1.5 * step_hours)
 
 
 def _entity(table: pl.DataFrame) -> list[str]:
