@@ -19,6 +19,7 @@ from lake import utc_now
 from lake.schema import FORECASTS
 from orchestration.forecast_settings import SLOT
 from orchestration.settings import load_from_environment
+from orchestration.steps.forecast.kinds import kinds_named
 from orchestration.steps.forecast.known import Known, known
 from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.forecast.make import DELAY, make_forecasts
@@ -59,7 +60,7 @@ def forecasts(
     cluster: Annotated[list[str] | None, typer.Option(help="Only these clusters.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Only this namespace.")] = None,
     resource: Annotated[
-        str | None, typer.Option(help="Only this kind, as filesystem or volume_used.")
+        str | None, typer.Option(help="Only this kind, as filesystem or volume.")
     ] = None,
     abstained: Annotated[
         bool, typer.Option("--abstained", help="Also what cannot be told, and why.")
@@ -77,7 +78,8 @@ def forecasts(
     if make:
         make_forecasts(lake, settings, align(utc_now() - DELAY, SLOT))
     now = utc_now()
-    wanted = Wanted(asked or settings.horizon, cluster or (), namespace, resource, abstained)
+    kinds = () if resource is None else kinds_named(lake, settings, resource, now)
+    wanted = Wanted(asked or settings.horizon, cluster or (), namespace, kinds, abstained)
     there = known(lake, wanted, now)
     if asked is None and there.horizon is not None:
         # What the lake has may be by other settings than those here.
@@ -119,7 +121,7 @@ def table(title: str, rows: Sequence[Row], now: datetime) -> Table:
 
 def told(there: Known, wanted: Wanted, rows: Sequence[Row], every: timedelta) -> Sequence[str]:
     """What the table leaves open: of how many resources it tells, and of how many nobody can."""
-    if there.made_at is None and (wanted.clusters or wanted.namespace or wanted.resource):
+    if there.made_at is None and (wanted.clusters or wanted.namespace or wanted.kinds):
         return ["no forecast of what is asked for: --cluster, --namespace, --resource narrow it"]
     if there.made_at is None:
         made = f"a server makes them every {length(every)}"

@@ -1,5 +1,6 @@
 """What fills, and when."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.caller import CallerDep
 from api.dependencies import ServiceDep
+from orchestration.steps.forecast.kinds import kinds_named
 from orchestration.steps.forecast.known import Known, known
 from orchestration.steps.forecast.listing import Wanted, current
 from orchestration.steps.forecast.sentence import sentence
@@ -93,7 +95,9 @@ def get_forecasts(
     within: Within = None,
     cluster: Annotated[list[str], Query(description="only these clusters")] = [],  # noqa: B006
     namespace: str | None = None,
-    resource: Annotated[str | None, Query(description="only this kind, as `filesystem`")] = None,
+    resource: Annotated[
+        str | None, Query(description="only this kind, as in `resource` or in `text`")
+    ] = None,
     abstained: Annotated[
         bool, Query(description="also that of which nothing can be told, with the reason")
     ] = False,
@@ -105,15 +109,13 @@ def get_forecasts(
     What fills is foretold no further than the forecasts' horizon: `note` says so where `within` is
     longer.
     """
+    now, settings = service.clock(), service.settings.forecasts
+    kinds: Sequence[str] = ()
+    if resource is not None:
+        kinds = kinds_named(service.lake, settings, resource, now, caller.clusters)
     wanted = Wanted(
-        within or service.settings.forecasts.horizon,
-        cluster,
-        namespace,
-        resource,
-        abstained,
-        visible=caller.clusters,
+        within or settings.horizon, cluster, namespace, kinds, abstained, visible=caller.clusters
     )
-    now = service.clock()
     page = current(service.lake, wanted, now, limit, cursor)
     there = known(service.lake, wanted, now)
     return ForecastPage(

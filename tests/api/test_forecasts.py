@@ -80,6 +80,8 @@ FILTERS = {
     "two clusters": ({"cluster": ["us-2", "eu-1"]}, ["soon", "us", "later"]),
     "a namespace": ({"namespace": "shop"}, ["later"]),
     "a resource": ({"resource": "volume", "within": "P1D"}, ["far"]),
+    "by the name of rows": ({"resource": "file_descriptors"}, []),
+    "by the name of sentences": ({"resource": "Error budget", "within": "P1D"}, []),
     "abstained too": ({"abstained": "true"}, ["soon", "us", "later", "why"]),
 }
 
@@ -147,6 +149,8 @@ def test_each_says_what_it_says_in_a_sentence(filled):
         ({"within": "P4000D"}, 422),
         ({"limit": 0}, 422),
         ({"cursor": "none"}, 400),
+        ({"resource": "disk"}, 400),
+        ({"resource": ""}, 400),
     ],
 )
 def test_what_is_asked_wrongly_is_refused(filled, params, status):
@@ -166,6 +170,37 @@ def test_a_caller_sees_forecasts_of_his_clusters_alone(start, now):
         sql = {"query": "SELECT forecast_id FROM forecasts"}
         rows = running.http.post("/api/v1/sql", json=sql, headers=headers).json()["rows"]
         assert "eu" not in str(rows)
+
+
+def test_whatever_is_seen_is_a_filter(start, now):
+    """Rows name their kind in one way, sentences in another; some made by other settings."""
+    kinds = ("volume", "volume_used", "container_memory", "error_budget", "tape_slots")
+    token = {"token": "0123456789abcdef", "clusters": ["us-2"]}
+    every = {"token": "fedcba9876543210", "clusters": "all"}
+    with start(api={"tokens": [token, every]}) as running:
+        put(running.lake, [forecast(now, kind, 1.0, resource=kind) for kind in kinds])
+
+        def asked(resource, secret=every):
+            headers = {"Authorization": f"Bearer {secret['token']}"}
+            params = {"resource": resource}
+            return running.http.get("/api/v1/forecasts", params=params, headers=headers).json()
+
+        items = running.http.get(
+            "/api/v1/forecasts", headers={"Authorization": f"Bearer {every['token']}"}
+        ).json()["items"]
+        assert len(items) == len(kinds)
+        for item in items:
+            told = item["text"].partition(" `")[0]
+            assert item in asked(item["resource"])["items"]
+            assert item in asked(told)["items"]
+        assert [one["resource"] for one in asked("volume_used")["items"]] == ["volume_used"]
+        assert len(asked("volume")["items"]) == 2
+        assert asked("volume")["known"]["resources"] == 2
+        detail = asked("disk")["detail"]
+        assert detail.startswith("no kind of resource is called 'disk': there are certificate, ")
+        assert "tape_slots" in detail
+        # Others' kinds are none of his.
+        assert "'tape_slots': there are certificate, " in asked("tape_slots", token)["detail"]
 
 
 def test_seconds_to_a_threshold_are_gauges(filled, now):

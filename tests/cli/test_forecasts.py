@@ -113,6 +113,13 @@ def test_narrowed(told, option, value):
     assert json.loads(told("--json", "--cluster", "eu", "--resource", "filesystem").stdout) != []
 
 
+def test_a_kind_that_is_not_known_is_refused_with_those_that_are(fleetlake, data):
+    done = fleetlake("forecasts", "--dir", data, "--resource", "disk")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no kind of resource is called 'disk': there are certificate, " in done.stderr
+    assert "filesystem, filesystem_inodes" in " ".join(done.stderr.split())
+
+
 def test_where_nothing_fills_it_says_of_how_many(told):
     done = told("--cluster", "us")
     assert done.stdout == ""

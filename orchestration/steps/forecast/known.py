@@ -74,7 +74,7 @@ def known(lake: Lake, wanted: Wanted, now: datetime) -> Known:
 
     Args:
         lake: holds them.
-        wanted: its clusters, namespace and resource narrow it.
+        wanted: its clusters, namespace and kinds narrow it.
         now: what was made later is not looked at.
     """
     found = paging.rows(lake.query(KNOWN, asked(wanted, now), between=held(now)).rows)

@@ -23,7 +23,7 @@ WITH newest AS (
     SELECT * FROM newest
     WHERE ($clusters IS NULL OR list_contains($clusters, cluster))
       AND ($namespace IS NULL OR namespace = $namespace)
-      AND ($resource IS NULL OR resource = $resource)
+      AND ($kinds IS NULL OR list_contains($kinds, resource))
 )
 """
 """What holds of the resources that are asked for."""
@@ -36,6 +36,11 @@ WHERE (($abstained AND abstained) OR (eta <= $until AND coalesce(eta_upper, eta)
 ORDER BY due, forecast_id LIMIT $rows
 """  # noqa: S608 - the text is ours
 
+KINDS = f"""
+{NEWEST}
+SELECT DISTINCT resource FROM asked
+"""  # noqa: S608 - the text is ours
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -45,7 +50,7 @@ class Wanted:
         within: reached within so long from now.
         clusters: only these.
         namespace: only this.
-        resource: only this kind.
+        kinds: only these kinds of resources.
         abstained: also that of which nothing can be told, last.
         visible: clusters that the reader may see at all, None = all.
     """
@@ -53,7 +58,7 @@ class Wanted:
     within: timedelta
     clusters: Sequence[str] = ()
     namespace: str | None = None
-    resource: str | None = None
+    kinds: Sequence[str] = ()
     abstained: bool = False
     visible: Collection[str] | None = None
 
@@ -99,5 +104,5 @@ def asked(wanted: Wanted, now: datetime) -> dict[str, object]:
         "now": now,
         "clusters": None if clusters is None else sorted(clusters),
         "namespace": wanted.namespace,
-        "resource": wanted.resource,
+        "kinds": sorted(wanted.kinds) or None,
     }

@@ -159,6 +159,15 @@ INSTEAD = {"volume_used": "volume"}
 """A kind to that which tells of the same thing and goes first."""
 
 
+def shown(kind: str) -> str:
+    """What a kind is called in sentences.
+
+    >>> shown("volume_used"), shown("container_memory")
+    ('volume', 'container memory')
+    """
+    return INSTEAD.get(kind, kind).replace("_", " ")
+
+
 def resources(settings: ForecastSettings) -> Sequence[ResourceSettings]:
     """All kinds: the built-in ones, those of the settings in their place and after them."""
     own = {one.name: one for one in settings.resources}

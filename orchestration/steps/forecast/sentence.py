@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestration.steps.forecast.expiry import STATED
 from orchestration.steps.forecast.objectives import OBJECTIVE
-from orchestration.steps.forecast.resources import INSTEAD
+from orchestration.steps.forecast.resources import shown
 
 _UNITS = (
     (timedelta(days=2), timedelta(days=1), "d"),
@@ -64,7 +64,7 @@ def length(span: timedelta) -> str:
 def subject(row: Mapping[str, Any]) -> str:
     """What it is about: the resource, its place and cluster."""
     name = row.get("subject")
-    kind = INSTEAD.get(row["resource"], row["resource"]).replace("_", " ")
+    kind = shown(row["resource"])
     said = f"`{name}`" if name else kind
     if name and row["resource"] != "filesystem":
         said = f"{kind} {said}"
