@@ -6,6 +6,7 @@ from datetime import datetime
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from orchestration.forecaster import ForecastStatistics
+from orchestration.steps.forecast.listing import is_past
 
 PREFIX = "fleetlake_"
 
@@ -13,10 +14,10 @@ LABELS = ("cluster", "resource", "namespace", "pod", "node", "instance", "subjec
 
 
 def foretold(statistics: ForecastStatistics, now: datetime) -> Iterator[Metric]:
-    """Counters of the rounds, and a gauge for each resource that is reached soon, as of now."""
+    """Counters of the rounds, and a gauge for each resource that is full or soon is, as of now."""
     gauge = GaugeMetricFamily(
         PREFIX + "seconds_to_threshold",
-        "Time until a resource reaches its threshold; 0 = it is due.",
+        "Time until a resource reaches its threshold; 0 = it is due, or past it.",
         labels=LABELS,
     )
     seen = set()
@@ -26,7 +27,8 @@ def foretold(statistics: ForecastStatistics, now: datetime) -> Iterator[Metric]:
         # Soonest first: of two that only other labels tell apart, the sooner is what matters.
         if labels not in seen:
             seen.add(labels)
-            gauge.add_metric(labels, max(0.0, (row["eta"] - now).total_seconds()))
+            left = 0.0 if is_past(row) else (row["eta"] - now).total_seconds()
+            gauge.add_metric(labels, max(0.0, left))
     yield gauge
     yield CounterMetricFamily(
         PREFIX + "forecast_rounds", "Rounds of forecasts.", value=statistics.rounds

@@ -34,7 +34,7 @@ class ForecastStatistics:
     """By what was tried, `forecasts` or `reading forecasts`, the failure of the newest time."""
     last: Made | None = None
     soonest: Sequence[dict[str, Any]] = field(default_factory=tuple)
-    """Rows of `forecasts`, those that are reached first."""
+    """Rows of `forecasts`: what is past its threshold, and what is reached first."""
 
 
 class Forecaster:
@@ -94,5 +94,10 @@ class Forecaster:
 
     def _look(self, now: datetime) -> None:
         most = min(self._settings.gauges, MAX_PAGE)
-        if most:
-            self.statistics.soonest = current(self._lake, Wanted(FAR), now, most).rows
+        if not most:
+            return
+        # What is past its threshold for long must not hide what is about to be.
+        past = current(self._lake, Wanted(FAR, passed=True), now, (most + 1) // 2).rows
+        left = most - len(past)
+        ahead = current(self._lake, Wanted(FAR, passed=False), now, left).rows if left else []
+        self.statistics.soonest = [*past, *ahead]

@@ -21,7 +21,7 @@ from orchestration.forecast_settings import SLOT
 from orchestration.settings import load_from_environment
 from orchestration.steps.forecast.kinds import kinds_named
 from orchestration.steps.forecast.known import Known, known
-from orchestration.steps.forecast.listing import Wanted, current
+from orchestration.steps.forecast.listing import Wanted, current, is_past
 from orchestration.steps.forecast.make import DELAY, make_forecasts
 from orchestration.steps.forecast.sentence import length, sentence
 from orchestration.steps.paging import Row
@@ -29,6 +29,9 @@ from orchestration.steps.panels import align
 
 FEW = 50
 """Rows of a table for people; the other forms have all."""
+
+FEW_PAST = 20
+"""Of those that are past their last level, which quotas may be for months."""
 
 SOON = timedelta(hours=1)
 
@@ -88,10 +91,17 @@ def forecasts(
     rows = all_pages(lambda limit, cursor: current(lake, wanted, now, limit, cursor))
     lines: list[str] = []
     if form is Form.table:
+        past = [row for row in rows if is_past(row)]
+        rows = rows[len(past) :]
+        if past:
+            out.print(table("What is past its last level, the latest first", past[:FEW_PAST], now))
         if rows:
             title = f"What fills within {length(wanted.within)}, soonest first"
             out.print(table(title, rows[:FEW], now))
-        lines = [*told(there, wanted, rows, settings.every), *curve(rows, directory)]
+        if len(past) > FEW_PAST:
+            more = len(past) - FEW_PAST
+            lines.append(f"{more:,} more are past their last level: --format csv prints all")
+        lines += [*told(there, wanted, rows, settings.every), *curve(rows, directory)]
     else:
         rows = [row | {"text": sentence(row)} for row in rows]
         names = [*FORECASTS.schema.names, "text"]
@@ -103,13 +113,17 @@ def forecasts(
 
 
 def table(title: str, rows: Sequence[Row], now: datetime) -> Table:
-    """Forecasts as a table: when, what, how much of it is used, how likely it is in time."""
+    """Forecasts as a table: when, what, how much of it is used, how likely it is in time.
+
+    What is past its level has the time since when it is.
+    """
     drawn = Table(title=title, title_justify="left")
     for heading in ("due (UTC)", "forecast", "used", "chance"):
         drawn.add_column(heading, justify="left" if heading == "forecast" else "right")
     for row in rows:
-        soon = row["eta"] is not None and row["eta"] - now < SOON
-        due = "–" if row["eta"] is None else f"{row['eta']:%d %b %H:%M}"
+        at = row["eta_upper"] if is_past(row) else row["eta"]
+        soon = at is not None and at - now < SOON
+        due = "–" if at is None else f"{at:%d %b %H:%M}"
         drawn.add_row(
             f"[red]{due}[/red]" if soon else due,
             plain(sentence(row, now)),

@@ -18,6 +18,8 @@ MOST_INCIDENTS = 100
 
 MOST_ADVICE = 20
 MOST_FORECASTS = 20
+MOST_PASSED = 10
+"""Past their thresholds, which quotas may be for months: they must not hide what fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Foretold:
     """What fills.
 
     Attributes:
-        rows: of `forecast.listing.current`, soonest first.
-        more: there are more than are here.
+        passed: of `forecast.listing.current`, past their thresholds, the latest first.
+        rows: of the same, those that are ahead, soonest first.
+        more: there are more of these than are here.
         known: of how many resources there are forecasts at all.
         within: how far ahead is looked.
     """
 
+    passed: Sequence[Row]
     rows: Sequence[Row]
     more: bool
     known: Known
@@ -122,8 +126,9 @@ def _foretold(service: Service, clusters: Sequence[str], now: datetime) -> Foret
     if there.horizon is not None:
         # Whoever made them may have other settings.
         wanted = replace(wanted, within=there.horizon)
-    page = current(service.lake, wanted, now, MOST_FORECASTS)
-    return Foretold(page.rows, page.next_cursor is not None, there, wanted.within)
+    passed = current(service.lake, replace(wanted, passed=True), now, MOST_PASSED)
+    page = current(service.lake, replace(wanted, passed=False), now, MOST_FORECASTS)
+    return Foretold(passed.rows, page.rows, page.next_cursor is not None, there, wanted.within)
 
 
 def read_detail(service: Service, anomaly_id: str) -> Detail:

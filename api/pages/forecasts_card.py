@@ -1,4 +1,4 @@
-"""The page's section on forecasts: what fills, soonest first, and what cannot be told."""
+"""The page's section on forecasts: what is full, what fills, and what cannot be told."""
 
 from datetime import datetime
 
@@ -31,17 +31,18 @@ class ForecastsCard:
             self._left_out = ui.label().classes("hint")
 
     def show(self, found: Foretold, now: datetime, *, filtered: bool) -> None:
-        """Draw forecasts, in the order in which they come.
+        """Draw what is past its threshold, then forecasts, in the order in which they come.
 
         Args:
             found: what fills, and of how many resources that is known.
             now: from when on "in" counts.
             filtered: whether it is of some clusters alone.
         """
-        self._said = {row["forecast_id"]: sentence(row, now) for row in found.rows}
+        every = [*found.passed, *found.rows]
+        self._said = {row["forecast_id"]: sentence(row, now) for row in every}
         picked = [row["forecast_id"] for row in self._table.selected]
-        tables.show(self._table, [rows.forecast_row(row, now) for row in found.rows], picked)
-        self._table.set_visibility(bool(found.rows))
+        tables.show(self._table, [rows.forecast_row(row, now) for row in every], picked)
+        self._table.set_visibility(bool(every))
         self._none.set_visibility(not found.rows)
         self._none.text = nothing(found, self._settings, filtered=filtered)
         self._hint.text = hint(found)
@@ -74,8 +75,9 @@ def nothing(found: Foretold, settings: ForecastSettings, *, filtered: bool) -> s
 
     >>> from datetime import UTC, timedelta
     >>> from orchestration.steps.forecast.known import Known
-    >>> calm = Known(119, {}, datetime(2026, 3, 2, tzinfo=UTC), timedelta(hours=4))
-    >>> nothing(Foretold([], False, calm, timedelta(hours=4)), ForecastSettings(), filtered=False)
+    >>> known = Known(119, {}, datetime(2026, 3, 2, tzinfo=UTC), timedelta(hours=4))
+    >>> calm = Foretold([], [], False, known, timedelta(hours=4))
+    >>> nothing(calm, ForecastSettings(), filtered=False)
     'None of 119 resources reaches its next level within 4 h.'
     """
     if found.known.made_at is None and filtered:

@@ -1,14 +1,15 @@
 """Rows of the lake as rows of the page's tables: a value to sort by, and a text to read."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.pages import format as fmt
 from detectors.incidents import SEVERITIES
 from orchestration.steps.advice.browse import BYTES_A_CORE, GPU_CORES
 from orchestration.steps.advice.rightsizing.quantities import bytes_text, cores_text
-from orchestration.steps.forecast.sentence import does, subject
+from orchestration.steps.forecast.listing import is_past
+from orchestration.steps.forecast.sentence import does, since, stands, subject
 from orchestration.steps.paging import Row
 
 Cells = dict[str, Any]
@@ -24,6 +25,9 @@ ABSENCE = "absence"
 """The detector whose rows count what reports."""
 
 SOON = timedelta(hours=1)
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Sorts what nobody knows the time of before all that has one."""
 """What is due within it is an alarm."""
 
 STATES = {"interim": "open", "final": "closed"}
@@ -116,9 +120,11 @@ def advice_row(row: Row) -> Cells:
 
 
 def forecast_row(row: Row, now: datetime) -> Cells:
-    """A row of `forecast.listing.current` that has a time."""
-    left = row["eta"] - now
-    ends = (row["eta_lower"], row["eta_upper"])
+    """A row of `forecast.listing.current` that has a time, or is past its threshold."""
+    past = is_past(row)
+    at = row["eta_upper"] if past else row["eta"]
+    left = (at or LONG_AGO) - now
+    ends = (None, None) if past else (row["eta_lower"], row["eta_upper"])
     limited = row["value"] is not None and bool(row["capacity"])
     shares = {
         "used": row["value"] / row["capacity"] if limited else None,
@@ -127,21 +133,30 @@ def forecast_row(row: Row, now: datetime) -> Cells:
     }
     return {
         "id": row["forecast_id"],
-        "due": row["eta"].isoformat(),
-        "due_text": fmt.day_and_time(row["eta"]),
+        "due": (at or LONG_AGO).isoformat(),
+        "due_text": fmt.day_and_time(at) if at else fmt.MISSING,
         "left": left.total_seconds(),
-        "left_text": fmt.duration(left) if left > timedelta(0) else "any moment",
+        "left_text": "past" if past else left_text(left),
         "soon": left < SOON,
-        "between": (row["eta_lower"] or row["eta"]).isoformat(),
+        "between": (ends[0] or at or LONG_AGO).isoformat(),
         "between_text": between(*ends),
         "what": subject(row),
-        "does": does(row),
+        "does": f"{stands(row)}{since(row, now)}" if past else does(row),
         **{name: -1.0 if share is None else share for name, share in shares.items()},
         **{
             f"{name}_text": fmt.MISSING if share is None else f"{100 * share:.3g} %"
             for name, share in shares.items()
         },
     }
+
+
+def left_text(left: timedelta) -> str:
+    """How long it is until a time.
+
+    >>> left_text(timedelta(0))
+    'any moment'
+    """
+    return fmt.duration(left) if left > timedelta(0) else "any moment"
 
 
 def between(lower: datetime | None, upper: datetime | None) -> str:

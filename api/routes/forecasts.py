@@ -79,7 +79,7 @@ class KnownForecasts(BaseModel):
 
 
 class ForecastPage(BaseModel):
-    """Forecasts, soonest first."""
+    """Forecasts: what is past its threshold first, the latest of it first, then the soonest."""
 
     items: list[Forecast]
     known: KnownForecasts
@@ -104,8 +104,9 @@ def get_forecasts(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows a page")] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> ForecastPage:
-    """What reaches its threshold within a time from now, soonest first; the newest forecasts.
+    """What is past its threshold, then what reaches it within a time from now, soonest first.
 
+    What is past it has a `reason`, no `eta`, and in `eta_upper` since when, where that is known.
     What fills is foretold no further than the forecasts' horizon: `note` says so where `within` is
     longer.
     """

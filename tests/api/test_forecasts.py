@@ -104,6 +104,54 @@ def test_pages_neither_repeat_nor_skip(filled):
     assert found == ["soon", "us", "later", "far", "why"]
 
 
+PAST = {"abstained": True, "reason": "threshold already passed"}
+
+
+@pytest.fixture
+def full(start, now):
+    """One that fills, and three that are full: since an hour, a day, nobody knows since when."""
+    with start(forecasts={"gauges": 3}) as running:
+        put(
+            running.lake,
+            [
+                forecast(now, "fills", 1.0),
+                forecast(now, "always", None, **PAST),
+                forecast(now, "news", None, **PAST, eta_upper=now - HOUR),
+                forecast(now, "older", None, **PAST, eta_upper=now - 25 * HOUR),
+                forecast(now, "why", None, abstained=True, reason="no limit known"),
+            ],
+        )
+        yield running
+
+
+def test_what_is_past_its_threshold_is_told_first_and_has_no_date_ahead(full):
+    assert ids(full) == ["news", "older", "always", "fills"]
+    assert ids(full, within="PT1M") == ["news", "older", "always"]
+    assert ids(full, abstained="true") == ["news", "older", "always", "fills", "why"]
+    items = full.http.get("/api/v1/forecasts").json()["items"]
+    assert [item["text"].partition(" of eu-1 ")[2] for item in items[:3]] == [
+        "is past 80 % since 11:00 UTC",
+        "is past 80 % since 22 Nov 2026 11:00 UTC",
+        "is past 80 % for as long as is looked back",
+    ]
+    assert [item["eta"] for item in items[:3]] == [None] * 3
+    first = full.http.get("/api/v1/forecasts", params={"limit": 2}).json()
+    params = {"limit": 2, "cursor": first["next_cursor"]}
+    rest = full.http.get("/api/v1/forecasts", params=params).json()
+    assert first["items"] + rest["items"] == items
+
+
+def test_a_gauge_of_what_is_full_is_zero_and_hides_none_of_what_fills(full):
+    full.service.forecaster.run_if_due()
+    families = text_string_to_metric_families(full.http.get("/metrics").text)
+    (gauge,) = [one for one in families if one.name == "fleetlake_seconds_to_threshold"]
+    assert {one.labels["instance"]: one.value for one in gauge.samples} == {
+        "news:9100": 0.0,
+        "older:9100": 0.0,
+        "fills:9100": 3600.0,
+    }
+
+
 def test_a_horizon_that_is_longer_than_what_is_looked_ahead_is_told(filled):
     def note(**params):
         return filled.http.get("/api/v1/forecasts", params=params).json()["note"]

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from api.pages.data import MOST_FORECASTS, Foretold, read_overview
+from api.pages.data import MOST_FORECASTS, MOST_PASSED, Foretold, read_overview
 from api.pages.forecasts_card import hint, nothing
+from api.pages.rows import forecast_row
 from lake.schema import FORECASTS
 from orchestration import forecaster as forecaster_module
 from orchestration.forecast_settings import ForecastSettings
@@ -15,11 +16,11 @@ from orchestration.steps.forecast.known import Known
 
 HOURS = timedelta(hours=1)
 MADE = datetime(2026, 3, 2, 22, tzinfo=UTC)
-NOBODY = Foretold([], False, Known(0, {}, None, None), 4 * HOURS)
+NOBODY = Foretold([], [], False, Known(0, {}, None, None), 4 * HOURS)
 
 
 def foretold(count, *, more=False, resources=7):
-    return Foretold([{}] * count, more, Known(resources, {}, MADE, 4 * HOURS), 4 * HOURS)
+    return Foretold([], [{}] * count, more, Known(resources, {}, MADE, 4 * HOURS), 4 * HOURS)
 
 
 def test_how_much_of_it_is_here():
@@ -74,6 +75,30 @@ def test_it_reads_as_far_as_is_looked_ahead_of_the_clusters_that_are_chosen(star
         assert (len(found.rows), found.more) == (MOST_FORECASTS, True)
         assert found.known.resources == MOST_FORECASTS + 2
         assert read("none").known.made_at is None
+
+
+PAST = {"abstained": True, "reason": "threshold already passed", "eta": None, "threshold": 1.0}
+
+
+def test_what_is_full_is_read_first_and_hides_nothing_that_fills(start, now):
+    with start() as running:
+        full = [row(now, f"{n:02}", 0, **PAST) for n in range(MOST_PASSED)]
+        news = row(now, "news", 0, **PAST, eta_upper=now - HOURS)
+        rows = pl.DataFrame([*full, news, row(now, "fills", 9)]).to_arrow()
+        running.lake.forecasts.append(rows.cast(FORECASTS.schema))
+        found = read_overview(running.service, 24 * HOURS, HOURS, [], 1.0).forecasts
+        assert [one["forecast_id"] for one in found.rows] == ["fills"]
+        assert len(found.passed) == MOST_PASSED
+        shown = forecast_row(found.passed[0], now)
+        assert (shown["id"], shown["left_text"], shown["soon"]) == ("news", "past", True)
+        assert shown["does"] == "is past 1 since 11:00 UTC"
+        assert shown["due_text"] == "23 Nov 11:00"
+        unknown = forecast_row(found.passed[1], now)
+        assert unknown["does"] == "is past 1 for as long as is looked back"
+        assert (unknown["due_text"], unknown["between_text"]) == ("–", "–")
+        assert found.known.left_out() == [
+            f"{MOST_PASSED + 1} past their last level, spent or expired"
+        ]
 
 
 def test_rounds_that_fail_are_among_what_is_wrong(running, monkeypatch):

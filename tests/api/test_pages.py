@@ -345,6 +345,8 @@ def test_what_fills_stands_there_soonest_first_and_as_text(url, tmp_path):
     places = [told.index(name) for name in names]
     assert places == sorted(places)
     assert "&lt;b&gt;data-postgres-0" in told
+    assert told.index("volume `full` in platform") < told.index("data-postgres-0")
+    assert "is past 90 % for as long as is looked back" in told
     assert "<b>data" not in told, "a volume's name must not become markup"
     assert re.search('class="alarm">36 min<', told), "it is due within an hour"
     assert "02 Mar 23:34 – 03 Mar 01:46" in told

@@ -158,6 +158,36 @@ def test_by_default_it_looks_as_far_as_the_lake_does(told, fleetlake, tmp_path):
     assert [one["forecast_id"] for one in json.loads(done.stdout)] == ["far"]
 
 
+def test_what_is_full_comes_first_and_hides_nothing(fleetlake, tmp_path):
+    row = dict.fromkeys(FORECASTS.schema.names) | {
+        "cluster": "eu",
+        "resource": "quota",
+        "made_at": NOW,
+        "horizon_seconds": 4 * 3600.0,
+        "lake_version": 1,
+        "threshold": 5.0,
+        "capacity": 5.0,
+        "value": 5.0,
+    }
+    full = {"abstained": True, "reason": "threshold already passed"}
+    rows = [row | full | {"forecast_id": f"{n:02}", "subject": f"pods {n:02}"} for n in range(22)]
+    rows[7]["eta_upper"] = NOW - 40 * HOUR
+    rows += [row | {"forecast_id": "x", "subject": "x", "abstained": False, "eta": NOW + HOUR}]
+    lake = Lake.open(tmp_path / "data" / "lake")
+    table = pl.DataFrame(rows, infer_schema_length=None).to_arrow()
+    lake.forecasts.append(table.cast(FORECASTS.schema))
+    done = fleetlake("forecasts", "--dir", tmp_path / "data")
+    text = " ".join(done.stdout.replace("│", " ").split())
+    titles = ("What is past its last level", "What fills within 4 h")
+    assert text.index(titles[0]) < text.index("quota `pods 07` of eu is past 100 % since")
+    assert text.index("pods 07") < text.index("pods 00") < text.index(titles[1])
+    assert text.index(titles[1]) < text.index("quota `x` of eu reaches 100 %")
+    assert "2 more are past their last level: --format csv prints all" in done.stderr
+    assert "1 of 23 resources: next level reached within 4 h" in done.stderr
+    items = json.loads(fleetlake("forecasts", "--dir", tmp_path / "data", "--json").stdout)
+    assert [len(items), items[0]["subject"], items[-1]["subject"]] == [23, "pods 07", "x"]
+
+
 def test_many_are_cut_off_and_counted(fleetlake, tmp_path):
     row = dict.fromkeys(FORECASTS.schema.names) | {
         "cluster": "eu",

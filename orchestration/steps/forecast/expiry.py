@@ -27,6 +27,8 @@ SECOND = 1e6
 def expire(snapshot: Snapshot, found: Sequence[Found], made_at: datetime) -> pl.DataFrame:
     """The time of each, as `outcome.frame_of` has it; its interval is that time.
 
+    What has expired has no time ahead, and the interval says when that was.
+
     Args:
         snapshot: where they are.
         found: kinds that tell a time, or the seconds until it.
@@ -53,14 +55,16 @@ def expire(snapshot: Snapshot, found: Sequence[Found], made_at: datetime) -> pl.
             .then(pl.lit(Reason.ALREADY_PASSED.text))
         )
         rows = rows.with_columns(reason.alias("reason"))
-        eta = pl.when(pl.col("reason").is_null()).then(seconds * SECOND).cast(pl.Int64).cast(TIME)
+        # Of what has expired, when that was.
+        ended = pl.when(told).then(seconds * SECOND).cast(pl.Int64).cast(TIME)
+        eta = pl.when(pl.col("reason").is_null()).then(ended)
         none = pl.lit(None, dtype=pl.Float64)
         parts.append(
             rows.with_columns(
                 pl.lit(one.kind.name).alias("resource"),
                 eta.alias("eta"),
-                eta.alias("eta_lower"),
-                eta.alias("eta_upper"),
+                ended.alias("eta_lower"),
+                ended.alias("eta_upper"),
                 pl.col("newest").alias("value"),
                 none.alias("capacity"),
                 none.alias("threshold"),

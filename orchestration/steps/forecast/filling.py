@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from detectors.forecasting import METHODS, Reason, forecast
+from detectors.forecasting import METHODS, Forecasts, Reason, forecast, passed_between
 from lake.snapshot import Snapshot
 from lake.timerange import MICROSECOND, to_micros
 from orchestration.forecast_settings import ForecastSettings
@@ -150,12 +150,13 @@ def _block(
     method = np.full(n, None, dtype=object)
     tried = told.weights.sum(axis=1) > 0.0
     method[asked[tried]] = np.array(METHODS, dtype=object)[told.weights[tried].argmax(axis=1)]
+    lower, upper = _interval(told, sign * used, sign * threshold[asked], step_hours)
     return table.select("cluster", KEY, "series_id", "metric", *_entity(table), "subject").select(
         pl.lit(kind.name).alias("resource"),
         pl.all(),
         _times("eta", told.eta, asked, n, span),
-        _times("eta_lower", told.earliest(step_hours), asked, n, span),
-        _times("eta_upper", told.eta_upper, asked, n, span),
+        _times("eta_lower", lower, asked, n, span),
+        _times("eta_upper", upper, asked, n, span),
         pl.Series("value", limited.value[rows], nan_to_null=True),
         pl.Series("capacity", capacity, nan_to_null=True),
         pl.Series("threshold", threshold, nan_to_null=True),
@@ -164,6 +165,16 @@ def _block(
         pl.Series("abstained", abstained),
         pl.Series("reason", why.tolist(), dtype=pl.String),
     )
+
+
+def _interval(
+    told: Forecasts, used: Float64, threshold: Float64, step_hours: float
+) -> tuple[Float64, Float64]:
+    """The interval of what is foretold; of what is past its last level, when that was passed."""
+    lower, upper = told.earliest(step_hours), told.eta_upper.copy()
+    past = np.flatnonzero(told.reason == Reason.ALREADY_PASSED)
+    lower[past], upper[past] = passed_between(used[past], threshold[past], step_hours=step_hours)
+    return lower, upper
 
 
 def _used(snapshot: Snapshot, limited: _Limited, rows: Int64, span: Span) -> Float64:

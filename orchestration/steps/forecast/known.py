@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from detectors.forecasting import Reason
 from lake import Lake
 from orchestration.steps import paging
-from orchestration.steps.forecast.listing import NEWEST, Wanted, asked, held
-from orchestration.steps.forecast.objectives import SPENT
+from orchestration.steps.forecast.listing import NEWEST, PASSED, Wanted, asked, held
 from orchestration.steps.forecast.sentence import length
 
 KNOWN = f"""
@@ -19,9 +17,6 @@ SELECT CASE WHEN abstained THEN reason END AS reason, count(*) AS "count",
        max(made_at) AS made_at, arg_max(horizon_seconds, made_at) AS horizon_seconds
 FROM asked GROUP BY ALL ORDER BY "count" DESC, reason
 """  # noqa: S608 - the text is ours
-
-PASSED = (Reason.ALREADY_PASSED.text, SPENT)
-"""Reasons that abstain since nothing is left to be foretold."""
 
 
 @dataclass(frozen=True, slots=True)

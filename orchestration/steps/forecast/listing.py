@@ -1,11 +1,14 @@
-"""Reading the forecasts that hold now: what fills within a time, soonest first."""
+"""Reading the forecasts that hold now: what is past its threshold, then what fills soonest."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from detectors.forecasting import Reason
 from lake import Lake, TimeRange
 from orchestration.steps import paging
+from orchestration.steps.forecast.objectives import SPENT
 
 HELD_FOR = timedelta(days=1)
 """A forecast that was not made again for so long no longer holds: its resource is gone, or nobody
@@ -13,6 +16,9 @@ makes forecasts."""
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Sorts what has no time behind all that has one."""
+
+PASSED = (Reason.ALREADY_PASSED.text, SPENT)
+"""Reasons that abstain since nothing is left to be foretold."""
 
 NEWEST = """
 WITH newest AS (
@@ -29,10 +35,18 @@ WITH newest AS (
 """What holds of the resources that are asked for."""
 
 CURRENT = f"""
-{NEWEST}
-SELECT *, coalesce(eta, $never) AS due FROM asked
-WHERE (($abstained AND abstained) OR (eta <= $until AND coalesce(eta_upper, eta) >= $now))
-  AND ($after_time IS NULL OR (coalesce(eta, $never), forecast_id) > ($after_time, $after_id))
+{NEWEST}, sorted AS (
+    -- What is past comes first, and of that the latest: its time as far before 1970 as it is after.
+    SELECT *, list_contains($past, reason) AS is_past,
+           CASE WHEN is_past THEN make_timestamptz(-coalesce(epoch_us(eta_upper), 0))
+                ELSE coalesce(eta, $never) END AS due
+    FROM asked
+)
+SELECT * EXCLUDE (is_past) FROM sorted
+WHERE CASE WHEN is_past THEN $passed IS NOT FALSE
+           ELSE $passed IS NOT TRUE AND (($abstained AND abstained)
+                OR (eta <= $until AND coalesce(eta_upper, eta) >= $now)) END
+  AND ($after_time IS NULL OR (due, forecast_id) > ($after_time, $after_id))
 ORDER BY due, forecast_id LIMIT $rows
 """  # noqa: S608 - the text is ours
 
@@ -52,6 +66,7 @@ class Wanted:
         namespace: only this.
         kinds: only these kinds of resources.
         abstained: also that of which nothing can be told, last.
+        passed: what is past its threshold alone, or all but that; None = both, that first.
         visible: clusters that the reader may see at all, None = all.
     """
 
@@ -60,13 +75,14 @@ class Wanted:
     namespace: str | None = None
     kinds: Sequence[str] = ()
     abstained: bool = False
+    passed: bool | None = None
     visible: Collection[str] | None = None
 
 
 def current(
     lake: Lake, wanted: Wanted, now: datetime, limit: int = 100, cursor: str | None = None
 ) -> paging.Page:
-    """The newest forecast of each resource, soonest first.
+    """The newest forecast of each resource: what is past its threshold first, then the soonest.
 
     Raises:
         FilterError: the cursor is not from this listing, or the limit is out of range.
@@ -76,6 +92,8 @@ def current(
         "until": now + wanted.within,
         "never": NEVER,
         "abstained": wanted.abstained,
+        "passed": wanted.passed,
+        "past": list(PASSED),
         **paging.after(cursor),
         "rows": paging.size(limit) + 1,
     }
@@ -83,6 +101,11 @@ def current(
     for row in page.rows:
         del row["due"]
     return page
+
+
+def is_past(row: Mapping[str, Any]) -> bool:
+    """Whether it is past its threshold, spent or expired; `eta_upper` says since when, if known."""
+    return row["reason"] in PASSED
 
 
 def held(now: datetime) -> TimeRange:

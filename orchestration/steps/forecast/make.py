@@ -27,6 +27,7 @@ DELAY = timedelta(minutes=1)
 
 PREVIOUS = """
 SELECT forecast_id, CASE WHEN abstained THEN reason END AS before, eta IS NOT NULL AS timed,
+       CASE WHEN abstained THEN eta_upper END AS since,
        made_at = $made_at AND lake_version = $version AS same
 FROM forecasts WHERE date = $day AND made_at <= $made_at
 QUALIFY row_number() OVER (PARTITION BY forecast_id ORDER BY made_at DESC, lake_version DESC) = 1
@@ -60,9 +61,9 @@ def due_at(now: datetime, settings: ForecastSettings) -> datetime:
 def make_forecasts(lake: Lake, settings: ForecastSettings, made_at: datetime) -> Made:
     """Foretell all resources of the lake from what it holds up to a time, and keep it.
 
-    A row is written where there is a time, where there was one, where the reason to abstain is
-    another than before, and once a UTC day. Run again on the same data, nothing is written; on
-    more data, the new rows take the place of the old ones.
+    A row is written where there is a time, where there was one, where the reason to abstain, or
+    since when it is past its threshold, is another than before, and once a UTC day. Run again on
+    the same data, nothing is written; on more data, the new rows take the place of the old ones.
 
     Args:
         lake: holds the resources, takes the forecasts.
@@ -127,6 +128,7 @@ def _new(rows: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
     # Whether what fills not falls or stands may change with every sample.
     why = pl.when("abstained").then(pl.col("reason"))
     changed |= ~why.eq_missing(pl.col("before"))
+    changed |= ~pl.when("abstained").then(pl.col("eta_upper")).eq_missing(pl.col("since"))
     return told.filter(changed & ~pl.col("same").fill_null(value=False)).drop(
-        "before", "timed", "same"
+        "before", "timed", "since", "same"
     )

@@ -1,10 +1,11 @@
 """One forecast as a sentence for people."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestration.steps.forecast.expiry import STATED
+from orchestration.steps.forecast.listing import is_past
 from orchestration.steps.forecast.objectives import OBJECTIVE
 from orchestration.steps.forecast.resources import shown
 
@@ -39,6 +40,8 @@ def sentence(row: Mapping[str, Any], now: datetime | None = None) -> str:
     """
     now = row["made_at"] if now is None else now
     what, will = subject(row), does(row)
+    if is_past(row):
+        return f"{what} {stands(row)}{since(row, now)}"
     if row["eta"] is None:
         if row["abstained"]:
             return f"{what}: it cannot be told when it {will}: {row['reason']}"
@@ -83,9 +86,42 @@ def does(row: Mapping[str, Any]) -> str:
         return "is spent"
     if row["threshold"] is None:
         return "expires" if row["resource"].startswith("certificate") else "reaches its limit"
+    return f"reaches {_level(row)}"
+
+
+def _level(row: Mapping[str, Any]) -> str:
     if row["capacity"]:
-        return f"reaches {100.0 * row['threshold'] / row['capacity']:.3g} %"
-    return f"reaches {row['threshold']:g}"
+        return f"{100.0 * row['threshold'] / row['capacity']:.3g} %"
+    return f"{row['threshold']:g}"
+
+
+def stands(row: Mapping[str, Any]) -> str:
+    """What has become of what is past its threshold."""
+    if row["resource"] == OBJECTIVE:
+        return "is spent"
+    if row["threshold"] is None:
+        return "is expired"
+    return f"is past {_level(row)}"
+
+
+def since(row: Mapping[str, Any], now: datetime) -> str:
+    """Since when it is, with a space before; empty where nothing tells.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> since({"eta_upper": noon, "threshold": 80.0, "resource": "volume"}, noon)
+    ' since 12:00 UTC'
+    >>> since({"eta_upper": None, "threshold": 80.0, "resource": "volume"}, noon)
+    ' for as long as is looked back'
+    """
+    if row["resource"] == OBJECTIVE:
+        return ""
+    at = row["eta_upper"]
+    if at is None:
+        return "" if row["threshold"] is None else " for as long as is looked back"
+    today = at.astimezone(UTC).date() == now.astimezone(UTC).date()
+    told = f"{at.astimezone(UTC):{'%H:%M' if today else '%d %b %Y %H:%M'}} UTC"
+    return f" since {told}"
 
 
 def _interval(row: Mapping[str, Any], now: datetime, unit: timedelta, name: str) -> str:

@@ -12,7 +12,7 @@ from orchestration.steps.panels import align
 
 
 def soonest(lake: Lake, settings: ForecastSettings, now: datetime) -> Sequence[str]:
-    """A sentence for each resource that reaches a level within the horizon, soonest first.
+    """A sentence for each resource that is past its last level, then for those that reach one.
 
     Args:
         lake: holds the resources, takes the forecasts.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from orchestration.maintenance_settings import MaintenanceSettings
+from orchestration.steps.forecast.sentence import sentence
 from orchestration.steps.maintain import compact_lake
 
 HOUR = timedelta(hours=1)
@@ -77,6 +78,43 @@ def test_what_cannot_be_told_says_why_and_has_no_date(resources, name):
     row = resources.told()
     assert (row["reason"], row["abstained"]) == (reason, True)
     assert [row[name] for name in ("eta", "eta_lower", "eta_upper")] == [None, None, None]
+
+
+def test_what_is_full_says_since_when(resources, now):
+    used = np.append(np.full(270, 79.0), np.full(18, 81.0))
+    resources.disk(used)
+    row = resources.told(levels=(0.8,))
+    assert (row["reason"], row["abstained"]) == ("threshold already passed", True)
+    # The first column that is past it ends 17 columns ago; it may have been in half the one before.
+    since = now - 17 * 5 * MINUTE
+    assert (row["eta"], row["eta_lower"], row["eta_upper"]) == (None, since - 7.5 * MINUTE, since)
+    assert sentence(row) == "`/var` on node-7:9100 of c1 is past 80 % since 10:35 UTC"
+
+
+def test_what_falls_below_its_threshold_says_since_when(resources, now):
+    queue = {"name": "battery", "metric": "charge", "threshold": 20.0, "below": True}
+    resources.put(np.append(np.full(280, 50.0), np.full(8, 10.0)), metric="charge")
+    row = resources.told(resources=[queue])
+    assert (row["eta"], row["eta_upper"]) == (None, now - 7 * 5 * MINUTE)
+    assert sentence(row) == "battery of c1 is past 20 since 11:25 UTC"
+
+
+def test_what_is_full_since_another_time_is_written_again(resources, now):
+    resources.disk(np.append(np.full(270, 79.0), np.full(18, 81.0)))
+    assert resources.make(levels=(0.8,)).written == 1
+    resources.disk([81.0] * 3, end=now + 15 * MINUTE)
+    assert resources.make(now + 15 * MINUTE, levels=(0.8,)).written == 0
+    resources.disk([81.0, 79.0, 81.0], end=now + 30 * MINUTE)
+    assert resources.make(now + 30 * MINUTE, levels=(0.8,)).written == 1
+    assert resources.rows()[-1]["eta_upper"] == now + 30 * MINUTE
+
+
+def test_an_expired_certificate_says_since_when(resources, now):
+    at = now - 30 * HOUR
+    resources.put([at.timestamp()], metric="x509_cert_not_after", subject_CN="web")
+    row = resources.told()
+    assert (row["eta"], row["eta_lower"], row["eta_upper"]) == (None, at, at)
+    assert sentence(row).endswith(" of c1 is expired since 22 Nov 2026 06:00 UTC")
 
 
 @pytest.mark.parametrize(
