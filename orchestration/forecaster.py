@@ -13,7 +13,7 @@ from lake import Clock, Lake
 from orchestration.failures import Failure
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.rounds import ENDED, Rounds, tried
-from orchestration.steps.forecast.listing import Wanted, current
+from orchestration.steps.forecast.listing import Wanted, current, holds
 from orchestration.steps.forecast.make import Made, due_at, make_forecasts
 from orchestration.steps.paging import MAX_PAGE
 
@@ -56,6 +56,7 @@ class Forecaster:
         self._made = due_at(clock(), settings)
         self._not_before = clock()
         self._read: datetime | None = None
+        self._seen: int | None = None
 
     def start(self) -> None:
         """Start the thread."""
@@ -94,10 +95,12 @@ class Forecaster:
 
     def _look(self, now: datetime) -> None:
         most = min(self._settings.gauges, MAX_PAGE)
-        if not most:
+        version = self._lake.forecasts.version()
+        still = all(holds(row, now) for row in self.statistics.soonest)
+        if not most or (version == self._seen and still):
             return
         # What is past its threshold for long must not hide what is about to be.
         past = current(self._lake, Wanted(FAR, passed=True), now, (most + 1) // 2).rows
         left = most - len(past)
         ahead = current(self._lake, Wanted(FAR, passed=False), now, left).rows if left else []
-        self.statistics.soonest = [*past, *ahead]
+        self.statistics.soonest, self._seen = [*past, *ahead], version

@@ -108,6 +108,12 @@ def is_past(row: Mapping[str, Any]) -> bool:
     return row["reason"] in PASSED
 
 
+def holds(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether what was `current` at a time still is at a later one, if nothing new was made."""
+    last = row["eta_upper"] or row["eta"]
+    return bool(row["made_at"] > held(now).start and (is_past(row) or last >= now))
+
+
 def held(now: datetime) -> TimeRange:
     """When a forecast that holds now was made."""
     return TimeRange(now - HELD_FOR, now + timedelta(minutes=1))

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from orchestration import forecaster as forecaster_module
@@ -59,6 +60,38 @@ def test_what_others_made_is_read(resources, build, clock, line, now):
     forecaster.run_if_due()
     assert forecaster.statistics.rounds == 0
     assert len(forecaster.statistics.soonest) == 1
+
+
+def test_what_has_not_changed_is_not_read_again(resources, build, clock, line, now, monkeypatch):
+    reads, read = [], forecaster_module.current
+
+    def counting(*asked):
+        reads.append(asked)
+        return read(*asked)
+
+    monkeypatch.setattr(forecaster_module, "current", counting)
+    resources.disk(line(1.0, 78.0))
+    resources.disk(np.append(np.full(200, 50.0), np.full(88, 100.0)), mountpoint="/full")
+    resources.make()
+    forecaster = build(resident=False)
+
+    def told(minutes):
+        reads.clear()
+        clock.time = now + minutes * MINUTE
+        forecaster.run_if_due()
+        return len(reads), [row["subject"] for row in forecaster.statistics.soonest]
+
+    assert told(1) == (2, ["/full", "/var"])
+    assert told(2) == (0, ["/full", "/var"])
+    # Its interval is over, though nobody has made another forecast.
+    assert told(5 * 60) == (2, ["/full"])
+    assert told(6 * 60) == (0, ["/full"])
+    # Nobody has said so for a day; then somebody does.
+    assert told(25 * 60) == (2, [])
+    assert told(25 * 60 + 1) == (0, [])
+    resources.disk(line(1.0, 78.0), end=now + 25 * 60 * MINUTE, mountpoint="/new")
+    resources.make(now + 25 * 60 * MINUTE)
+    assert told(25 * 60 + 2) == (2, ["/new"])
 
 
 def test_no_more_than_asked_for_is_kept(resources, build, clock, line, now):
