@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from lake.query import run
 from lake.snapshot import Snapshot
@@ -19,6 +20,9 @@ Place = tuple[str, str]
 """A cluster and an entity in it."""
 
 DAY = timedelta(days=1)
+
+UNCALLED = (None, "unknown")
+"""What a mesh calls a workload that it does not know."""
 
 PODS = """
 SELECT DISTINCT cluster, namespace, workload, pod, node FROM series
@@ -32,30 +36,23 @@ GROUP BY ALL HAVING arg_max(change, time) <> 'deleted'
 ORDER BY ALL
 """
 
-CLAIMS = """
-SELECT DISTINCT cluster, namespace, labels['persistentvolumeclaim'] AS claim FROM series
-WHERE list_contains($clusters, cluster) AND labels['persistentvolumeclaim'] IS NOT NULL
-  AND last_seen >= $since
-ORDER BY ALL
-"""
-
-CALLS = """
-SELECT DISTINCT cluster,
+LABELLED = """
+SELECT DISTINCT cluster, namespace, labels['persistentvolumeclaim'] AS claim,
        labels['source_workload_namespace'] AS source_namespace,
        labels['source_workload'] AS source,
        labels['destination_workload_namespace'] AS target_namespace,
        labels['destination_workload'] AS target
 FROM series
 WHERE list_contains($clusters, cluster) AND last_seen >= $since
-  AND labels['source_workload'] IS NOT NULL AND labels['destination_workload'] IS NOT NULL
-  AND labels['source_workload'] <> 'unknown' AND labels['destination_workload'] <> 'unknown'
+  AND (claim IS NOT NULL OR (source <> 'unknown' AND target <> 'unknown'))
 ORDER BY ALL
 """
+"""Claims and calls at once: labels are most of what a series takes to read."""
 
 ENGINES = """
 SELECT DISTINCT cluster, namespace, workload FROM series
 WHERE list_contains($clusters, cluster) AND last_seen >= $since AND workload IS NOT NULL
-  AND regexp_matches(metric, '^(opa|gatekeeper)_')
+  AND (starts_with(metric, 'opa_') OR starts_with(metric, 'gatekeeper_'))
 ORDER BY ALL
 """
 
@@ -137,13 +134,8 @@ def topology(
         if row["node"]:
             known.nodes_of[cluster, entity].add(node(row["node"]))
             known.on_node[cluster, node(row["node"])].add(entity)
-    for row in run(snapshot, CLAIMS, params).rows.to_pylist():
-        owner = _owner(owners, row["cluster"], row["namespace"], row["claim"])
-        if owner is not None:
-            known.claims[row["cluster"], row["namespace"], row["claim"]] = owner
-    for row in run(snapshot, CALLS, params).rows.to_pylist():
-        source = workload(row["source_namespace"], row["source"])
-        known.add_call(row["cluster"], source, workload(row["target_namespace"], row["target"]))
+    for row in run(snapshot, LABELLED, params).rows.to_pylist():
+        _add_labelled(known, owners, row)
     for call in calls:
         for cluster in names if call.cluster is None else [call.cluster]:
             known.add_call(cluster, call.source, call.target)
@@ -152,6 +144,19 @@ def topology(
     for row in run(snapshot, TARGETS, params).rows.to_pylist():
         known.targets_on[row["cluster"], row["node"]].append(row["instance"])
     return known
+
+
+def _add_labelled(
+    known: Topology, owners: dict[tuple[str, str | None, str], str], row: dict[str, Any]
+) -> None:
+    cluster, claim = row["cluster"], row["claim"]
+    if claim is not None:
+        owner = _owner(owners, cluster, row["namespace"], claim)
+        if owner is not None:
+            known.claims[cluster, row["namespace"], claim] = owner
+    if row["source"] not in UNCALLED and row["target"] not in UNCALLED:
+        source = workload(row["source_namespace"], row["source"])
+        known.add_call(cluster, source, workload(row["target_namespace"], row["target"]))
 
 
 def _owner(

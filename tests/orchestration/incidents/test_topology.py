@@ -52,6 +52,35 @@ def test_a_claim_is_of_the_pod_that_it_is_named_after(known, template):
     assert found.claims == {("eu", "data", f"{template}-postgres-0"): "data/postgres"}
 
 
+def test_a_series_of_a_claim_tells_of_a_call_only_where_both_ends_are_known(known):
+    both = {
+        "__name__": "volume_requests_total",
+        "namespace": "data",
+        "persistentvolumeclaim": "data-postgres-0",
+        "source_workload": "web",
+        "source_workload_namespace": "shop",
+        "destination_workload": "postgres",
+        "destination_workload_namespace": "data",
+    }
+    found = known(POSTGRES, both, both | {"destination_workload": "unknown"})
+    assert found.claims == {("eu", "data", "data-postgres-0"): "data/postgres"}
+    assert dict(found.callees) == {("eu", "shop/web"): {"data/postgres"}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "engines"),
+    [
+        ("opa_decisions_total", {"platform/opa"}),
+        ("gatekeeper_violations", {"platform/opa"}),
+        ("opaque_total", set()),
+        ("my_opa_decisions_total", set()),
+    ],
+)
+def test_engines_of_policies_are_known_by_their_metrics(known, metric, engines):
+    engine = {"__name__": metric, "namespace": "platform", "pod": "opa-7c9d8f6b54-x2v9k"}
+    assert known(engine).engines["eu"] == engines
+
+
 def test_a_mesh_and_the_settings_tell_who_calls_whom(known):
     mesh = {
         "__name__": "istio_requests_total",
