@@ -1,9 +1,12 @@
 """The decorator of compiled functions: numba, cached on disk, without the interpreter's lock.
 
 Their parameters carry no types: numba infers them, and what they are stands in the docstrings.
+Neither `ingest` nor `detectors` may import the other: this file stands in both, letter for letter.
 """
 
+import marshal
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any, TypeVar, cast
 
 import numba
@@ -16,11 +19,11 @@ _NUMBERS = (bool, int, float, str, bytes, np.generic)
 
 
 def compiled(function: Function) -> Function:
-    """Compile at the first call.
+    """Compile at the first call, in nopython mode.
 
-    What it calls, and the numbers and arrays that it uses, are compiled into it. They are to be
-    imported by name, at the beginning of its module: then what is kept on disk is left when they
-    change.
+    What it calls, and the numbers, arrays and named tuples that it uses, are compiled into it. They
+    are to be imported by name, at the beginning of its module: then what is kept on disk is left
+    when they change.
 
     A read-only install without a writable home has nowhere to cache: numba raises then, and the
     function is compiled anew in each process.
@@ -44,26 +47,31 @@ def _kept(kernel: object) -> Any | None:
 
 
 def _used(function: Callable[..., Any]) -> Iterator[tuple[str, object]]:
-    """What stands in its module by now: numbers, and kernels by what they are made of."""
+    """What stands in its module by now, and what each is made of."""
     for name, value in sorted(function.__globals__.items()):
         if name.startswith("__"):
             continue
-        if isinstance(value, CPUDispatcher):
-            kept = _kept(value)
-            yield name, None if kept is None else kept._source_stamp
-        else:
-            told = _told(value)
-            if told is not None:
-                yield name, told
+        told = _told(value)
+        if told is not None:
+            yield name, told
 
 
 def _told(value: object) -> object:
-    """A text or texts that are others where a number is; None = it is none, nor an array of them.
+    """A text or texts that are others where a kernel or a number is; None = it is neither.
 
-    Of a long array `repr` leaves the middle out.
+    Of a long array `repr` leaves the middle out. An intrinsic is known by its code.
     """
+    if isinstance(value, CPUDispatcher):
+        kept = _kept(value)
+        return None if kept is None else kept._source_stamp
     if isinstance(value, np.ndarray):
         return str(value.dtype), value.shape, value.tobytes()
     if isinstance(value, tuple):
         return tuple(_told(one) or repr(one) for one in value)
+    if isinstance(value, type):
+        return getattr(value, "_fields", None)
+    code = getattr(getattr(value, "__wrapped__", None), "__code__", None)
+    if isinstance(code, CodeType):
+        # Version 2 has no references, which depend on who else holds an object.
+        return marshal.dumps(code, 2)
     return repr(value) if isinstance(value, _NUMBERS) else None

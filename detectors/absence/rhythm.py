@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.absence.bits import WORD, Bool, Int64
-from detectors.memory.kernels import compiled, over_rows
+from detectors.compiled import compiled
+from detectors.memory.kernels import over_rows
 
 TOP = 8
 """Gaps that are kept of each thing, the largest."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.absence.bits import WORD, Bool, Int64
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 
 Float64 = npt.NDArray[np.float64]
 

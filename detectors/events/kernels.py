@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

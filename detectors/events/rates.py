@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.events import tails
 from detectors.events.baseline import WIDTHS, Baseline
 from detectors.events.cells import Cells, score_of
 from detectors.events.counts import Counts
 from detectors.events.kernels import fill, hour_of
-from detectors.memory.kernels import compiled
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.forecasting.pieces import line, newest_piece
-from detectors.memory.kernels import compiled
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

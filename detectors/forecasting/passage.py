@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.forecasting.kernels import METHODS, filled, paths_at, resets_of
 from detectors.forecasting.pieces import is_new, newest_piece
-from detectors.memory.kernels import compiled
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 
 Float64 = npt.NDArray[np.float64]
 

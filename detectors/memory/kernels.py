@@ -12,18 +12,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernel_cache import stamp
+from detectors.compiled import compiled
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
-F = TypeVar("F", bound=Callable[..., Any])
 
 # Rows dealt at once: long enough to hide the dealing, short enough to share evenly.
 BLOCK = 32
@@ -31,26 +28,6 @@ BLOCK = 32
 LEAST_COVER = 0.75
 # No refined distance is told apart beyond a million scales, and its square fits a float32.
 FARTHEST = 1e6
-
-
-def compiled(function: F) -> F:
-    """Compile in nopython mode, cached on disk where the disk lets us.
-
-    A read-only install without a writable home has nowhere to cache: numba raises then, and
-    the kernel is compiled anew in each process. So it is where it cannot be told whether what
-    is kept is still what the source says.
-    """
-    try:
-        kernel = numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        kernel = None
-    mark = stamp(function)
-    # Numba's own stamp is of the kernel's file alone, and it lets nobody add to it but so.
-    kept = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    if mark is None or kept is None or not hasattr(kept, "_source_stamp"):
-        return cast("F", numba.njit(nogil=True)(function))
-    kept._source_stamp = (kept._source_stamp, mark)
-    return cast("F", kernel)
 
 
 def over_rows(work: Callable[[slice], None], n_rows: int, block: int = BLOCK) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.errors import InvalidParameterError
-from detectors.memory.kernels import compiled
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import LEAST_COVER, compiled
+from detectors.compiled import compiled
+from detectors.memory.kernels import LEAST_COVER
 from detectors.memory.window_kernels import sum_squares, trailing_means
 
 Float32 = npt.NDArray[np.float32]

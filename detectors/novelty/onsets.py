@@ -14,7 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 from detectors.novelty.rarity import about, distance_at, insert, nearest_of, rarity, thin
 
 Float64 = npt.NDArray[np.float64]

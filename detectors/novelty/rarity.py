@@ -17,7 +17,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 
 Float64 = npt.NDArray[np.float64]
 

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.base import Scores
+from detectors.compiled import compiled
 from detectors.errors import InvalidParameterError
-from detectors.memory.kernels import FARTHEST, compiled, over_rows
+from detectors.memory.kernels import FARTHEST, over_rows
 from detectors.memory.scale import fit_scale
 from detectors.novelty.loudness import loudness
 from detectors.novelty.onsets import BURN_IN, follow, keep_beginnings, keep_going

@@ -38,7 +38,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import FARTHEST, compiled
+from detectors.compiled import compiled
+from detectors.memory.kernels import FARTHEST
 from detectors.memory.scale import ZERO_CHANGE
 from detectors.online.fields import Means, Shape, Tail
 from detectors.online.rule import LEAST_SHAPE, MOST_SHAPE, Gains

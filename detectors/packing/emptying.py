@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 from detectors.packing.fleet import Bool, Float64, Int8, Int64
 from detectors.packing.kernels import ROOM, SPREAD, Given, State, apart, move, sort, target
 

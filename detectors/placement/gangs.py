@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.errors import InvalidParameterError
-from detectors.memory.kernels import compiled
 
 # Of so many that ended it can be told how long they run.
 LEAST_ENDED = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 from detectors.placement.futures import Futures
 
 Float64 = npt.NDArray[np.float64]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled, over_rows
+from detectors.compiled import compiled
+from detectors.memory.kernels import over_rows
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detectors.memory.kernels import compiled
+from detectors.compiled import compiled
 from detectors.siblings.apart import LEAST_SIBLINGS, MAY_DIFFER
 from detectors.siblings.combine import LONGEST_HOLD
 
