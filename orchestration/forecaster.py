@@ -100,7 +100,6 @@ class Forecaster:
         if not most or (version == self._seen and still):
             return
         # What is past its threshold for long must not hide what is about to be.
-        past = current(self._lake, Wanted(FAR, passed=True), now, (most + 1) // 2).rows
-        left = most - len(past)
-        ahead = current(self._lake, Wanted(FAR, passed=False), now, left).rows if left else []
-        self.statistics.soonest, self._seen = [*past, *ahead], version
+        wanted = Wanted(FAR, most_past=(most + 1) // 2)
+        self.statistics.soonest = current(self._lake, wanted, now, most).rows
+        self._seen = version

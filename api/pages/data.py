@@ -9,7 +9,7 @@ from orchestration.service import Service
 from orchestration.steps import browse, explain, paging
 from orchestration.steps.advice import browse as advice_browse
 from orchestration.steps.forecast.known import Known, known
-from orchestration.steps.forecast.listing import Wanted, current
+from orchestration.steps.forecast.listing import Wanted, current, is_past
 from orchestration.steps.incidents import browse as incident_browse
 from orchestration.steps.paging import Row
 
@@ -126,9 +126,13 @@ def _foretold(service: Service, clusters: Sequence[str], now: datetime) -> Foret
     if there.horizon is not None:
         # Whoever made them may have other settings.
         wanted = replace(wanted, within=there.horizon)
-    passed = current(service.lake, replace(wanted, passed=True), now, MOST_PASSED)
-    page = current(service.lake, replace(wanted, passed=False), now, MOST_FORECASTS)
-    return Foretold(passed.rows, page.rows, page.next_cursor is not None, there, wanted.within)
+    wanted = replace(wanted, most_past=MOST_PASSED)
+    rows = current(service.lake, wanted, now, MOST_PASSED + MOST_FORECASTS + 1).rows
+    passed = [row for row in rows if is_past(row)]
+    ahead = rows[len(passed) :]
+    return Foretold(
+        passed, ahead[:MOST_FORECASTS], len(ahead) > MOST_FORECASTS, there, wanted.within
+    )
 
 
 def read_detail(service: Service, anomaly_id: str) -> Detail:

@@ -37,15 +37,19 @@ WITH newest AS (
 CURRENT = f"""
 {NEWEST}, sorted AS (
     -- What is past comes first, and of that the latest: its time as far before 1970 as it is after.
-    SELECT *, list_contains($past, reason) AS is_past,
+    SELECT *, coalesce(list_contains($past, reason), false) AS is_past,
            CASE WHEN is_past THEN make_timestamptz(-coalesce(epoch_us(eta_upper), 0))
                 ELSE coalesce(eta, $never) END AS due
     FROM asked
+), placed AS (
+    SELECT *, row_number() OVER (ORDER BY due, forecast_id) AS place FROM sorted WHERE is_past
+    UNION ALL BY NAME
+    SELECT * FROM sorted
+    WHERE NOT is_past AND (($abstained AND abstained)
+          OR (eta <= $until AND coalesce(eta_upper, eta) >= $now))
 )
-SELECT * EXCLUDE (is_past) FROM sorted
-WHERE CASE WHEN is_past THEN $passed IS NOT FALSE
-           ELSE $passed IS NOT TRUE AND (($abstained AND abstained)
-                OR (eta <= $until AND coalesce(eta_upper, eta) >= $now)) END
+SELECT * EXCLUDE (is_past, place) FROM placed
+WHERE ($most_past IS NULL OR place IS NULL OR place <= $most_past)
   AND ($after_time IS NULL OR (due, forecast_id) > ($after_time, $after_id))
 ORDER BY due, forecast_id LIMIT $rows
 """  # noqa: S608 - the text is ours
@@ -66,7 +70,7 @@ class Wanted:
         namespace: only this.
         kinds: only these kinds of resources.
         abstained: also that of which nothing can be told, last.
-        passed: what is past its threshold alone, or all but that; None = both, that first.
+        most_past: of what is past its threshold at most so many, the latest; None = all of it.
         visible: clusters that the reader may see at all, None = all.
     """
 
@@ -75,7 +79,7 @@ class Wanted:
     namespace: str | None = None
     kinds: Sequence[str] = ()
     abstained: bool = False
-    passed: bool | None = None
+    most_past: int | None = None
     visible: Collection[str] | None = None
 
 
@@ -92,7 +96,7 @@ def current(
         "until": now + wanted.within,
         "never": NEVER,
         "abstained": wanted.abstained,
-        "passed": wanted.passed,
+        "most_past": wanted.most_past,
         "past": list(PASSED),
         **paging.after(cursor),
         "rows": paging.size(limit) + 1,
