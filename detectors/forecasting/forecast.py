@@ -116,13 +116,20 @@ class Forecasts:
         """Where nothing can be told."""
         return np.array([Reason(code).abstains for code in Reason], dtype=bool)[self.reason]
 
-    def earliest(self, step_hours: float) -> Float64:
+    def earliest(self, step_hours: float, *, means: bool = True) -> Float64:
         """Hours, `[n]`, until the soonest that the column of `eta_lower` can mean.
 
         To be told to people in its place: where all futures pass in one column, an interval from
         the end of that column to its end claims what no column can tell.
+
+        Args:
+            step_hours: hours a column.
+            means: whether columns are means of samples between them; else a column is one sample,
+                at its end, and all that is not known is since when after the one before.
         """
-        return np.maximum(0.0, self.eta_lower - COLUMN_TELLS * step_hours)
+        if means:
+            return np.maximum(0.0, self.eta_lower - COLUMN_TELLS * step_hours)
+        return np.maximum(0.0, np.minimum(self.eta_lower, self.eta_upper - step_hours))
 
 
 def forecast(

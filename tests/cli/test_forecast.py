@@ -59,13 +59,18 @@ def test_from_the_newest_time(fleetlake, tmp_path, disks):
     )
 
 
-def test_the_surest_interval_is_as_wide_as_a_column_can_tell(fleetlake, tmp_path):
-    """A straight line without noise: all that may come passes in one column."""
-    rows("sure", 76.05 + 2.0 * HOURS).write_parquet(tmp_path / "disks.parquet")
+@pytest.mark.parametrize(("apart", "columns"), [(5, 1.0), (1, 1.5)])
+def test_the_surest_interval_is_as_wide_as_a_column_can_tell(fleetlake, tmp_path, apart, columns):
+    """A straight line without noise: all that may come passes in one column, of one sample (which
+    is its end) or of five (whose mean it is)."""
+    ago = np.arange(-1435, 1, apart)
+    times = [NEWEST + timedelta(minutes=int(minutes)) for minutes in ago]
+    rows("sure", 76.05 + 2.0 * ago / 60, times).write_parquet(tmp_path / "disks.parquet")
     row = run(fleetlake, tmp_path).row(0, named=True)
     column = timedelta(minutes=5)
-    assert row["eta"] == row["eta_upper"] == NEWEST + 24 * column
-    assert row["eta_lower"] == row["eta"] - 1.5 * column
+    assert row["eta"] == row["eta_upper"]
+    assert abs(row["eta"] - NEWEST - 24 * column) <= column
+    assert row["eta_lower"] == row["eta"] - columns * column
 
 
 def test_no_interval_begins_before_its_forecast_was_made(fleetlake, tmp_path):

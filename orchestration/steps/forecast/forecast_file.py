@@ -139,7 +139,7 @@ def _rows(
         name: pl.Series(name, np.round(hours * HOUR), nan_to_null=True).cast(pl.Int64) + origin
         for name, hours in (
             ("eta", told.eta),
-            ("eta_lower", told.earliest(grid.step / HOUR)),
+            ("eta_lower", told.earliest(grid.step / HOUR, means=grid.several)),
             ("eta_upper", told.eta_upper),
         )
     }

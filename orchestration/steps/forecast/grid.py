@@ -28,6 +28,7 @@ class Grid:
         newest: `[n, width]`, the newest value in each column.
         start: µs since 1970, the time of the first column.
         step: µs.
+        several: whether most columns are of several samples.
     """
 
     keys: pl.DataFrame
@@ -35,6 +36,7 @@ class Grid:
     newest: Float64
     start: int
     step: int
+    several: bool
 
     def column(self, time: int) -> int:
         """The newest column that is complete at a time."""
@@ -91,13 +93,15 @@ def grid_of(
     flat = series * shape[1] + column - first
     newest = np.full(shape[0] * shape[1], np.nan)
     newest[flat] = values
-    means = newest
+    means, several = newest, False
     if len(flat) and not (flat[1:] > flat[:-1]).all():  # some columns have several
         count = np.bincount(flat, minlength=len(newest))
         total = np.bincount(flat, weights=values, minlength=len(newest))
         with np.errstate(invalid="ignore"):
             means = np.where(count > 0, total / count, np.nan)
-    return Grid(keys, means.reshape(shape), newest.reshape(shape), anchor + first * step, step)
+        several = bool(np.median(count[count > 0]) > 1)
+    start = anchor + first * step
+    return Grid(keys, means.reshape(shape), newest.reshape(shape), start, step, several)
 
 
 def _series(frame: pl.DataFrame, labels: list[str]) -> tuple[pl.DataFrame, Int64]:
