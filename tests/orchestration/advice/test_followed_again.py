@@ -95,7 +95,7 @@ def test_throttling_by_a_limit_that_was_raised_raises_no_more(containers, now, s
     life.live(6, np.full(10 * DAY, 0.3), bursting)
     assert life.follow()
     assert life.limit == pytest.approx(0.625)
-    for _ in range(6):
+    for _ in range(3):
         life.live(0.25, np.full(DAY, 0.3), bursting)
         assert not life.follow(), life.limits
 
@@ -107,7 +107,7 @@ def test_throttling_that_goes_on_raises_further(containers, now):
     life = Life(containers, now, 0.3, 0.5, "cpu")
     life.live(3, np.full(10 * DAY, 0.3), greedy)
     assert life.follow()
-    for _ in range(8):
+    for _ in range(5):
         life.live(1, np.full(DAY, 0.3), greedy)
         life.follow()
     assert life.limits == pytest.approx([0.5, 0.625, 0.782])
@@ -123,7 +123,7 @@ def test_a_start_that_takes_all_it_gets_raises_no_limit(containers, now, told):
     def throttled(limit):
         return np.where(wants > limit, 1.0, 0.0)
 
-    for _ in range(8):
+    for _ in range(5):
         life.live(1, wants, throttled if told else None)
         life.follow()
     assert max(life.limits) <= 0.5 * 1.25
@@ -139,7 +139,7 @@ def test_what_killed_it_before_does_not_count_against_what_is_set_now(containers
     life.live(4, np.full(10 * DAY, 250 * MIB), kills=kills)
     assert life.follow()
     assert life.limit == 375 * MIB
-    for _ in range(6):
+    for _ in range(3):
         life.live(0.25, np.full(DAY, 250 * MIB), kills=kills)
         assert not life.follow(), life.limits
     assert life.limit == 375 * MIB
@@ -148,7 +148,7 @@ def test_what_killed_it_before_does_not_count_against_what_is_set_now(containers
 def test_a_guaranteed_container_comes_to_rest_too(containers, now):
     life = Life(containers, now, 300 * MIB, 300 * MIB)
     life.live(4, np.full(10 * DAY, 250 * MIB), kills=lambda _: [700])
-    for _ in range(5):
+    for _ in range(3):
         life.follow()
         life.live(0.25, np.full(DAY, 250 * MIB), kills=lambda _: [])
     assert life.limits == [300 * MIB, 375 * MIB]
@@ -206,7 +206,7 @@ def test_cpu_that_is_held_down_is_not_held_down_further(containers, now):
         return 0.3 if limit < 1.0 else 0.0
 
     life.live(5, np.full(10 * DAY, 0.5), throttled)
-    for _ in range(6):
+    for _ in range(4):
         life.follow()
         life.live(1, np.full(DAY, 0.5 if life.limit > 1.0 else 0.4), throttled)
     assert min(life.limits[-3:]) >= 0.5
