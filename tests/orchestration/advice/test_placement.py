@@ -87,12 +87,12 @@ class Pools:
             ("DCGM_FI_DEV_FB_FREE", 40_960 - np.asarray(used), of),
         )
 
-    def last(self, later, cluster, used):
-        """Half an hour more of a GPU that no pod has."""
+    def last(self, later, cluster, used, utilisation=0.0, **more):
+        """Half an hour more of a GPU."""
         of = {"cluster": cluster, "Hostname": f"{cluster}-node", "gpu": "0",
-              "UUID": f"GPU-{cluster}-0", "modelName": "A100"}  # fmt: skip
+              "UUID": f"GPU-{cluster}-0", "modelName": "A100"} | more  # fmt: skip
         times = round((NOW + later).timestamp() * 1000) - 300_000 * np.arange(6, 0, -1)
-        figures = {"DCGM_FI_DEV_GPU_UTIL": 0.0, "DCGM_FI_DEV_FB_USED": used}
+        figures = {"DCGM_FI_DEV_GPU_UTIL": utilisation, "DCGM_FI_DEV_FB_USED": used}
         labels = [{"__name__": name} | of for name in figures]
         values = [np.full(6, value) for value in figures.values()]
         self._fill(self.lake, labels, [times] * 2, values)
@@ -406,6 +406,36 @@ def test_a_gpu_that_is_still_held_was_not_given_back(pools):
     make_advice(pools.lake, pools.settings, NOW + timedelta(minutes=30))
     (row,) = listing(pools.lake, Wanted(states=())).rows
     assert row["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("utilisation", "used", "state"),
+    [(0.0, 1200.0, "open"), (60.0, 1200.0, "withdrawn"), (0.0, 4.0, "applied")],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_gap_in_what_is_told_of_gpus_takes_no_advice_away(pools, utilisation, used, state, named):
+    """Not while the exporter is down, nor in the hours after in which too little is told."""
+    holder = {"namespace": "ml", "pod": "notebook-0"} if named else {}
+    pools.device("k", 0, 1200.0, 0.0, **holder)
+
+    def found(hours):
+        made = make_advice(pools.lake, pools.settings, NOW + timedelta(hours=hours))
+        assert made.failed == {}
+        (row,) = listing(pools.lake, Wanted(states=())).rows
+        return row["state"]
+
+    assert found(0) == found(3) == "open"
+    given_back = used < 200.0
+    pools.last(timedelta(hours=4), "k", used, utilisation, **({} if given_back else holder))
+    assert found(4) == state
+
+
+def test_gpus_of_which_nothing_is_told_for_more_than_a_day_have_no_advice(pools):
+    pools.device("k", 0, 1200.0, 0.0)
+    for hours, state in ((0, "open"), (20, "open"), (26, "withdrawn")):
+        make_advice(pools.lake, pools.settings, NOW + timedelta(hours=hours))
+        (row,) = listing(pools.lake, Wanted(states=())).rows
+        assert row["state"] == state
 
 
 def test_how_many_wait_is_not_taken_from_days_ago(pools):

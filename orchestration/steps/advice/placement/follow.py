@@ -13,6 +13,7 @@ from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Followed
 from orchestration.steps.advice.newest import newest
 from orchestration.steps.advice.placement.adviser import CROWDED
+from orchestration.steps.advice.placement.gaps import Gaps, gaps
 from orchestration.steps.advice.placement.unused import HELD_MIB, MEMORY, UNUSED, UTILISATION
 from orchestration.steps.advice.placement.widened import widened
 from orchestration.steps.advice.rows import APPLIED
@@ -37,16 +38,19 @@ def follow(
     full = [row for row in rows if row["kind"] == CROWDED]
     found: dict[str, Followed] = {}
     if unused:
-        found |= _given_back(snapshot, unused, now)
+        found |= _given_back(snapshot, unused, now, gaps(snapshot, now, settings))
     if full:
         found |= widened(snapshot, full, now, settings)
     return found
 
 
-def _given_back(snapshot: Snapshot, mine: Sequence[Row], now: datetime) -> Mapping[str, Followed]:
+def _given_back(
+    snapshot: Snapshot, mine: Sequence[Row], now: datetime, missed: Gaps
+) -> Mapping[str, Followed]:
     """Whether the pod that held GPUs has none, or a GPU that no pod is told of is empty.
 
-    Nothing is told of machines of which nothing is told now: their exporter may be down.
+    Nothing is told of machines of which nothing is told now: their exporter may be down. While it
+    is, and until enough is told again, what was advised stays advised.
     """
     told = newest(snapshot, [UTILISATION, MEMORY], _LABELS, now).with_columns(
         pl.coalesce("label Hostname", "node", "label instance").alias("machine"),
@@ -57,12 +61,15 @@ def _given_back(snapshot: Snapshot, mine: Sequence[Row], now: datetime) -> Mappi
     # Where something is in a GPU's memory and no pod is told of, the exporter may have lost which.
     full = told.filter(pl.col("metric") == MEMORY, pl.col("value") >= HELD_MIB)
     unknown = set(full.filter(pl.col("pod").is_null()).select("cluster", "machine").iter_rows())
+    heard = {cluster for cluster, _ in machines}
     found = {}
     for row in mine:
         machine, entity = (row["cluster"], row["node"]), (row["cluster"], row["entity"])
         doubtful = row["namespace"] is not None and machine in unknown
         if machine in machines and entity not in held and not doubtful:
             found[row["advice_id"]] = Followed(applied=True, effect=_effect(row, now))
+        elif missed.hide(*entity) and (entity in held or row["cluster"] not in heard):
+            found[row["advice_id"]] = Followed(applied=False, holds=True)
     return found
 
 

@@ -67,7 +67,25 @@ def unused(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> list[
         settings: from when on a GPU counts as unused.
     """
     own = settings.placement
-    between = TimeRange(now - own.unused_after, now)
+    hours = own.unused_after.total_seconds() / 3600.0
+    somebodys = pl.col("pod").is_not_null() | (pl.col("held") >= HELD_MIB)
+    idle = loads(snapshot, now, settings).filter(
+        pl.col("slots") >= COVER * SLOTS_AN_HOUR * hours,
+        pl.col("most") <= own.unused_percent,
+        somebodys.fill_null(value=False),
+    )
+    groups = idle.partition_by(["cluster", "entity"], maintain_order=True)
+    return [_advice(group.to_dicts(), hours, settings) for group in groups]
+
+
+def loads(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> pl.DataFrame:
+    """What is told of each GPU over the time after which one counts as unused.
+
+    Returns:
+        `cluster`, `entity` (the pod that has it, or where none is told the GPU), and of these the
+        labels, `slots` of five minutes, `most` utilisation, memory that was always `held`.
+    """
+    between = TimeRange(now - settings.placement.unused_after, now)
     params = {
         "metrics": [UTILISATION, MEMORY],
         "utilisation": UTILISATION,
@@ -77,20 +95,10 @@ def unused(snapshot: Snapshot, now: datetime, settings: AdviceSettings) -> list[
         "since": between.start,
     }
     rows = pl.DataFrame(run(snapshot, LOADS, params, between).rows)
-    hours = own.unused_after.total_seconds() / 3600.0
-    somebodys = pl.col("pod").is_not_null() | (pl.col("held") >= HELD_MIB)
-    idle = rows.filter(
-        pl.col("slots") >= COVER * SLOTS_AN_HOUR * hours,
-        pl.col("most") <= own.unused_percent,
-        somebodys.fill_null(value=False),
-    )
     holder = pl.concat_str(["namespace", "pod"], separator="/", ignore_nulls=True)
     device = pl.concat_str([pl.col("machine"), pl.lit("GPU"), pl.col("gpu")], separator=" ")
     entity = pl.when(pl.col("pod").is_not_null()).then(holder).otherwise(device)
-    groups = idle.with_columns(entity.alias("entity")).partition_by(
-        ["cluster", "entity"], maintain_order=True
-    )
-    return [_advice(group.to_dicts(), hours, settings) for group in groups]
+    return rows.with_columns(entity.alias("entity"))
 
 
 def _advice(rows: Sequence[dict[str, object]], hours: float, settings: AdviceSettings) -> Advice:
