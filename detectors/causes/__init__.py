@@ -8,11 +8,12 @@ it (`rates`). Each kind gives every entity a size; `ranking` puts them together.
 from detectors.causes.deviation import Deviations, Rows, deviations, onset_of
 from detectors.causes.ends import at_ends
 from detectors.causes.flow import unexplained
-from detectors.causes.ranking import KIND_WEIGHTS, Ranked, notable, ranked
+from detectors.causes.ranking import KIND_WEIGHTS, LEAST_CHANGE, Ranked, notable, ranked
 from detectors.causes.rates import rate_changes
 
 __all__ = [
     "KIND_WEIGHTS",
+    "LEAST_CHANGE",
     "Deviations",
     "Ranked",
     "Rows",

@@ -55,6 +55,14 @@ NOTABLE: Mapping[str, float] = {
 something is always changed: neither says that anything is wrong."""
 
 
+CHANGED = 0.5
+"""Of these sizes, where the entity itself was changed shortly before: that the odd and the change
+come together by chance is rarer than either."""
+
+LEAST_CHANGE = 0.3
+"""Size of a change that is shortly before: two hours, if it says what was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """An entity and how much speaks for its being the cause.
@@ -77,8 +85,11 @@ def notable(sizes: Mapping[str, float]) -> bool:
 
     >>> notable({"metrics": 2.0, "changes": 15.0}), notable({"logs": 9.0})
     (False, True)
+    >>> notable({"flagged": 3.2}), notable({"flagged": 3.2, "changes": 2.0})
+    (False, True)
     """
-    return any(size >= NOTABLE[kind] for kind, size in sizes.items())
+    share = CHANGED if sizes.get("changes", 0.0) >= LEAST_CHANGE else 1.0
+    return any(size >= share * NOTABLE[kind] for kind, size in sizes.items())
 
 
 def ranked(kinds: Mapping[str, Mapping[str, float]]) -> list[Ranked]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from detectors.causes import notable, ranked
+from detectors.causes import LEAST_CHANGE, notable, ranked
 from lake.snapshot import Snapshot
 from orchestration.detection_settings import DetectionSettings
 from orchestration.incident_settings import IncidentSettings
@@ -24,8 +24,6 @@ Row = dict[str, Any]
 TOP = 5
 REASONS = 2
 
-TOLD_CHANGE = 1.0
-"""Size from which a change is part of the title: an hour and a half before."""
 """Causes that are kept."""
 
 FIRST = 10.0
@@ -238,7 +236,7 @@ def _ranking(
     if not notable({kind: of[first] for kind, of in sizes.items() if first in of}):
         return Ranking(causes, NOTHING_STANDS_OUT, None)
     change = best[CHANGES].get(first)
-    if change is None or change.size < TOLD_CHANGE:
+    if change is None or change.size < LEAST_CHANGE:
         return Ranking(causes, None, None)
     return Ranking(causes, None, change.reason.rpartition(", ")[0])
 

@@ -19,6 +19,12 @@ POLICY = ("opa_", "gatekeeper_")
 
 EVERYWHERE = "*"
 
+OF_CONTAINERS = "container_"
+"""Beginning of the metrics of what containers take of their node, and are kept from taking."""
+
+FEW_NODES = 4
+"""A workload on more than that is not slow for one of them."""
+
 
 class About:
     """What rows of `anomalies` are about.
@@ -70,6 +76,7 @@ class About:
         )
         if row.get("node") and node(row["node"]) != entity and row["metric"] not in TARGET_METRICS:
             near = near | {node(row["node"])}
+        near = near | self._nodes_of_all(row, entity)
         keys: list[Key] = [(cluster, one) for one in sorted(near)]
         if not near and self.word(row) in titles.USERS_SEE:
             # Nobody tells who calls whom: requests of one mesh that fail at the same moment.
@@ -78,6 +85,13 @@ class About:
             direction = (row.get("direction") or "").split(" ")[0]
             keys.append((EVERYWHERE, entity, row["metric"], direction))
         return keys
+
+    def _nodes_of_all(self, row: Row, entity: str) -> set[str]:
+        """Nodes that may be why all pods of a workload together are odd."""
+        if row.get("pod") or not (row.get("metric") or "").startswith(OF_CONTAINERS):
+            return set()
+        nodes = self._known.nodes_of.get((row["cluster"], entity), set())
+        return nodes if len(nodes) <= FEW_NODES else set()
 
     def _claimed(self, row: Row) -> str | None:
         claim = self._labels.get(row.get("series_id") or 0, {}).get("persistentvolumeclaim")

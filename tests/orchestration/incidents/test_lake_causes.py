@@ -70,6 +70,31 @@ def test_chance_is_no_cause(shop):
     assert "after:" not in row["title"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "score", "minutes_before", "named"),
+    [
+        ("cart", 3.0, 90, True),
+        ("cart", 1.2, 90, False),  # hardly beyond its threshold
+        ("web", 3.0, 90, False),  # another was changed
+        ("cart", 3.0, 150, False),  # too long ago
+        (None, 3.0, 0, False),
+    ],
+)
+def test_what_is_clearly_odd_soon_after_it_was_changed_is_no_chance(
+    shop, changed, score, minutes_before, named
+):
+    """A leak begins an hour before it is flagged, and is not far off then."""
+    shop.fill()
+    if changed:
+        about = {"namespace": "shop", "attributes": {"workload": changed}}
+        shop.tell(-minutes_before, "ConfigChanged", f"flag cache of {changed} set to on", **about)
+    shop.flag("cart", 0, score=score)
+    shop.update(calls=())
+    (row,) = shop.incidents()
+    assert (row["abstained"] is None) == named
+    assert row["title"].endswith("after: flag cache of cart set to on") == named
+
+
 def test_a_change_after_it_began_is_not_its_cause(shop):
     shop.fill({("eu", "cart", "http_errors"): (0, 9.0)})
     shop.tell(10, "Deployed", "cart rolled back", namespace="shop", attributes={"workload": "cart"})

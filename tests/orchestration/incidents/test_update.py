@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from lake import Lake, TimeRange
@@ -34,6 +35,33 @@ def test_callers_that_fail_with_what_they_call_are_one_incident(shop):
     other = shop.flag("db", 2, cluster="us", metric="cpu_cores")
     shop.update()
     assert sorted(members_of(shop.incidents())) == sorted([sorted(own), [other]])
+
+
+@pytest.mark.parametrize(
+    ("metric", "minute", "others", "count"),
+    [
+        ("container_cpu_cfs_throttled_seconds_total", 7, 0, 1),
+        ("http_errors", 7, 0, 2),  # no node makes requests fail
+        ("container_cpu_cfs_throttled_seconds_total", 30, 0, 2),  # much later
+        ("container_cpu_cfs_throttled_seconds_total", 7, 5, 2),  # one node of many
+    ],
+)
+def test_a_workload_that_is_short_of_what_its_node_has_is_one_incident_with_it(
+    shop, fill, metric, minute, others, count
+):
+    """Where its pods are judged together, no pod tells the node."""
+    shop.fill()
+    about = {"__name__": "up", "cluster": "eu", "namespace": "shop"}
+    pods = [f"cart-7c9d8f6b54-{letter * 5}" for letter in "bcdfg"[:others]]
+    labels = [about | {"pod": pod, "node": f"m{n}"} for n, pod in enumerate(pods)]
+    if labels:
+        start = round(shop.at.timestamp() * 1000)
+        fill(shop.lake, labels, [np.array([start])] * others, [np.ones(1)] * others)
+    nothing = dict.fromkeys(("workload", "series_id", "pod", "namespace"))
+    shop.flag("node", 0, metric="node_load1", **nothing | {"node": "n1"})
+    shop.flag("cart", minute, metric=metric, series_id=None, pod=None, node=None)
+    shop.update(calls=())
+    assert len(shop.incidents()) == count
 
 
 def test_a_neighbour_that_fails_an_hour_later_is_another_incident(shop):
