@@ -4,6 +4,7 @@ import json
 import math
 from datetime import UTC, datetime
 
+import pytest
 from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,9 +110,22 @@ def as_otlp_json(request):
     return json.dumps(document).encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(requests(ExportMetricsServiceRequest))
 def test_metrics_of_any_content(told, request):
+    translated_alike(told, request)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=1_000, deadline=None)
+@given(requests(ExportMetricsServiceRequest))
+def test_very_many_metrics_of_any_content(told, request):
+    translated_alike(told, request)
+
+
+def translated_alike(told, request):
+    """By both of OTLP's encodings, and into what the lake takes."""
     binary = request.SerializeToString()
     read = decode(binary, PROTOBUF, ExportMetricsServiceRequest())
     translation = metrics.translate(read, Accumulator(), DEFAULT)
