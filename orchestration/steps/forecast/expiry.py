@@ -19,6 +19,9 @@ STATED = "stated"
 
 NOT_TOLD = "no time of expiry is told"
 
+# Before it nothing can have expired: exporters say "none" by such times, as by Go's zero, the year
+# 1, where Python's calendar begins.
+EARLIEST = 0.0
 # Beyond it Arrow's and Python's calendars end; exporters say "never" by such times.
 LATEST = 253_000_000_000.0
 SECOND = 1e6
@@ -44,7 +47,8 @@ def expire(snapshot: Snapshot, found: Sequence[Found], made_at: datetime) -> pl.
         # Seconds that are left were so at the time of their sample, which a bucket begins with.
         since = pl.col("at").dt.epoch("us") / SECOND if one.kind.reads == "expires_in" else 0.0
         seconds = pl.col("newest") + since
-        told = pl.col("newest").is_finite() & (pl.col("newest") != 0.0) & (seconds < LATEST)
+        told = pl.col("newest").is_finite() & (pl.col("newest") != 0.0)
+        told &= (seconds > EARLIEST) & (seconds < LATEST)
         due = told & (seconds * SECOND <= to_micros(made_at))
         reason = (
             pl.when(pl.col("newest").is_null())

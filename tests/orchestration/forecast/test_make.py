@@ -12,6 +12,7 @@ from orchestration.steps.maintain import compact_lake
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 GIB = 1024.0**3
+CLIENT_TTL = "kubelet_certificate_manager_client_ttl_seconds"
 
 
 def test_a_disk_that_fills(resources, line, now):
@@ -308,7 +309,7 @@ def test_an_empty_lake_has_none(resources):
     ("metric", "value", "hours"),
     [
         ("certmanager_certificate_expiration_timestamp_seconds", 30 * 24.0, 30 * 24.0),
-        ("kubelet_certificate_manager_client_ttl_seconds", None, 10.0),
+        (CLIENT_TTL, None, 10.0),
     ],
 )
 def test_a_certificate_tells_its_time(resources, now, metric, value, hours):
@@ -326,6 +327,10 @@ def test_a_certificate_tells_its_time(resources, now, metric, value, hours):
         (0.0, "no time of expiry is told"),
         (float("inf"), "no time of expiry is told"),
         (1e18, "no time of expiry is told"),
+        # Go's zero, what is before Python's calendar, and what is in none.
+        (-62135596800.0, "no time of expiry is told"),
+        (-1e12, "no time of expiry is told"),
+        (-1e30, "no time of expiry is told"),
         (1.7e9, "threshold already passed"),
     ],
 )
@@ -333,6 +338,13 @@ def test_a_certificate_without_a_time(resources, value, reason):
     resources.put([value], metric="x509_cert_not_after", subject_CN="web")
     row = resources.told()
     assert (row["reason"], row["abstained"], row["eta"]) == (reason, True, None)
+
+
+def test_a_certificate_that_was_to_expire_long_before_there_were_any(resources, now):
+    """Seconds that are left of Go's zero time."""
+    resources.put([-62135596800.0 - now.timestamp()], metric=CLIENT_TTL, name="web")
+    row = resources.told()
+    assert (row["reason"], row["eta_upper"]) == ("no time of expiry is told", None)
 
 
 def test_merged_files_have_the_same_rows(resources, line, now):
