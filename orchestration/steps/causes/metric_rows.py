@@ -94,6 +94,8 @@ def read_metrics(question: Question, warn: Warn) -> MetricRows:
         last = f"end at {frame['timestamp'].max()!s}" if frame.height else "are empty"
         raise CausesError(f"the metrics {last}: there is nothing at or after {question.at}")
     other = None if question.baseline is None else _together([question.baseline], question.by)
+    if other is not None and other.is_empty():
+        raise CausesError(f"the baseline {question.baseline} has no row with a time and a value")
     look = _look(question, frame, after, other)
     kinds = _kinds(frame, other, question.at, look, warn)
     labels = _labels(kinds, question.by, warn)

@@ -54,6 +54,14 @@ def test_a_baseline_of_another_time_and_what_was_odd_before_the_symptom(shop, tm
     assert shares["pay"].size > 70
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_baseline_without_a_value_is_refused_by_name(shop, rows):
+    nothing = pl.read_parquet(shop.metrics()).with_columns(pl.lit(float("nan")).alias("value"))
+    path = shop.write("normal.parquet", nothing.head(rows))
+    with pytest.raises(CausesError, match=r"the baseline .*normal\.parquet has no row with"):
+        asked(shop.metrics(), baseline=path)
+
+
 def test_by_pod_all_signals_meet(shop):
     path = shop.metrics(by="pod")
     answer = asked(path, by="pod", traces=shop.spans(), logs=shop.logs(), graph=shop.graph())
