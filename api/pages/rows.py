@@ -25,10 +25,10 @@ ABSENCE = "absence"
 """The detector whose rows count what reports."""
 
 SOON = timedelta(hours=1)
+"""What is due within it is an alarm."""
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Sorts what nobody knows the time of before all that has one."""
-"""What is due within it is an alarm."""
 
 STATES = {"interim": "open", "final": "closed"}
 
