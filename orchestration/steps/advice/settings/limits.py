@@ -9,7 +9,6 @@ from detectors.configuration import limit_for, throttled_though_idle
 from orchestration.advice_settings import AdviceSettings
 from orchestration.steps.advice.advice import Advice, Evidence
 from orchestration.steps.advice.rightsizing.quantities import whole_millicores
-from orchestration.steps.advice.rows import Row
 from orchestration.steps.advice.settings.elsewhere import Compared, Elsewhere
 from orchestration.steps.advice.settings.reads import CPU, PERIODS, THROTTLED
 
@@ -92,11 +91,12 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
     compared = Compared("request", "throttled", "CPU request", "share throttled", more=False)
     others = Elsewhere(rows, _BY, compared)
     found = []
-    for at, row in enumerate(rows.iter_rows(named=True)):
-        if not _does_with_less(rows, row):
-            continue
+    for at in _does_with_less(rows):
+        row = rows.row(at, named=True)
         wanted = float(whole_millicores(HEADROOM * row["used_most"]))
         wanted = max(wanted, settings.rightsizing.least_cpu)
+        if wanted >= row["request"]:
+            continue
         saved = (row["request"] - wanted) * row["replicas"]
         known = settings.prices.cpu_core_hour is not None
         found.append(
@@ -128,14 +128,19 @@ def requested(frame: pl.DataFrame, over: str, settings: AdviceSettings) -> list[
     return found
 
 
-def _does_with_less(rows: pl.DataFrame, row: Row) -> bool:
-    """Whether any other cluster shows that far less is enough."""
-    same = pl.all_horizontal(pl.col(name) == pl.lit(row[name]) for name in _BY)
-    enough = rows.filter(
-        same,
-        pl.col("request") * FAR <= row["request"],
-        pl.col("used_most") >= 0.8 * pl.lit(row["used_most"]),
-        pl.col("request") >= pl.lit(row["used_most"]),
-        pl.col("throttled") <= pl.max_horizontal(pl.lit(row["throttled"]), pl.lit(0.01)),
+def _does_with_less(rows: pl.DataFrame) -> list[int]:
+    """Rows of which any other cluster shows that far less is enough, in order."""
+    placed = rows.with_row_index("at")
+    told = ("request", "used_most", "throttled")
+    # Of the same thing in other clusters alone: all pairs would be far too many.
+    pairs = placed.select("at", *_BY, *told).join(
+        placed.select(*_BY, *told), on=_BY, suffix=" there"
     )
-    return enough.height > 0
+    there = {name: pl.col(f"{name} there") for name in told}
+    enough = pairs.filter(
+        there["request"] * FAR <= pl.col("request"),
+        there["used_most"] >= 0.8 * pl.col("used_most"),
+        there["request"] >= pl.col("used_most"),
+        there["throttled"] <= pl.max_horizontal("throttled", pl.lit(0.01)),
+    )
+    return enough["at"].unique().sort().to_list()

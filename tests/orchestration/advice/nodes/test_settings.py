@@ -99,6 +99,15 @@ def test_a_request_that_another_cluster_does_without(told, now):
     assert one.saving_cost == pytest.approx(1.625 * 0.1 * 730)
 
 
+@pytest.mark.parametrize(("request_now", "proposed"), [(0.012, 0.01), (0.01, None), (0.008, None)])
+def test_a_request_is_not_moved_to_where_it_is_or_above(told, now, request_now, proposed):
+    """The smallest request that is proposed at all is 10 millicores."""
+    _container(told, "c1", request=request_now, used=0.002)
+    _container(told, "c2", request=0.004, used=0.002)
+    found = {one.cluster: one.proposed["request_cpu_cores"] for one in _advised(told, now).values()}
+    assert found == ({} if proposed is None else {"c1": proposed})
+
+
 @pytest.mark.parametrize(
     ("beside", "kind"),
     [
