@@ -14,9 +14,11 @@ re-test of eleven methods on 1,430 failures, arXiv 2510.04711), as long as two t
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from detectors.compiled import compiled
+from detectors.memory.kernels import over_rows
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -101,7 +103,14 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
         metric: `[n_series]`, which series are the same metric of different entities.
     """
     rest = np.zeros(0, np.bool_) if rows.rest is None else rows.rest
-    stats = _stats(rows.values, rows.starts, rows.is_baseline, rows.weight, rest)
+    stats = np.zeros((len(rows.starts) - 1, 9))
+
+    def work(series: slice) -> None:
+        # One more: where the last of them ends.
+        starts = rows.starts[series.start : series.stop + 1]
+        _stats(rows.values, starts, rows.is_baseline, rows.weight, rest, stats[series])
+
+    over_rows(work, len(stats))
     known = stats[:, _KNOWN] > 0
     usual = np.zeros(len(known))
     order = np.argsort(metric[known], kind="stable")
@@ -131,17 +140,16 @@ def deviations(rows: Rows, metric: Int64) -> Deviations:
 _KNOWN, _MEDIAN, _LOWER, _UPPER, _SD, _LEVEL, _RAW, _ACTUAL, _EARLY_SD = range(9)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _stats(
     values: Float64,
     starts: Int64,
     is_baseline: npt.NDArray[np.bool_],
     weight: Float64,
     rest: npt.NDArray[np.bool_],
-) -> Float64:
-    n = starts.size - 1
-    out = np.zeros((n, 9))
-    for series in numba.prange(n):
+    out: Float64,
+) -> None:
+    for series in range(starts.size - 1):
         first, end = starts[series], starts[series + 1]
         in_time = values[first:end][is_baseline[first:end]]
         if in_time.size < LEAST_BASELINE:
@@ -166,10 +174,9 @@ def _stats(
         out[series, 6] = raw
         out[series, 7] = actual
         out[series, 8] = np.std(early)
-    return out
 
 
-@numba.njit(cache=True)
+@compiled
 def _look(
     values: Float64, weight: npt.NDArray[Any], first: int, end: int, median: float
 ) -> tuple[float, float, float]:
@@ -187,7 +194,7 @@ def _look(
     return np.sqrt(most * total / weights), mean / weights, weights
 
 
-@numba.njit(cache=True)
+@compiled
 def _quantile(ordered: Float64, share: float) -> float:
     place = share * (ordered.size - 1)
     low = int(place)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from detectors.compiled import compiled
 from detectors.errors import InvalidParameterError
 
 Float64 = npt.NDArray[np.float64]
@@ -73,7 +73,7 @@ def backed(group: Int64, setting: Float64, outcome: Float64, *, more: bool = Tru
     return Backed(verdict, best)
 
 
-@numba.njit(cache=True)
+@compiled
 def _compare(
     order: Int64,
     group: Int64,

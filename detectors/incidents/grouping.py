@@ -10,9 +10,10 @@ same moment: then what they have in common may be the cause, though it shows not
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from detectors.compiled import compiled
 
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -81,7 +82,7 @@ def group(start: Int64, end: Int64, mentions: Mentions, near: Near) -> Int64:
     return np.array([_root(parent, one) for one in range(len(start))], np.int64)
 
 
-@numba.njit(cache=True)
+@compiled
 def _root(parent: Int64, one: int) -> int:
     while parent[one] != one:
         parent[one] = parent[parent[one]]
@@ -89,14 +90,14 @@ def _root(parent: Int64, one: int) -> int:
     return one
 
 
-@numba.njit(cache=True)
+@compiled
 def _join(parent: Int64, one: int, other: int) -> None:
     first, second = _root(parent, one), _root(parent, other)
     # The smaller number stays the root, so that a group's name does not depend on the order.
     parent[max(first, second)] = min(first, second)
 
 
-@numba.njit(cache=True)
+@compiled
 def _sweep(
     start: Int64,
     end: Int64,

@@ -27,10 +27,10 @@ def modules(package):
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def run(code, *arguments, cwd=ROOT):
-    """In a process without any environment variable."""
+def run(code, *arguments, cwd=ROOT, **env):
+    """In a process without any environment variable but these."""
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], env={}, cwd=cwd, capture_output=True, text=True
+        [sys.executable, "-c", code, *arguments], env=env, cwd=cwd, capture_output=True, text=True
     )
 
 
@@ -40,6 +40,13 @@ def test_every_module_imports_with_an_empty_environment():
     done = run(IMPORT_ALL, *names)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == ""
+
+
+def test_kernels_are_imported_where_none_can_be_kept():
+    """A read-only install without a home: numba is left one place, which nobody has named."""
+    names = [name for package in ("detectors", "ingest") for name in modules(package)]
+    done = run(IMPORT_ALL, *names, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_the_lake_is_light():
