@@ -145,3 +145,23 @@ def test_one_that_became_another_sort_is_what_the_youngest_pod_says(containers, 
     (patch,) = patches([row | {"workload_kind": "Deployment"}]).patches
     among = "containers" if first == "init" else "initContainers"
     assert list(patch.body["spec"]["template"]["spec"]) == [among]
+
+
+def test_what_happens_to_an_older_pod_later_says_nothing_of_the_sort(containers):
+    """It still runs, is another container there, and is killed for the first time."""
+    for pod, hours in (("bbbbb", 72), ("ccccc", 2)):
+        taken = np.full(12 * hours, 0.2)
+        containers.container(taken, container="proxy", pod=f"cart-{pod}", request=(None, None))
+    of = {"namespace": "shop", "container": "proxy", "resource": "cpu", "unit": "core"}
+    old = of | {"metric__": "kube_pod_container_resource_requests", "pod": "cart-bbbbb"}
+    new = of | {"metric__": "kube_pod_init_container_resource_requests", "pod": "cart-ccccc"}
+    containers.put([(np.ones(12 * 72), old)])
+    containers.put([(np.ones(24), new)])
+    own = {"namespace": "shop", "container": "proxy"}
+    info = {"metric__": "kube_pod_init_container_info", "restart_policy": "Always"}
+    killed = {"metric__": "kube_pod_container_status_last_terminated_reason", "reason": "OOMKilled"}
+    containers.put([(np.ones(24), own | info | {"pod": "cart-ccccc"})])
+    containers.put([(np.ones(3), own | killed | {"pod": "cart-bbbbb"})])
+    row = advised(containers, "container_cpu")["proxy"]
+    (patch,) = patches([row | {"workload_kind": "Deployment"}]).patches
+    assert list(patch.body["spec"]["template"]["spec"]) == ["initContainers"]

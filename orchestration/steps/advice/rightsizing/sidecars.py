@@ -24,6 +24,9 @@ OF_INIT = {
 
 METRICS = (INFO, *OF_INIT)
 
+_LATER = "status_last_terminated_reason"
+"""End of the names of metrics that begin when something happens to a pod, however old it is."""
+
 LABELS = ("restart_policy",)
 
 
@@ -47,7 +50,7 @@ def init_containers(series: pl.DataFrame, container: list[str]) -> pl.DataFrame:
         container: columns that name one.
     """
     metric = pl.col("metric")
-    told = series.filter(metric.is_in([*METRICS, *OF_INIT.values()]))
+    told = series.filter(metric.is_in([*METRICS, *OF_INIT.values()]), ~metric.str.ends_with(_LATER))
     youngest = (pl.col("last_seen").dt.truncate("1d"), pl.col("first_seen"))
     told = told.sort(*youngest, maintain_order=True)
     policy = pl.col("restart_policy").filter(metric == INFO).last()
