@@ -116,9 +116,12 @@ def _not_known(kind: str | None) -> str:
 
 
 def _patch(cluster: str, namespace: str, kind: str, workload: str, rows: Sequence[Row]) -> Patch:
+    # Advice that was accepted says how things were then: in two lists, a container is a new one.
+    newest = {row["container"]: row for row in sorted(rows, key=lambda row: row["made_at"])}
     lists: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
     for row in rows:
-        among = "initContainers" if row["current"].get(SIDECAR) else "containers"
+        is_sidecar = newest[row["container"]]["current"].get(SIDECAR)
+        among = "initContainers" if is_sidecar else "containers"
         own = lists.setdefault(among, {}).setdefault(row["container"], {})
         for name, (part, resource, written) in QUANTITIES.items():
             value = row["proposed"].get(name)

@@ -22,6 +22,7 @@ def row(**changes):
         "current": {"cpu_request_cores": 1.0, "cpu_limit_cores": None},
         "proposed": {"cpu_request_cores": 0.25, "cpu_limit_cores": None},
         "abstained": False,
+        "made_at": 0,
     } | changes
 
 
@@ -81,6 +82,17 @@ def test_a_sidecar_stands_among_the_init_containers(kind):
         "containers": [{"name": "app", "resources": resources}],
         "initContainers": [{"name": "proxy", "resources": resources}],
     }
+
+
+@pytest.mark.parametrize("newest", ["cpu", "memory"])
+def test_a_container_stands_where_the_newest_advice_on_it_has_it(newest):
+    """The other was accepted before it became, or was made, a sidecar."""
+    cpu = row(made_at=int(newest == "cpu"), current={})
+    memory = row(made_at=int(newest == "memory"), current={"sidecar": True}, proposed=MEMORY)
+    (body,) = yaml.safe_load_all(as_yaml(patches([cpu, memory])))
+    (own,) = body["spec"]["template"]["spec"].items()
+    assert own[0] == {"cpu": "containers", "memory": "initContainers"}[newest]
+    assert own[1][0]["resources"]["requests"] == {"cpu": "250m", "memory": "512Mi"}
 
 
 def test_a_sidecar_of_a_custom_resource():
