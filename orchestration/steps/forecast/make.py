@@ -27,6 +27,7 @@ DELAY = timedelta(minutes=1)
 
 PREVIOUS = """
 SELECT forecast_id, CASE WHEN abstained THEN reason END AS before, eta IS NOT NULL AS timed,
+       CASE WHEN abstained THEN eta_lower END AS after,
        CASE WHEN abstained THEN eta_upper END AS since,
        made_at = $made_at AND lake_version = $version AS same
 FROM forecasts WHERE date = $day AND made_at <= $made_at
@@ -128,7 +129,20 @@ def _new(rows: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:
     # Whether what fills not falls or stands may change with every sample.
     why = pl.when("abstained").then(pl.col("reason"))
     changed |= ~why.eq_missing(pl.col("before"))
-    changed |= ~pl.when("abstained").then(pl.col("eta_upper")).eq_missing(pl.col("since"))
+    changed |= _passed_otherwise()
     return told.filter(changed & ~pl.col("same").fill_null(value=False)).drop(
-        "before", "timed", "since", "same"
+        "before", "timed", "after", "since", "same"
     )
+
+
+def _passed_otherwise() -> pl.Expr:
+    """Whether a row is past its threshold since another time than the one before says.
+
+    Columns end where rounds do and samples stand anywhere in theirs: the same time has other bounds
+    in other rounds, and both are right.
+    """
+    upper = pl.when("abstained").then(pl.col("eta_upper"))
+    later = pl.col("eta_lower") > pl.col("since") + SLOT
+    earlier = upper < pl.col("after") - SLOT
+    known = upper.is_not_null() != pl.col("since").is_not_null()
+    return known | (upper.is_not_null() & (later | earlier)).fill_null(value=False)

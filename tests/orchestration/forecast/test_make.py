@@ -110,6 +110,25 @@ def test_what_is_full_since_another_time_is_written_again(resources, now):
     assert resources.rows()[-1]["eta_upper"] == now + 30 * MINUTE
 
 
+@pytest.mark.parametrize("hours", [4, 6, 24, 48])
+def test_what_is_full_for_long_is_not_written_each_round(resources, now, hours):
+    """Columns of a longer horizon are wider than rounds are apart."""
+    resources.disk(np.repeat([79.0, 81.0], [1080, 96]), end=now + HOUR)
+    settings = {"levels": (0.8,), "horizon": hours * HOUR}
+    rounds = [now + minutes * MINUTE for minutes in (0, 15, 30, 45)]
+    assert [resources.make(at, **settings).written for at in rounds] == [1, 0, 0, 0]
+    (row,) = resources.rows()
+    assert row["eta_lower"] <= now - 7 * HOUR <= row["eta_upper"]
+
+
+def test_nor_what_has_expired(resources, now):
+    """Seconds since then, told at another moment of each five minutes."""
+    for minutes, late in ((0, 0.0), (15, 100.0), (30, 40.0)):
+        at = now + minutes * MINUTE
+        resources.put([-3600.0 - 60.0 * minutes - late], metric=CLIENT_TTL, name="web", end=at)
+        assert resources.make(at).written == (minutes == 0)
+
+
 def test_an_expired_certificate_says_since_when(resources, now):
     at = now - 30 * HOUR
     resources.put([at.timestamp()], metric="x509_cert_not_after", subject_CN="web")
