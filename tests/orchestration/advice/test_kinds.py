@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from lake.schema import OBJECTS
 from orchestration.rightsizing_settings import RightsizingSettings
 from orchestration.steps.advice.browse import Wanted, listing
 from orchestration.steps.advice.patches import patches
@@ -97,6 +99,17 @@ def test_a_replica_set_that_is_named_like_another_by_a_hash_is_not_patched(conta
     ran(containers, f"{HASHED}-x2v9k", ("ReplicaSet", HASHED))
     owns(containers, HASHED, "", "")
     assert kind() == {"app": None}
+
+
+@pytest.mark.parametrize(("late", "told"), [(-1, "DaemonSet"), (1, "StatefulSet")])
+def test_what_kubernetes_tells_of_a_pod_later_is_not_known_yet(containers, kind, now, late, told):
+    """A round that is made up for says what it would have said then."""
+    ran(containers, "cart-0", ("StatefulSet", "cart"))
+    pod = {"cluster": "c1", "namespace": "shop", "kind": "Pod", "name": "cart-0", "uid": "u"}
+    owner = {"workload_kind": "DaemonSet", "workload": "cart", "change": "added"}
+    row = pod | owner | {"time": now + timedelta(minutes=30 * late)}
+    containers.lake.objects.append(pa.Table.from_pylist([row], schema=OBJECTS.schema))
+    assert kind() == {"app": told}
 
 
 def test_a_job_of_a_cron_job(containers, kind):

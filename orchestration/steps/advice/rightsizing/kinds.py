@@ -59,7 +59,8 @@ OBJECTS = """
 SELECT cluster, coalesce(namespace, '') AS namespace, workload, name AS pod,
        arg_max(workload_kind, time) AS told_kind
 FROM objects
-WHERE date >= $first_day AND kind = 'Pod' AND workload IS NOT NULL AND workload_kind IS NOT NULL
+WHERE date >= $first_day AND time < $now AND kind = 'Pod' AND workload IS NOT NULL
+  AND workload_kind IS NOT NULL
 GROUP BY ALL
 """
 
@@ -77,11 +78,12 @@ def workload_kinds(
         snapshot: where objects are.
         series: of `METRICS`, with `LABELS` as columns.
         used: series of containers of pods, with `last_seen`.
-        now: the time.
+        now: the time; what is later is not looked at.
         history: how far back objects are looked at.
     """
     container = [*_WORKLOAD, "container"]
-    told = pl.DataFrame(run(snapshot, OBJECTS, {"first_day": (now - history).date()}).rows)
+    params = {"first_day": (now - history).date(), "now": now}
+    told = pl.DataFrame(run(snapshot, OBJECTS, params).rows)
     counted = _counted(series, now)
     last = pl.col("last_seen")
     pods = (
