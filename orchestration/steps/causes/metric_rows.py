@@ -161,7 +161,7 @@ def _look(
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
     # A clock that is years off is not when the recording began.
     rest = _last(frame) - question.at
-    before = question.at - _early(frame) if other is None else _last(other) - _early(other)
+    before = question.at - _begin(frame) if other is None else _last(other) - _begin(other)
     if rest > min(LONGEST_REST, before):
         return _Look(least, least, None)
     return _Look(max(rest, least) if rest <= SHORT_REST * before else least, least, rest)
@@ -171,10 +171,11 @@ def _last(frame: pl.DataFrame) -> datetime:
     return from_micros(int(frame["timestamp"].to_physical().to_numpy().max()))
 
 
-def _early(frame: pl.DataFrame) -> datetime:
-    """When but a share of the rows was over."""
+def _begin(frame: pl.DataFrame) -> datetime:
+    """When the recording began: the share of rows that is left out is as dense as the others."""
     some = frame["timestamp"].gather_every(max(1, frame.height // STEP_ROWS)).to_physical()
-    return from_micros(int(some.quantile(EARLIEST, "lower") or 0))
+    early = from_micros(int(some.quantile(EARLIEST, "lower") or 0))
+    return early - (_last(frame) - early) * (EARLIEST / (1.0 - EARLIEST))
 
 
 def _kinds(

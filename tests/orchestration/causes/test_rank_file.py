@@ -6,6 +6,8 @@ import pytest
 
 from lake.errors import FileFormatError
 from orchestration.errors import CausesError
+from orchestration.steps.causes.metric_rows import read_metrics
+from orchestration.steps.causes.question import Question
 from tests.orchestration.causes.conftest import AT, POD, START, asked, first
 
 
@@ -52,6 +54,17 @@ def test_a_baseline_of_another_time_and_what_was_odd_before_the_symptom(shop, tm
     shares = {one.entity: dict(one.evidence).get("flow") for one in answer.causes}
     assert first(answer).entity == "pay"
     assert shares["pay"].size > 70
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_as_much_after_as_before_is_looked_at_whole_however_fine_its_steps(shop, split):
+    """What may be of a wrong clock is a share of the rows: of seconds, several."""
+    seconds = np.arange(-600, 600 if split else 660)
+    times = [AT + timedelta(seconds=int(second)) for second in seconds]
+    value = 100.0 + np.random.default_rng(7).normal(0.0, 1.0, len(times))
+    frame = pl.DataFrame({"timestamp": times, "value": value, "service": "pay"})
+    question = Question([shop.write("fine.parquet", frame)], "service", AT)
+    assert (read_metrics(question, print).rows.rest is not None) == split
 
 
 @pytest.mark.parametrize("rows", [0, 1])
