@@ -248,7 +248,7 @@ def cost(scratch: Path, runs: int) -> list[Case]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--only", nargs="*", metavar="SET")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -273,6 +273,8 @@ def main() -> None:
             "asd": lambda: judged("asd", involved(data, "asd", timedelta(days=5)), scratch),
             "cost": lambda: cost(scratch, given.runs),
         }
+        if unknown := set(given.only or ()) - set(sets):
+            parser.error(f"there is no {', '.join(sorted(unknown))}: choose of {', '.join(sets)}")
         for name in given.only or sets:
             cases += sets[name]()
     emit(cases, given.json)

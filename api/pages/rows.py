@@ -181,6 +181,8 @@ def saving_text(row: Row) -> str:
 
     >>> saving_text({"saving_cpu_cores": 1.5, "saving_memory_bytes": None, "saving_gpus": None})
     '1.5 cores'
+    >>> saving_text({"saving_cpu_cores": None, "saving_memory_bytes": None, "saving_gpus": 1.0})
+    '1 GPU'
     """
     parts = []
     if row["saving_cpu_cores"] is not None:
@@ -188,7 +190,7 @@ def saving_text(row: Row) -> str:
     if row["saving_memory_bytes"] is not None:
         parts.append(bytes_text(row["saving_memory_bytes"]))
     if row["saving_gpus"] is not None:
-        parts.append(f"{row['saving_gpus']:.3g} GPUs")
+        parts.append(f"{row['saving_gpus']:.3g} GPU{'' if row['saving_gpus'] == 1 else 's'}")
     return ", ".join(parts) or fmt.MISSING
 
 

@@ -191,7 +191,7 @@ def _look(
             mean += values[row] * weight[row]
     if weights == 0.0:
         return 0.0, 0.0, 0.0
-    return np.sqrt(most * total / weights), mean / weights, weights
+    return np.sqrt(most) * np.sqrt(total / weights), mean / weights, weights
 
 
 @compiled

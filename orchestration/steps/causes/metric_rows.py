@@ -30,7 +30,7 @@ _LONGEST = 6
 
 KIND = "__kind"
 
-EARLIEST = 0.01
+WRONG_CLOCK = 0.01
 """Share of rows that may be of a wrong clock."""
 
 STEP_ROWS = 100_000
@@ -159,11 +159,16 @@ def _look(
     times = after["timestamp"].head(STEP_ROWS).unique().sort()
     step = times.diff().median() if len(times) > 1 else None
     least = max(WINDOW, LEAST_COLUMNS * step) if isinstance(step, timedelta) else WINDOW
-    # A clock that is years off is not when the recording began.
-    rest = _last(frame) - question.at
-    before = question.at - _begin(frame) if other is None else _last(other) - _begin(other)
-    if rest > min(LONGEST_REST, before):
+    # A clock that is years off is not when the recording began, nor when it ended.
+    if other is None:
+        before = question.at - _begin(frame, min(_last(frame), question.at + LONGEST_REST))
+    else:
+        before = _last(other) - _begin(other, _last(other))
+    longest = question.at + min(LONGEST_REST, before)
+    within = after["timestamp"] <= longest
+    if not within.any() or within.mean() < 1.0 - WRONG_CLOCK:
         return _Look(least, least, None)
+    rest = _last(after.filter(within)) - question.at
     return _Look(max(rest, least) if rest <= SHORT_REST * before else least, least, rest)
 
 
@@ -171,11 +176,11 @@ def _last(frame: pl.DataFrame) -> datetime:
     return from_micros(int(frame["timestamp"].to_physical().to_numpy().max()))
 
 
-def _begin(frame: pl.DataFrame) -> datetime:
-    """When the recording began: the share of rows that is left out is as dense as the others."""
+def _begin(frame: pl.DataFrame, end: datetime) -> datetime:
+    """When a recording began that ended then: rows that are left out are as dense as the others."""
     some = frame["timestamp"].gather_every(max(1, frame.height // STEP_ROWS)).to_physical()
-    early = from_micros(int(some.quantile(EARLIEST, "lower") or 0))
-    return early - (_last(frame) - early) * (EARLIEST / (1.0 - EARLIEST))
+    early = from_micros(int(some.quantile(WRONG_CLOCK, "lower") or 0))
+    return early - (end - early) * (WRONG_CLOCK / (1.0 - WRONG_CLOCK))
 
 
 def _kinds(

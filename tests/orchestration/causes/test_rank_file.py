@@ -163,7 +163,8 @@ def test_only_so_long_as_it_is_said_to_last(shop):
 
 @pytest.mark.parametrize("cut", [True, False])
 @pytest.mark.parametrize("baseline", [True, False])
-def test_a_file_that_ends_with_the_incident_is_looked_at_whole(shop, baseline, cut):
+@pytest.mark.parametrize("stray", [None, timedelta(days=3650), timedelta(days=-3650)])
+def test_a_file_that_ends_with_the_incident_is_looked_at_whole(shop, baseline, cut, stray):
     """What breaks after twenty minutes is the worst in the end; cut before, who began it."""
     rng = np.random.default_rng(7)
     minutes = 120
@@ -178,6 +179,8 @@ def test_a_file_that_ends_with_the_incident_is_looked_at_whole(shop, baseline, c
     at = START + timedelta(minutes=60)
     end = at + timedelta(minutes=15 if cut else 60)
     shown = frame.filter(pl.col("timestamp") < end)
+    if stray is not None and not cut:  # a clock that is years off
+        shown = pl.concat([shown, shown[-1].with_columns(pl.col("timestamp") + stray)])
     before = pl.col("timestamp") < at
     others = {}
     if baseline:
