@@ -166,7 +166,7 @@ def _look(
         before = _last(other) - _begin(other, _last(other))
     longest = question.at + min(LONGEST_REST, before)
     within = after["timestamp"] <= longest
-    if not within.any() or within.mean() < 1.0 - WRONG_CLOCK:
+    if not within.any() or within.sum() < (1.0 - WRONG_CLOCK) * len(within):
         return _Look(least, least, None)
     rest = _last(after.filter(within)) - question.at
     return _Look(max(rest, least) if rest <= SHORT_REST * before else least, least, rest)
