@@ -164,17 +164,18 @@ def _facts(fleet: Fleet, half: int, memory_limit: np.ndarray) -> Facts:
     nothing = np.full(fleet.n, np.nan)
     own = pl.DataFrame({"index": np.arange(fleet.n), "workload_kind": ["Deployment"] * fleet.n})
     set_now = Configured(
-        fleet.cpu_request,
-        nothing,
-        fleet.memory_request,
-        memory_limit,
-        np.ones(fleet.n, dtype=bool),
-        [""] * fleet.n,
-        fleet.pods,
-        fleet.cpu_request * fleet.pods,
-        fleet.memory_request * fleet.pods,
-        nothing,
-        nothing,
+        cpu_request=fleet.cpu_request,
+        cpu_limit=nothing,
+        memory_request=fleet.memory_request,
+        memory_limit=memory_limit,
+        known=np.ones(fleet.n, dtype=bool),
+        unit=[""] * fleet.n,
+        unsound=np.zeros(fleet.n, dtype=bool),
+        pods=fleet.pods,
+        cpu_requested=fleet.cpu_request * fleet.pods,
+        memory_requested=fleet.memory_request * fleet.pods,
+        node_cpu=nothing,
+        node_memory=nothing,
     )
     days = -(-half // fleet.a_day)
     between = TimeRange(NOW - timedelta(days=1) * half / fleet.a_day, NOW)

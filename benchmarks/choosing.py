@@ -231,13 +231,14 @@ def summary(name: str, outcomes: Sequence[Outcome]) -> list[Case]:
     always = f"always {NAMES[outcomes[0].own]}"
     what = f"{name}, {len(outcomes)} families"
     found = np.array([(one.found[one.chosen], one.found[one.own]) for one in outcomes])
+    ours, theirs = found.mean(axis=0)
     cases = [
         Case(what, "families that change", np.mean([one.chosen != one.own for one in outcomes])),
         Case(what, "regret, VUS-PR", chosen.mean(), kept.mean(), always),
         Case(what, "regret, VUS-PR", chosen.mean(), first.mean(), "best on the first part"),
         Case(what, "greatest regret", chosen.max(), kept.max(), always),
         Case(what, "regret, no louder", np.mean([one.quiet for one in outcomes])),
-        Case(what, "share of faults found", *found.mean(axis=0), always),
+        Case(what, "share of faults found", ours, theirs, always),
         Case(what, "CPU s a family, choosing", np.mean([one.seconds[0] for one in outcomes])),
     ]
     return cases + on_real(what, outcomes)

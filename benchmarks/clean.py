@@ -31,13 +31,14 @@ from ingest.simulation import Simulation, simulate  # noqa: E402
 from orchestration.detection_settings import DetectionSettings  # noqa: E402
 from orchestration.steps import budget  # noqa: E402
 from orchestration.steps.anomaly_rows import Grid  # noqa: E402
-from orchestration.steps.discoveries import Looked, clusters_of, most, tested, told  # noqa: E402
+from orchestration.steps.discoveries import clusters_of, most, tested, told  # noqa: E402
 from orchestration.steps.families import lookup  # noqa: E402
 from orchestration.steps.groups import Group  # noqa: E402
+from orchestration.steps.judge import Judge  # noqa: E402
+from orchestration.steps.looked import Looked  # noqa: E402
 from orchestration.steps.model import Model  # noqa: E402
 from orchestration.steps.models import unfitted  # noqa: E402
 from orchestration.steps.panels import SeriesInfo  # noqa: E402
-from orchestration.steps.scoring import Judge  # noqa: E402
 
 CLEAN_SHARE = 0.6
 """Of a simulated history: its faults lie in the rest."""

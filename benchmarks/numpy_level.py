@@ -6,6 +6,7 @@ in float64, and writes the same fields: what it finds is compared before it is t
 
 import numpy as np
 
+from detectors.memory.kernels import FARTHEST
 from detectors.memory.scale import ZERO_CHANGE
 from detectors.online import recurrence as r
 from detectors.online.fields import FIELDS
@@ -24,8 +25,8 @@ def tick(fields: np.ndarray, values: np.ndarray, gains: Gains) -> np.ndarray:
     unit = gains.root * scale
     now = means(was, x, scale, unit, gains)
     off, gap = np.abs(x - was["fast"]), np.abs(narrow(now["fast"]) - was["level"])
-    jump = np.minimum(off / limit(was, "jump", was["jump_reach"], scale, floor, gains), r.FARTHEST)
-    shift = np.minimum(gap / limit(was, "shift", gains.shift_reach, unit, floor, gains), r.FARTHEST)
+    jump = np.minimum(off / limit(was, "jump", was["jump_reach"], scale, floor, gains), FARTHEST)
+    shift = np.minimum(gap / limit(was, "shift", gains.shift_reach, unit, floor, gains), FARTHEST)
     score = np.maximum(jump, shift)
     learns = (score < 1.0) | (was["run"] < r.TAUGHT)
     known = was["seen"] - gains.short

@@ -127,8 +127,8 @@ def cases(fleet: Fleet, seed: int) -> list[Case]:
     ]
     for fault in FAULTS:
         many = max(there[fault], 1)
-        share = [found[fault, way] / many for way in ("with", "without")]
-        out.append(Case(f"{fault}, {there[fault]} times", "share found", *share, "without"))
+        ours, theirs = (found[fault, way] / many for way in ("with", "without"))
+        out.append(Case(f"{fault}, {there[fault]} times", "share found", ours, theirs, "without"))
     return out
 
 
