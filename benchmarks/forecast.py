@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ STEP = 300
 A_STEP = STEP / 3600
 HORIZON = 4.0
 COLUMNS = 48
+FULL_POD = 0.8
 LATE = 6.0
 """Hours: a warning is not counted as false where the threshold is passed before this."""
 
@@ -136,8 +138,11 @@ def disks(made: Disks) -> list[Case]:
     return cases
 
 
-def pods(path: Path) -> list[Case]:
-    """Memory of pods, means of 5 minutes; from each 30 minutes of a pod that 2 h are known of."""
+def pod_origins(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Memory of pods, means of 5 minutes; from each 30 minutes of a pod that 2 h are known of.
+
+    What is known at one time of some pods `[n, width]`, and what follows.
+    """
     rows = pl.read_parquet(path).filter(pl.col("metric") == "pod_memory_util")
     means = (
         rows.with_columns(
@@ -153,16 +158,20 @@ def pods(path: Path) -> list[Case]:
     panel = wide.drop("at").to_numpy().T
     known = ~np.isnan(panel)
     first = known.argmax(axis=1)
-    found = []
     for at in range(23, panel.shape[1] - COLUMNS + 1):
         past, future = panel[:, : at + 1], panel[:, at + 1 : at + 1 + COLUMNS]
-        asked = (at >= first) & ((at - first) % 6 == 0) & (past[:, -1] < 0.8)
+        asked = (at >= first) & ((at - first) % 6 == 0) & (past[:, -1] < FULL_POD)
         asked &= known[:, at - 23 : at + 1].all(axis=1)
         asked &= known[:, at + 1 : at + 1 + COLUMNS].any(axis=1)
-        if not asked.any():
-            continue
-        told = forecast(past[asked], 0.8, step_hours=A_STEP, horizon_hours=HORIZON)
-        true, line = first_passage(future[asked], 0.8), straight(past[asked], 24, 0.8)
+        if asked.any():
+            yield past[asked], future[asked]
+
+
+def pods(path: Path) -> list[Case]:
+    found = []
+    for past, future in pod_origins(path):
+        told = forecast(past, FULL_POD, step_hours=A_STEP, horizon_hours=HORIZON)
+        true, line = first_passage(future, FULL_POD), straight(past, 24, FULL_POD)
         found.append(np.stack([told.eta, told.eta_lower, told.eta_upper, true, line]))
     eta, lower, upper, true, line = np.concatenate(found, axis=1)
     ours = Told(np.nan_to_num(eta, nan=np.inf), lower, upper, true)
@@ -177,10 +186,8 @@ def pods(path: Path) -> list[Case]:
     ]
 
 
-def fleet(path: Path) -> list[Case]:
-    """Value 4 h ahead, from each second hour on; errors over the series' mean."""
-    cases = []
-    passing: list[np.ndarray] = []
+def fleet_origins(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each series: name, values, origins (each second hour), the week before each."""
     for (cluster, metric), part in pl.read_parquet(path).group_by(
         "cluster", "metric", maintain_order=True
     ):
@@ -194,6 +201,14 @@ def fleet(path: Path) -> list[Case]:
         origins = origins[known]
         padded = np.concatenate([np.full(week, np.nan), values])
         panel = np.stack([padded[o + 1 : o + 1 + week] for o in origins])
+        yield f"{cluster} {metric}", values, origins, panel
+
+
+def fleet(path: Path) -> list[Case]:
+    """Value 4 h ahead; errors over the series' mean."""
+    cases = []
+    passing: list[np.ndarray] = []
+    for name, values, origins, panel in fleet_origins(path):
         truth = values[origins + COLUMNS]
         # A threshold that none reaches: the expected value is what is asked.
         never = 1e3 * float(np.nanmax(np.abs(values)))
@@ -211,12 +226,12 @@ def fleet(path: Path) -> list[Case]:
             "2 h line": np.array(lines),
         }
         errors = {
-            name: float(np.abs(rule - truth).mean() / np.nanmean(values))
-            for name, rule in rules.items()
+            rule: float(np.abs(told_by - truth).mean() / np.nanmean(values))
+            for rule, told_by in rules.items()
         }
-        best = min(errors, key=lambda name: errors[name])
+        best = min(errors, key=lambda rule: errors[rule])
         mine = float(np.abs(told.expected - truth).mean() / np.nanmean(values))
-        title = f"{cluster} {metric}, 4 h ahead: MAE / mean"
+        title = f"{name}, 4 h ahead: MAE / mean"
         cases.append(Case(title, "", mine, errors[best], f"{best}, {len(origins)} origins"))
     told = Told(*np.concatenate(passing, axis=1))
     cases.append(Case("datacentres pass their own 80 % quantile: F1", "", told.f1()))
@@ -226,13 +241,20 @@ def fleet(path: Path) -> list[Case]:
 
 def _passing(panel: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
     """Passages of what was passed a fifth of the week before: eta, its interval, truth."""
-    limit = np.nanquantile(panel, 0.8, axis=1)
+    limit, true = own_passages(panel, values, origins)
     told = forecast(panel, limit, step_hours=A_STEP, horizon_hours=HORIZON)
-    future = np.stack([values[o + 1 : o + 1 + COLUMNS] for o in origins])
-    true = first_passage(future, limit[:, None])
     asked = panel[:, -1] < limit
     eta = np.nan_to_num(told.eta, nan=np.inf)
     return np.stack([eta, told.eta_lower, told.eta_upper, true])[:, asked]
+
+
+def own_passages(
+    panel: np.ndarray, values: np.ndarray, origins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What was passed a fifth of each week, and hours until it is again."""
+    limit = np.nanquantile(panel, 0.8, axis=1)
+    future = np.stack([values[o + 1 : o + 1 + COLUMNS] for o in origins])
+    return limit, first_passage(future, limit[:, None])
 
 
 def cost(series: int, seed: int) -> list[Case]:

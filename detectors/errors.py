@@ -7,6 +7,7 @@ DetectorsError
 ├── UnknownDetectorError    a name the catalogue does not know; `.matches` holds close ones
 ├── OwnDetectorError        a class of the user's own that cannot be imported or is no detector
 ├── ModelFailedError        a borrowed model raises, or answers with no score
+├── ForecasterError         a heavier forecaster that is not there, or cannot be loaded
 ├── NotFittedError          scoring or saving before `fit`
 ├── PanelMismatchError      the panel to score is not made like the one fitted on
 ├── NoTrainingDataError     an entity none of whose columns can be learned from
@@ -66,15 +67,31 @@ class OwnDetectorError(DetectorsError, ImportError):
 
 
 class ModelFailedError(DetectorsError, RuntimeError):
-    """A model of PyOD or of the user raised, or answered with no score a point.
+    """A borrowed model raised, took too long, or answered with what was not asked for.
 
     Attributes:
         model: its name.
+        reason: what it did.
     """
 
     def __init__(self, model: str, reason: str) -> None:
         super().__init__(f"{model}: {reason}")
         self.model = model
+        self.reason = reason
+
+
+class ForecasterError(DetectorsError, LookupError):
+    """A heavier forecaster that is not there, or cannot be loaded.
+
+    Attributes:
+        name: what was asked for.
+        rule: what is wrong with it, and what to do.
+    """
+
+    def __init__(self, name: str, rule: str) -> None:
+        super().__init__(f"forecaster {name!r} (forecasts.heavier, --heavier) {rule}")
+        self.name = name
+        self.rule = rule
 
 
 class NotFittedError(DetectorsError, RuntimeError):

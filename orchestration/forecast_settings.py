@@ -13,6 +13,9 @@ SLOT = timedelta(minutes=5)
 RESOLUTION = 48
 """Columns that a horizon should have: see `detectors.forecasting`."""
 
+HEAVIER_MOST = 200
+HEAVIER_BUDGET = timedelta(minutes=1)
+
 Share = Literal["namespace", "workload", "service", "job"]
 
 
@@ -166,6 +169,24 @@ class ForecastSettings(BaseModel):
         ge=0,
         le=1000,
         description="most `fleetlake_seconds_to_threshold` on `/metrics`, soonest first",
+    )
+
+    heavier: str | None = Field(
+        None,
+        min_length=1,
+        description="a heavier model for what is reached soonest, as `statsforecast` (extra "
+        "`forecasts`) or that of another installed package; unset = none, see forecasts.md",
+    )
+    heavier_most: int = Field(
+        HEAVIER_MOST,
+        ge=1,
+        le=10_000,
+        description="resources that it is asked of in a round, soonest first",
+    )
+    heavier_budget: timedelta = Field(
+        HEAVIER_BUDGET,
+        ge=timedelta(seconds=1),
+        description="what a round may take of it; what is not asked by then keeps its forecast",
     )
 
     @field_validator("levels")

@@ -10,7 +10,9 @@ from api.cli.terminal import err, progress
 from api.cli.times import how_long
 from api.errors import ApiError
 from lake.errors import FileFormatError
-from orchestration.steps.forecast.forecast_file import ForecastJob, forecast_file
+from orchestration.forecast_settings import HEAVIER_BUDGET, HEAVIER_MOST
+from orchestration.steps.forecast.forecast_file import METHOD, ForecastJob, forecast_file
+from orchestration.steps.forecast.heavier import HeavierModel
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -32,6 +34,20 @@ def forecast(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A text column that is no label.")
     ] = None,
+    heavier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A heavier model for what is reached soonest, where it was better so far: "
+            "statsforecast (extra forecasts), or another package's.",
+        ),
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--heavier-most", min=1, help="Series it is asked of, from each time.")
+    ] = HEAVIER_MOST,
+    seconds: Annotated[
+        int, typer.Option("--heavier-seconds", min=1, help="What it may take in all.")
+    ] = round(HEAVIER_BUDGET.total_seconds()),
 ) -> None:
     """Tell when each series reaches a threshold, with an interval, or why that cannot be told."""
     if out.suffix not in {".parquet", ".csv"}:
@@ -39,7 +55,14 @@ def forecast(
     if not out.parent.is_dir():
         raise ApiError(f"folder {out.parent} does not exist: nowhere to write {out.name}")
     apart = None if every is None else how_long(every) // MICROSECOND
-    job = ForecastJob(file, threshold, how_long(horizon) // MICROSECOND, apart, tuple(ignore or ()))
+    job = ForecastJob(
+        file,
+        threshold,
+        how_long(horizon) // MICROSECOND,
+        apart,
+        tuple(ignore or ()),
+        HeavierModel(heavier, most, seconds) if heavier else None,
+    )
     with progress(f"Forecasting {file.name}") as told:
         rows = forecast_file(job, told)
     # Beside the target: a reader never meets half a file.
@@ -54,6 +77,9 @@ def forecast(
         ready.unlink(missing_ok=True)
     passing = rows["eta"].count()
     abstained = int(rows["abstained"].sum())
+    if heavier:
+        by = int((rows[METHOD] == heavier).sum())
+        err.print(f"{by:,} by {heavier}, which was clearly better on their past")
     err.print(
         f"{rows.height:,} forecasts, {passing:,} reach {threshold:g} within {horizon}, "
         f"{abstained:,} cannot be told, written to {out}"

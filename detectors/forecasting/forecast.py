@@ -101,6 +101,7 @@ class Forecasts:
         expected: `[n]`, the value at the horizon.
         reason: int8 `[n]`, a `Reason`.
         weights: `[n, methods]`, how much each of `METHODS` counts.
+        heavier: `[n]`, the name of the model that took the place of `METHODS`, None = none did.
     """
 
     eta: Float64
@@ -110,6 +111,28 @@ class Forecasts:
     expected: Float64
     reason: Int8
     weights: Float64
+    heavier: npt.NDArray[np.object_]
+
+    @property
+    def method(self) -> npt.NDArray[np.object_]:
+        """`[n]`, what counts most: a heavier model's name or one of `METHODS`, None = none."""
+        named = self.heavier.copy()
+        light = (named == None) & (self.weights.sum(axis=1) > 0.0)  # noqa: E711 - of each
+        named[light] = np.array(METHODS, dtype=object)[self.weights[light].argmax(axis=1)]
+        return named
+
+    def replace(self, row: int, other: Forecasts, name: str) -> None:
+        """Let a heavier model's forecast, of one row, take the place of a row; in place."""
+        for mine, its in (
+            (self.eta, other.eta),
+            (self.eta_lower, other.eta_lower),
+            (self.eta_upper, other.eta_upper),
+            (self.chance, other.chance),
+            (self.expected, other.expected),
+            (self.reason, other.reason),
+        ):
+            mine[row] = its[0]
+        self.heavier[row] = name
 
     @property
     def abstained(self) -> Bool:
@@ -205,7 +228,7 @@ def forecast(
 
     over_rows(work, len(asked))
     chance[asked], quantiles[asked], expected[asked], weights[asked] = outs
-    return _told(values, reason, chance, quantiles * step_hours, expected, weights)
+    return outcome(values, reason, chance, quantiles * step_hours, expected, weights)
 
 
 def _refused(values: Float64, limits: Float64, horizon: int) -> Int8:
@@ -227,7 +250,7 @@ def _refused(values: Float64, limits: Float64, horizon: int) -> Int8:
     return reason
 
 
-def _told(
+def outcome(
     values: Float64,
     reason: Int8,
     chance: Float64,
@@ -235,6 +258,16 @@ def _told(
     expected: Float64,
     weights: Float64,
 ) -> Forecasts:
+    """What is said of chances: a time, none within the horizon, or that it cannot be told.
+
+    Args:
+        values: `[n, width]`, as they were foretold from.
+        reason: `[n]`, `NONE` where it was tried; written.
+        chance: `[n]`, of a passage within the horizon.
+        quantiles: `[n, 3]`, hours: lower end, middle, upper end of the passages; written.
+        expected: `[n]`, at the horizon.
+        weights: `[n, methods]`.
+    """
     asked = reason == Reason.NONE
     reason[asked & np.isnan(chance)] = Reason.FEW_VALUES
     asked &= ~np.isnan(chance)
@@ -246,4 +279,5 @@ def _told(
     reason[(reason == Reason.NOT_WITHIN) & falls] = Reason.SHRINKING
     quantiles[~likely] = np.nan
     lower, eta, upper = quantiles.T.copy()
-    return Forecasts(eta, lower, upper, chance, expected, reason, weights)
+    light = np.full(len(values), None, dtype=object)
+    return Forecasts(eta, lower, upper, chance, expected, reason, weights, light)

@@ -19,7 +19,7 @@ NEW_SHARE = 0.6
 
 
 @compiled
-def _passages(  # noqa: C901, PLR0912 (one compiled loop)
+def passages(  # noqa: C901, PLR0912 (one compiled loop)
     x: Float64,
     first: int,
     limit: float,
@@ -29,12 +29,28 @@ def _passages(  # noqa: C901, PLR0912 (one compiled loop)
     ago: Float64,
     count: int,
     weights: Float64,
-    growth: float,
+    spans: Float64,
     path_life: float,
     near_share: float,
     near_floor: float,
 ) -> Float64:
-    """Share of possible futures that pass first in each column ahead; the last: in none."""
+    """Share of possible futures that pass first in each column ahead; the last: in none.
+
+    Args:
+        x: `[width]`, without gaps from `first` on; the newest value is 0.
+        first: first column with data.
+        limit: above the newest value.
+        now: `[methods, far]`, paths from the last column on.
+        errors: `[origins, methods, horizon]`, what came less what was foretold.
+        known: `[origins]`, columns of each that have come.
+        ago: `[origins]`, columns since each; the newest first.
+        count: origins that there are.
+        weights: `[methods]`.
+        spans: `[origins]`, what each counts: those that are close to each other say the same.
+        path_life: columns after which an error path counts half.
+        near_share: part of the range within which values are like the newest one.
+        near_floor: what paths count that began at values unlike it.
+    """
     far = now.shape[1]
     last = len(x) - 1
     tally = np.zeros(far + 1)
@@ -50,14 +66,12 @@ def _passages(  # noqa: C901, PLR0912 (one compiled loop)
     for c in range(count):
         if known[c] < 3:
             continue
-        recent = 0.5 ** (ago[c] / path_life) * (
-            1.0 / 3.0 if c < 6 else (1.0 if c < 14 else growth ** (c - 14))
-        )
+        recent = 0.5 ** (ago[c] / path_life) * spans[c]
         # What followed on values like the newest one (which is 0) tells most.
         if like > 0.0:
             apart = x[last - int(ago[c])] / like
             recent *= near_floor + (1.0 - near_floor) * np.exp(-0.5 * apart * apart)
-        for m in range(N):
+        for m in range(len(weights)):
             share = weights[m]
             if share < 0.02:
                 continue
@@ -87,6 +101,29 @@ def _passages(  # noqa: C901, PLR0912 (one compiled loop)
         alive -= tally[h]
     tally[far] = max(0.0, alive)
     return tally
+
+
+@compiled
+def passing_at(tally: Float64, levels: Float64, quantiles: Float64) -> None:
+    """Write when so much of what passes at all has passed, columns; where nothing does, nothing.
+
+    Args:
+        tally: `[far + 1]`, as `passages` has it.
+        levels: `[q]`.
+        quantiles: out `[q]`.
+    """
+    far = len(tally) - 1
+    passing = tally[:far].sum()
+    if passing <= 0.0:
+        return
+    for q in range(len(levels)):
+        goal = levels[q] * passing
+        run = 0.0
+        for h in range(far):
+            run += tally[h]
+            if run >= goal and tally[h] > 0.0:
+                quantiles[q] = h + 1.0
+                break
 
 
 @compiled
@@ -146,6 +183,9 @@ def pass_rows(  # noqa: C901, PLR0912, PLR0915 (one compiled loop)
     paths = np.empty((N, horizon))
     errors = np.empty((most, N, horizon))
     known = np.empty(most, dtype=np.int64)
+    spans = np.empty(most)
+    for c in range(most):
+        spans[c] = 1.0 / 3.0 if c < 6 else (1.0 if c < 14 else growth ** (c - 14))
     for row in range(values.shape[0]):
         chance[row] = np.nan
         quantiles[row, :] = np.nan
@@ -235,7 +275,7 @@ def pass_rows(  # noqa: C901, PLR0912, PLR0915 (one compiled loop)
         ends[row] = base
         for m in range(N):
             ends[row] += point[m] * now[m, horizon - 1]
-        tally = _passages(
+        tally = passages(
             x,
             first,
             limit,
@@ -245,20 +285,10 @@ def pass_rows(  # noqa: C901, PLR0912, PLR0915 (one compiled loop)
             ago,
             count,
             weights[row],
-            growth,
+            spans,
             path_life,
             near_share,
             near_floor,
         )
         chance[row] = tally[:horizon].sum()
-        passing = tally[:far].sum()
-        if passing <= 0.0:
-            continue
-        for q in range(len(levels)):
-            goal = levels[q] * passing
-            run = 0.0
-            for h in range(far):
-                run += tally[h]
-                if run >= goal and tally[h] > 0.0:
-                    quantiles[row, q] = h + 1.0
-                    break
+        passing_at(tally, levels, quantiles[row])

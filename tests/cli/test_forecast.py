@@ -124,3 +124,40 @@ def test_what_is_wrong_is_said(fleetlake, tmp_path, disks, more, told):
     done = fleetlake("forecast", "disks.parquet", "--threshold", 80, "--out", "o.csv", *more)
     assert done.returncode == 2
     assert told in " ".join(done.stderr.split())
+
+
+def test_with_a_heavier_model_each_row_says_by_which_method(fleetlake, tmp_path, disks):
+    pytest.importorskip("statsforecast")
+    light = run(fleetlake, tmp_path)
+    done = fleetlake(
+        *("forecast", "disks.parquet", "--threshold", 80, "--out", "heavy.parquet"),
+        *("--heavier", "statsforecast", "--heavier-most", 5, "--heavier-seconds", 60),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "by statsforecast, which was clearly better" in " ".join(done.stderr.split())
+    found = pl.read_parquet(tmp_path / "heavy.parquet")
+    assert found.columns == [*COLUMNS, "method"]
+    # A straight line is nothing that a heavier model tells better; what is full stays untold.
+    assert found.drop("method").equals(light)
+    assert found["method"].null_count() == 2
+
+
+def test_a_heavier_model_that_is_not_there_is_said(fleetlake, disks):
+    done = fleetlake(
+        *("forecast", "disks.parquet", "--threshold", 80, "--out", "o.csv", "--heavier", "nobodys")
+    )
+    assert done.returncode == 2
+    told = " ".join(done.stderr.split())
+    assert "forecaster 'nobodys' (forecasts.heavier, --heavier) is the name of no installed" in told
+    assert "statsforecast" in told
+
+
+def test_a_label_called_method_is_taken_only_beside_a_heavier_model(fleetlake, tmp_path, disks):
+    disks.with_columns(method=pl.lit("GET")).write_parquet(tmp_path / "named.parquet")
+    assert "method" in run(fleetlake, tmp_path, file="named.parquet").columns
+    done = fleetlake(
+        *("forecast", "named.parquet", "--threshold", 80, "--out", "o.csv"),
+        *("--heavier", "statsforecast"),
+    )
+    assert done.returncode == 2
+    assert "label 'method'" in " ".join(done.stderr.split())

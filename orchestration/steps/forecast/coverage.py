@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import polars as pl
+
+from detectors.forecasting import METHODS
 from lake import TimeRange
 from lake.query import run
 from lake.snapshot import Snapshot
@@ -21,12 +24,17 @@ LEAST = 20
 MOST = 5_000
 """Forecasts that are judged at once, the newest: more would cost, and tell nothing more."""
 
+BY = " by "
+"""Between a kind of resource and the heavier model that foretold it; no kind's name has a space."""
+
 STATED = 0.8
 """What intervals claim."""
 
 JUDGED = """
 WITH told AS (
     SELECT cluster, forecast_id, resource, series_id, made_at, capacity, threshold,
+           CASE WHEN method IS NULL OR list_contains($light, method) THEN ''
+                ELSE $by || method END AS heavier,
            eta_lower, eta_upper, made_at + to_seconds(3 * horizon_seconds) AS until
     FROM forecasts
     WHERE date >= $first_day AND made_at >= $start AND made_at < $end
@@ -42,12 +50,13 @@ WITH told AS (
     WHERE time >= $start AND time < $end AND list_contains($metrics, metric)
       AND series_id IN (SELECT series_id FROM wanted)
 ), passed AS (
-    SELECT t.resource, t.cluster, t.eta_lower, t.eta_upper, min(p.time) AS crossed
+    SELECT t.resource || t.heavier AS resource, t.cluster, t.eta_lower, t.eta_upper,
+           min(p.time) AS crossed
     FROM told t JOIN kinds k USING (resource) LEFT JOIN points p
       ON p.series_id = t.series_id AND p.time >= t.made_at AND p.time < t.until
      AND CASE WHEN k.reads = 'free' THEN p.value <= t.capacity - t.threshold
               WHEN k.below THEN p.value <= t.threshold ELSE p.value >= t.threshold END
-    GROUP BY t.forecast_id, t.made_at, t.resource, t.cluster, t.eta_lower, t.eta_upper
+    GROUP BY t.forecast_id, t.made_at, t.resource, t.heavier, t.cluster, t.eta_lower, t.eta_upper
 )
 SELECT resource, count(*) AS told, count(crossed) AS came,
        count(*) FILTER (
@@ -85,7 +94,7 @@ class Verdict:
 
 
 def judge(snapshot: Snapshot, settings: ForecastSettings, now: datetime) -> Mapping[str, Verdict]:
-    """What became of the forecasts of the last week, by kind of resource.
+    """What became of the forecasts of the last week, by kind of resource; see `judged_as`.
 
     A passage is in the first five minutes whose mean is at the threshold: an interval holds that
     has all of them. What has not come, or not within three horizons, is none: the interval claims
@@ -101,8 +110,11 @@ def judge(snapshot: Snapshot, settings: ForecastSettings, now: datetime) -> Mapp
     params = {
         "first_day": between.start.date(),
         "resources": [kind.name for kind in kinds],
+        "light": [*METHODS],
+        "by": BY,
     }
-    metrics = run(snapshot, METRICS, params).rows.column("metric").to_pylist()
+    told = {name: params[name] for name in ("first_day", "resources")}
+    metrics = run(snapshot, METRICS, told).rows.column("metric").to_pylist()
     if not metrics:
         return {}
     params |= {
@@ -117,10 +129,30 @@ def judge(snapshot: Snapshot, settings: ForecastSettings, now: datetime) -> Mapp
     return {row["resource"]: Verdict(row["told"], row["came"], row["held"]) for row in rows}
 
 
+def judged_as(resource: pl.Expr, method: pl.Expr) -> pl.Expr:
+    """What forecasts are judged as: their kind, and by which heavier model they are, if by one."""
+    return resource + pl.when(method.is_in(METHODS)).then(pl.lit("")).otherwise(BY + method)
+
+
 def coverage_of(verdicts: Mapping[str, Verdict], names: Sequence[str]) -> dict[str, float | None]:
-    """The coverage of each kind: its own, else, where too few of it came, that of all."""
-    of_all = sum(verdicts.values(), Verdict()).coverage
+    """The coverage of each kind: its own, else, where too few of it came, that of all.
+
+    Of a heavier model, that of all by it: what the light methods' intervals held says nothing here.
+
+    >>> verdicts = {"volume": Verdict(30, 20, 16), "volume by slow": Verdict(9, 9, 9)}
+    >>> coverage_of(verdicts, ["filesystem", "volume by slow"])
+    {'filesystem': 0.8, 'volume by slow': None}
+    """
+    of_all: dict[str, Verdict] = {}
+    for name, verdict in verdicts.items():
+        of_all[_by(name)] = of_all.get(_by(name), Verdict()) + verdict
     return {
-        name: of_all if (own := verdicts.get(name, Verdict()).coverage) is None else own
+        name: of_all.get(_by(name), Verdict()).coverage
+        if (own := verdicts.get(name, Verdict()).coverage) is None
+        else own
         for name in names
     }
+
+
+def _by(name: str) -> str:
+    return name.partition(BY)[2]

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from detectors.forecasting import METHODS, Forecasts, Reason, forecast, passed_between
+from detectors.forecasting import Forecasts, Reason, forecast, passed_between
 from lake.snapshot import Snapshot
 from lake.timerange import MICROSECOND, to_micros
 from orchestration.forecast_settings import ForecastSettings
 from orchestration.steps.forecast import history
 from orchestration.steps.forecast.found import KEY, Found
 from orchestration.steps.forecast.grid import HOUR
+from orchestration.steps.forecast.heavier import SecondOpinions
 from orchestration.steps.forecast.history import Float64, Int64, Span
 from orchestration.steps.forecast.outcome import frame_of
 
@@ -57,8 +58,34 @@ class _Limited:
     why: npt.NDArray[np.object_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Forecasts of some of the resources of one kind.
+
+    Attributes:
+        rows: which.
+        asked: those of them that were foretold.
+        told: `[len(asked)]`.
+        threshold: `[rows]`, NaN = none.
+        past: those of `told` that are past it.
+        since: hours between which these passed it, `[len(past)]` each.
+    """
+
+    limited: _Limited
+    rows: slice
+    asked: Int64
+    told: Forecasts
+    threshold: Float64
+    past: Int64
+    since: tuple[Float64, Float64]
+
+
 def fill(
-    snapshot: Snapshot, found: Sequence[Found], settings: ForecastSettings, made_at: datetime
+    snapshot: Snapshot,
+    found: Sequence[Found],
+    settings: ForecastSettings,
+    made_at: datetime,
+    opinions: SecondOpinions | None = None,
 ) -> pl.DataFrame:
     """Forecasts of all resources that fill, from a time on, as `outcome.frame_of` has them.
 
@@ -67,6 +94,10 @@ def fill(
         found: kinds that have a limit or a threshold.
         settings: how far ahead and back.
         made_at: a multiple of five minutes; nothing after it is looked at.
+        opinions: of a heavier model, on what is reached soonest; None = none.
+
+    Raises:
+        ForecasterError: the heavier model cannot be loaded.
     """
     step = settings.step
     span = Span(made_at, step, max(1, settings.history // step))
@@ -76,14 +107,16 @@ def fill(
     ids = [*series["series_id"].to_list(), *series["limit_id"].drop_nulls().unique().to_list()]
     metrics = sorted({*series["metric"].unique(), *series["limit_metric"].drop_nulls().unique()})
     newest = history.newest(snapshot, metrics, ids, made_at)
-    parts = []
+    blocks = []
     for one in found:
         limited = _limited(one, newest)
-        parts += [
-            _block(snapshot, limited, slice(begin, begin + BLOCK), settings, span)
+        blocks += [
+            _block(snapshot, limited, slice(begin, begin + BLOCK), settings, span, opinions)
             for begin in range(0, limited.table.height, BLOCK)
         ]
-    return frame_of(parts)
+    if opinions:
+        opinions.give(**_hours(settings, span))
+    return frame_of([_rows(block, span) for block in blocks])
 
 
 def _limited(found: Found, newest: pl.DataFrame) -> _Limited:
@@ -122,44 +155,57 @@ def _limited(found: Found, newest: pl.DataFrame) -> _Limited:
 
 
 def _block(
-    snapshot: Snapshot, limited: _Limited, rows: slice, settings: ForecastSettings, span: Span
-) -> pl.DataFrame:
+    snapshot: Snapshot,
+    limited: _Limited,
+    rows: slice,
+    settings: ForecastSettings,
+    span: Span,
+    opinions: SecondOpinions | None,
+) -> _Block:
     kind = limited.found.kind
-    table = limited.table[rows]
-    capacity, why = limited.capacity[rows], limited.why[rows].copy()
-    n = table.height
+    capacity, why = limited.capacity[rows], limited.why[rows]
     asked = np.flatnonzero(why == None)  # noqa: E711 - of each
     used = _used(snapshot, limited, rows.start + asked, span)
     sign = -1.0 if kind.below else 1.0
-    threshold = np.full(n, np.nan)
+    threshold = np.full(len(why), np.nan)
     if kind.threshold is not None:
         threshold[asked] = kind.threshold
     else:
         levels = np.array(kind.levels or settings.levels)
         threshold[asked] = _next(used, capacity[asked], levels)
-    hours, step_hours = (length / MICROSECOND / HOUR for length in (settings.horizon, span.step))
-    told = forecast(
-        sign * used,
-        sign * threshold[asked],
-        step_hours=step_hours,
-        horizon_hours=hours,
-    )
+    told = forecast(sign * used, sign * threshold[asked], **_hours(settings, span))
+    if opinions:
+        opinions.consider(told, sign * used, sign * threshold[asked])
+    past = np.flatnonzero(told.reason == Reason.ALREADY_PASSED)
+    at = threshold[asked[past]]
+    since = passed_between(sign * used[past], sign * at, step_hours=span.step / MICROSECOND / HOUR)
+    return _Block(limited, rows, asked, told, threshold, past, since)
+
+
+def _hours(settings: ForecastSettings, span: Span) -> dict[str, float]:
+    lengths = {"step_hours": span.step, "horizon_hours": settings.horizon}
+    return {name: length / MICROSECOND / HOUR for name, length in lengths.items()}
+
+
+def _rows(block: _Block, span: Span) -> pl.DataFrame:
+    limited, rows, asked, told = block.limited, block.rows, block.asked, block.told
+    table, why = limited.table[rows], limited.why[rows].copy()
+    n = table.height
     why[asked] = [Reason(code).text or None for code in told.reason]
     abstained = np.ones(n, dtype=bool)
     abstained[asked] = told.abstained
     method = np.full(n, None, dtype=object)
-    tried = told.weights.sum(axis=1) > 0.0
-    method[asked[tried]] = np.array(METHODS, dtype=object)[told.weights[tried].argmax(axis=1)]
-    lower, upper = _interval(told, sign * used, sign * threshold[asked], step_hours)
+    method[asked] = told.method
+    lower, upper = _interval(block, span.step / MICROSECOND / HOUR)
     return table.select("cluster", KEY, "series_id", "metric", *_entity(table), "subject").select(
-        pl.lit(kind.name).alias("resource"),
+        pl.lit(limited.found.kind.name).alias("resource"),
         pl.all(),
         _times("eta", told.eta, asked, n, span),
         _times("eta_lower", lower, asked, n, span),
         _times("eta_upper", upper, asked, n, span),
         pl.Series("value", limited.value[rows], nan_to_null=True),
-        pl.Series("capacity", capacity, nan_to_null=True),
-        pl.Series("threshold", threshold, nan_to_null=True),
+        pl.Series("capacity", limited.capacity[rows], nan_to_null=True),
+        pl.Series("threshold", block.threshold, nan_to_null=True),
         pl.Series("chance", _spread(np.minimum(told.chance, 1.0), asked, n), nan_to_null=True),
         pl.Series("method", method.tolist(), dtype=pl.String),
         pl.Series("abstained", abstained),
@@ -167,13 +213,10 @@ def _block(
     )
 
 
-def _interval(
-    told: Forecasts, used: Float64, threshold: Float64, step_hours: float
-) -> tuple[Float64, Float64]:
+def _interval(block: _Block, step_hours: float) -> tuple[Float64, Float64]:
     """The interval of what is foretold; of what is past its last level, when that was passed."""
-    lower, upper = told.earliest(step_hours), told.eta_upper.copy()
-    past = np.flatnonzero(told.reason == Reason.ALREADY_PASSED)
-    lower[past], upper[past] = passed_between(used[past], threshold[past], step_hours=step_hours)
+    lower, upper = block.told.earliest(step_hours), block.told.eta_upper.copy()
+    lower[block.past], upper[block.past] = block.since
     return lower, upper
 
 

@@ -14,8 +14,12 @@ from lake.external import read_coded
 from orchestration.errors import ForecastFileError
 from orchestration.steps.file_columns import TEXT
 from orchestration.steps.forecast.grid import HOUR, Grid, grid_of
+from orchestration.steps.forecast.heavier import HeavierModel, SecondOpinions, opinions_of
 
 Progress = Callable[[float], None]
+
+METHOD = "method"
+"""A further outcome where a heavier model is asked."""
 
 OUTCOMES = ("made_at", "value", "eta", "eta_lower", "eta_upper", "abstained", "reason")
 # What a forecast looks back to: a week, or more where the horizon is days.
@@ -34,6 +38,8 @@ class ForecastJob:
         horizon: µs.
         every: µs between origins; None = from the newest time alone.
         ignore: text columns that are no labels.
+        heavier: a model for what is reached soonest from each origin; None = none. Its seconds are
+            those of all origins together.
     """
 
     path: Path
@@ -41,6 +47,7 @@ class ForecastJob:
     horizon: int
     every: int | None = None
     ignore: tuple[str, ...] = ()
+    heavier: HeavierModel | None = None
 
 
 def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.DataFrame:
@@ -49,12 +56,14 @@ def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.D
     Returns:
         A row per series and origin: the label columns, `made_at`, `value` (the newest), `eta`,
         `eta_lower`, `eta_upper` (times; null where none is expected within the horizon or none can
-        be told), `abstained` (it cannot be told), `reason` (null where there is a time). Series
+        be told), `abstained` (it cannot be told), `reason` (null where there is a time), and with
+        a heavier model `method` (its name, or which of the light methods counts most). Series
         without a value within a horizon before an origin have no row, unless there is one origin.
 
     Raises:
         FileFormatError: see `lake.external.read_coded`.
         ForecastFileError: the file holds nothing, or a label is called like an outcome.
+        ForecasterError: there is no such heavier model, or it cannot be loaded.
     """
     frame, labels = _read(job)
     times = frame["timestamp"].dt.epoch("us")
@@ -72,9 +81,10 @@ def forecast_file(job: ForecastJob, progress: Progress = lambda _: None) -> pl.D
             )
     grid = grid_of(frame, labels, job.horizon, job.every, origins[-1])
     parts = []
-    for done, origin in enumerate(origins):
-        parts.append(_from(grid, job, origin))
-        progress((done + 1) / len(origins))
+    with opinions_of(job.heavier) as opinions:
+        for done, origin in enumerate(origins):
+            parts.append(_from(grid, job, origin, opinions))
+            progress((done + 1) / len(origins))
     return pl.concat(parts)
 
 
@@ -90,7 +100,8 @@ def _read(job: ForecastJob) -> tuple[pl.DataFrame, list[str]]:
         for name, kind in frame.schema.items()
         if kind in TEXT and name not in job.ignore and name != "value"
     ]
-    ours = next((name for name in labels if name in OUTCOMES), None)
+    taken = (*OUTCOMES, METHOD) if job.heavier else OUTCOMES
+    ours = next((name for name in labels if name in taken), None)
     if ours:
         raise ForecastFileError(
             f"{job.path} has a label {ours!r}, which is also the name of an outcome: ignore it, "
@@ -105,7 +116,9 @@ def _read(job: ForecastJob) -> tuple[pl.DataFrame, list[str]]:
     return frame, labels
 
 
-def _from(grid: Grid, job: ForecastJob, origin: int) -> pl.DataFrame:
+def _from(
+    grid: Grid, job: ForecastJob, origin: int, opinions: SecondOpinions | None
+) -> pl.DataFrame:
     """Rows of one origin."""
     end = grid.column(origin) + 1
     horizon = job.horizon / grid.step
@@ -117,13 +130,15 @@ def _from(grid: Grid, job: ForecastJob, origin: int) -> pl.DataFrame:
     else:
         rows = np.arange(len(window))
     window = window[rows]
-    told = forecast(
-        window,
-        job.threshold,
-        step_hours=grid.step / HOUR,
-        horizon_hours=job.horizon / HOUR,
-    )
-    return _rows(grid, told, rows, window.shape[1], end, origin)
+    hours = {"step_hours": grid.step / HOUR, "horizon_hours": job.horizon / HOUR}
+    told = forecast(window, job.threshold, **hours)
+    if opinions:
+        opinions.consider(told, window, np.full(len(window), job.threshold))
+        opinions.give(**hours)
+    outcomes = _rows(grid, told, rows, window.shape[1], end, origin)
+    if opinions is None:
+        return outcomes
+    return outcomes.with_columns(pl.Series(METHOD, told.method.tolist(), dtype=pl.String))
 
 
 def _rows(

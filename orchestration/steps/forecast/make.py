@@ -13,10 +13,11 @@ from lake.query import run
 from lake.schema import FORECASTS
 from lake.snapshot import Snapshot
 from orchestration.forecast_settings import SLOT, ForecastSettings
-from orchestration.steps.forecast.coverage import coverage_of, judge
+from orchestration.steps.forecast.coverage import coverage_of, judge, judged_as
 from orchestration.steps.forecast.expiry import STATED, expire
 from orchestration.steps.forecast.filling import fill
 from orchestration.steps.forecast.found import KEY, find
+from orchestration.steps.forecast.heavier import HeavierModel, opinions_of
 from orchestration.steps.forecast.objectives import OBJECTIVE, spend
 from orchestration.steps.forecast.outcome import frame_of
 from orchestration.steps.forecast.resources import resources
@@ -70,6 +71,9 @@ def make_forecasts(lake: Lake, settings: ForecastSettings, made_at: datetime) ->
         lake: holds the resources, takes the forecasts.
         settings: of what, and how far ahead.
         made_at: a multiple of five minutes.
+
+    Raises:
+        ForecasterError: the heavier model of the settings is not there, or cannot be loaded.
     """
     snapshot = lake.snapshot()
     rows = _foretold(snapshot, settings, made_at)
@@ -84,18 +88,22 @@ def make_forecasts(lake: Lake, settings: ForecastSettings, made_at: datetime) ->
 
 def _foretold(snapshot: Snapshot, settings: ForecastSettings, made_at: datetime) -> pl.DataFrame:
     found = find(snapshot, resources(settings), made_at)
+    filling = [one for one in found if not one.kind.expires]
+    with opinions_of(_heavier(settings)) as opinions:
+        filled = fill(snapshot, filling, settings, made_at, opinions)
     rows = frame_of(
         [
-            fill(snapshot, [one for one in found if not one.kind.expires], settings, made_at),
+            filled,
             expire(snapshot, [one for one in found if one.kind.expires], made_at),
             spend(snapshot, settings, made_at),
         ]
     )
-    names = rows["resource"].unique().to_list()
+    rows = rows.with_columns(judged_as(pl.col("resource"), pl.col("method")).alias("judged"))
+    names = rows["judged"].drop_nulls().unique().to_list()
     coverage = coverage_of(judge(snapshot, settings, made_at), names)
     forgone = pl.col("eta").is_null() | (pl.col("method") == STATED)
     forgone |= pl.col("resource") == OBJECTIVE
-    shares = pl.col("resource").replace_strict(coverage, default=None, return_dtype=pl.Float64)
+    shares = pl.col("judged").replace_strict(coverage, default=None, return_dtype=pl.Float64)
     return rows.with_columns(
         pl.Series("forecast_id", _ids(rows), dtype=pl.String),
         pl.lit(made_at).cast(pl.Datetime("us", "UTC")).alias("made_at"),
@@ -103,6 +111,13 @@ def _foretold(snapshot: Snapshot, settings: ForecastSettings, made_at: datetime)
         pl.when(~forgone).then(shares).alias("coverage"),
         pl.lit(snapshot.versions["samples"], dtype=pl.Int64).alias("lake_version"),
     )
+
+
+def _heavier(settings: ForecastSettings) -> HeavierModel | None:
+    if settings.heavier is None:
+        return None
+    seconds = settings.heavier_budget.total_seconds()
+    return HeavierModel(settings.heavier, settings.heavier_most, seconds)
 
 
 def _ids(rows: pl.DataFrame) -> list[str]:

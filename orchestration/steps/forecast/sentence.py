@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from detectors.forecasting import METHODS
 from orchestration.steps.forecast.expiry import STATED
 from orchestration.steps.forecast.listing import is_past
 from orchestration.steps.forecast.objectives import OBJECTIVE
@@ -51,7 +52,9 @@ def sentence(row: Mapping[str, Any], now: datetime | None = None) -> str:
     told = f"{what} {will} {f'in {_number(left / unit)} {name}' if left > NOTHING else AT_ONCE}"
     if row["method"] == STATED:
         return told
-    return f"{told} ({_interval(row, now, unit, name)}; {_kept(row)})"
+    by = row["method"]
+    heavier = f"by {by}, " if by and by not in METHODS and row["resource"] != OBJECTIVE else ""
+    return f"{told} ({heavier}{_interval(row, now, unit, name)}; {_kept(row)})"
 
 
 def length(span: timedelta) -> str:

@@ -103,6 +103,27 @@ def test_what_fills_is_judged_by_what_is_free(resources, line, now):
     assert judge(resources.lake.snapshot(), SETTINGS, now) == {"filesystem": Verdict(1, 1, 1)}
 
 
+def test_a_heavier_model_is_judged_for_itself(resources, passed, now):
+    told(resources.lake, now, passed, 80, 40, method="newest piece")
+    told(resources.lake, now, passed, 80, 60, method="statsforecast")
+    assert judge(resources.lake.snapshot(), SETTINGS, now) == {
+        "queue": Verdict(1, 1, 1),
+        "queue by statsforecast": Verdict(1, 1, 0),
+    }
+
+
+def test_no_share_of_the_light_methods_is_told_of_a_heavier_model():
+    verdicts = {"a": Verdict(30, 30, 24), "b by x": Verdict(30, 30, 15), "c by x": Verdict(1, 1, 1)}
+    names = ["a", "d", "b by x", "c by x", "a by y"]
+    assert coverage_of(verdicts, names) == {
+        "a": 0.8,
+        "d": 0.8,
+        "b by x": 0.5,
+        "c by x": pytest.approx(16 / 31),
+        "a by y": None,
+    }
+
+
 def test_a_share_is_told_of_enough_passages_alone():
     few = coverage_module.LEAST - 1
     verdicts = {"a": Verdict(few, few, few), "b": Verdict(30, 30, 24)}

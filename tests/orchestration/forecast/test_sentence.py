@@ -49,6 +49,12 @@ def test_by_default_it_counts_from_when_it_was_made(now):
     assert sentence(row(now, 60, 120, 180)) == LATER["as it was made"][1]
 
 
+def test_a_heavier_model_is_named(now):
+    told = row(now, 60, 120, 180, method="statsforecast", coverage=None)
+    kept = "too few past intervals to say how many held"
+    assert sentence(told) == f"{ABOUT} in 2.0 h (by statsforecast, 1.0–3.0 h; {kept})"
+
+
 def test_an_interval_that_has_no_end(now):
     told = row(now, 60, 120, None, coverage=None)
     kept = "too few past intervals to say how many held"
