@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from detectors.forecasting.registry import require_forecaster
 from lake import Clock, Lake
 from orchestration.failures import Failure
 from orchestration.forecast_settings import ForecastSettings
@@ -44,9 +45,14 @@ class Forecaster:
         lake: what to foretell, and where forecasts go.
         settings: of what, when, how far.
         clock: the time.
+
+    Raises:
+        ForecasterError: the settings name a heavier model that no installed package has.
     """
 
     def __init__(self, lake: Lake, settings: ForecastSettings, clock: Clock) -> None:
+        if settings.resident and settings.heavier is not None:
+            require_forecaster(settings.heavier)
         self.statistics = ForecastStatistics()
         self._lake = lake
         self._settings = settings

@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from detectors.errors import ForecasterError
 from orchestration import forecaster as forecaster_module
 from orchestration import rounds
 from orchestration.failures import Failure
@@ -156,3 +157,9 @@ def test_a_thread_that_has_ended_is_told(build, clock, monkeypatch):
     forecaster.start()
     wait_until(lambda: forecaster.problems() == {"forecasts": rounds.ENDED})
     forecaster.stop()
+
+
+def test_a_heavier_model_that_nobody_has_stops_the_start(build):
+    with pytest.raises(ForecasterError, match="'nobodys'"):
+        build(heavier="nobodys")
+    build(heavier="nobodys", resident=False)

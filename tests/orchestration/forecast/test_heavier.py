@@ -191,3 +191,10 @@ def test_of_the_lake(resources, plugin, now):
 def test_a_round_with_a_forecaster_that_is_not_there_says_so(resources):
     with pytest.raises(ForecasterError, match="'nobodys'"):
         resources.make(heavier="nobodys")
+
+
+def test_a_round_is_made_though_the_model_fails(resources, line, plugin):
+    resources.disk(line(1.0, 78.0))
+    row = resources.told(heavier="failing")
+    assert row["eta"] is not None
+    assert row["method"] != "failing"
