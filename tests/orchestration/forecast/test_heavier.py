@@ -144,10 +144,17 @@ def test_a_round_has_its_budget_and_the_soonest_are_asked_first(plugin, caplog):
     assert "of 3 series 1 failed and 2 were not asked for want of time" in caplog.text
 
 
-def test_no_more_are_asked_than_wanted(plugin):
-    told, replaced = revised("knowing", [wave(), wave()], [72.0, 72.0], most=1)
-    assert replaced == 1
-    assert told.method.tolist().count("knowing") == 1
+def test_of_several_blocks_no_more_are_asked_than_wanted(plugin):
+    """The soonest of all, whichever block they are of."""
+    values, limits = np.stack([wave()]), np.array([72.0])
+    blocks = [forecast(values, limits, **TIMES) for _ in range(3)]
+    for told, hours in zip(blocks, (2.0, 1.0, 3.0), strict=True):
+        told.chance[:], told.eta[:] = 0.5, hours
+    with opinions_of(HeavierModel("knowing", 1, 60.0)) as opinions:
+        for told in blocks:
+            opinions.consider(told, values, limits)
+        assert opinions.give(**TIMES) == 1
+    assert [told.method[0] == "knowing" for told in blocks] == [False, True, False]
 
 
 @pytest.mark.parametrize(
