@@ -233,9 +233,9 @@ def fleet(path: Path) -> list[Case]:
         mine = float(np.abs(told.expected - truth).mean() / np.nanmean(values))
         title = f"{name}, 4 h ahead: MAE / mean"
         cases.append(Case(title, "", mine, errors[best], f"{best}, {len(origins)} origins"))
-    told = Told(*np.concatenate(passing, axis=1))
-    cases.append(Case("datacentres pass their own 80 % quantile: F1", "", told.f1()))
-    cases.append(Case("datacentres: 80 % intervals cover", "", told.covered()))
+    crossed = Told(*np.concatenate(passing, axis=1))
+    cases.append(Case("datacentres pass their own 80 % quantile: F1", "", crossed.f1()))
+    cases.append(Case("datacentres: 80 % intervals cover", "", crossed.covered()))
     return cases
 
 

@@ -1,5 +1,6 @@
 """The resident forecaster: a round each time it is due, and again soon after one that failed."""
 
+import sys
 import threading
 from datetime import timedelta
 
@@ -157,6 +158,13 @@ def test_a_thread_that_has_ended_is_told(build, clock, monkeypatch):
     forecaster.start()
     wait_until(lambda: forecaster.problems() == {"forecasts": rounds.ENDED})
     forecaster.stop()
+
+
+def test_a_heavier_model_without_its_extra_stops_the_start(build, monkeypatch):
+    monkeypatch.setitem(sys.modules, "statsforecast", None)  # as where it is not installed
+    with pytest.raises(ForecasterError, match=r"pip install 'fleetlake\[forecasts\]'$"):
+        build(heavier="statsforecast")
+    build(heavier="statsforecast", resident=False)
 
 
 def test_a_heavier_model_that_nobody_has_stops_the_start(build):
