@@ -161,7 +161,7 @@ def of_silence(data: MetricRows, by: str) -> list[Evidence]:
     """
     series: dict[str, list[datetime | None]] = {}
     end = min(micros(data.at + data.window), int(data.times[data.kind == INCIDENT].max()))
-    come = np.add.reduceat(data.times <= end, data.rows.starts[:-1], dtype=np.int64)
+    come = _come(data, end)
     last = data.times[np.maximum(data.rows.starts[:-1] + come - 1, 0)]
     there = ((come > 0) & (last == end)).tolist()
     for index, entity in enumerate(data.series[by].to_list()):
@@ -190,6 +190,17 @@ def of_silence(data: MetricRows, by: str) -> list[Evidence]:
                 Evidence(entity, size, "silence", text, max(gone), actual=left, expected=whole)
             )
     return found
+
+
+def _come(data: MetricRows, end: int) -> npt.NDArray[np.int64]:
+    """How many rows of each series have come by a time."""
+    starts = data.rows.starts
+    come = np.diff(starts)
+    # Of most series all rows have, and the newest says so.
+    for series in np.flatnonzero(data.times[starts[1:] - 1] > end).tolist():
+        own = data.times[starts[series] : starts[series + 1]]
+        come[series] = np.searchsorted(own, end, side="right")
+    return come
 
 
 def of_edges(data: MetricRows, off: Deviations, by: str, names: Names) -> list[Evidence]:

@@ -232,10 +232,23 @@ def _labels(frame: pl.DataFrame, by: str, warn: Warn) -> list[str]:
 
 def _tells_time(frame: pl.DataFrame, name: str) -> bool:
     """Whether no two values of a column are there at once, as of a phase, or of a run."""
+    # What overlaps in some of the rows does in all.
+    some = frame.select(name, "timestamp").gather_every(max(1, frame.height // STEP_ROWS))
+    if _overlap(_spans(some, name)):
+        return False
+    spans = _spans(frame, name)
+    return spans.height > 1 and not _overlap(spans)
+
+
+def _spans(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """When each value of a column is there first and last."""
     time = pl.col("timestamp")
     spans = frame.group_by(name).agg(time.min().alias("first"), time.max().alias("last"))
-    spans = spans.sort("first")
-    return spans.height > 1 and bool((spans["first"][1:] > spans["last"][:-1]).all())
+    return spans.sort("first")
+
+
+def _overlap(spans: pl.DataFrame) -> bool:
+    return bool((spans["first"][1:] <= spans["last"][:-1]).any())
 
 
 def _sorted(
