@@ -170,7 +170,7 @@ def _stats(
         out[series, 2] = _quantile(base, 0.25)
         out[series, 3] = _quantile(base, 0.75)
         out[series, 4] = np.std(base)
-        out[series, 5] = np.median(np.abs(base))
+        out[series, 5] = median if base[0] >= 0.0 else np.median(np.abs(base))
         out[series, 6] = raw
         out[series, 7] = actual
         out[series, 8] = np.std(early)

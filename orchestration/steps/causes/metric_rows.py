@@ -114,8 +114,10 @@ def _together(files: Sequence[Path], by: str) -> pl.DataFrame:
         raise CausesError(f"the files are no one table: {error}") from error
     # Numbers of texts instead of texts: millions of rows are compared and sorted by them.
     frame = frame.with_columns(pl.col(pl.String).cast(pl.Categorical))
-    known = (pl.col("value").is_finite() & pl.col("timestamp").is_not_null()).fill_null(False)
-    return frame if frame.select(known.all()).item() else frame.filter(known)
+    timed = not frame["timestamp"].null_count()
+    if timed and not frame["value"].null_count() and frame["value"].is_finite().all():
+        return frame
+    return frame.filter(pl.col("value").is_finite() & pl.col("timestamp").is_not_null())
 
 
 def _named(frame: pl.DataFrame, path: Path, by: str) -> pl.DataFrame:
