@@ -16,7 +16,6 @@ from orchestration.steps.incidents import browse
 from orchestration.steps.incidents.report import markdown
 
 COLOURS = {"critical": "red", "major": "yellow", "minor": "cyan", "low": "dim"}
-SHORT_ID = browse.LEAST_ID
 
 
 def incident(
@@ -47,7 +46,7 @@ def incident(
         err.print(f"no incident within {since}: --since 7d looks back further")
         return
     out.print(table("Incidents, the latest first", rows))
-    err.print(f"more of one: fleetlake incident {rows[0]['incident_id'][:SHORT_ID]}")
+    err.print(f"more of one: fleetlake incident {rows[0]['incident_id'][: browse.LEAST_ID]}")
 
 
 def table(title: str, rows: list[dict[str, Any]]) -> Table:
@@ -58,7 +57,7 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         colour = COLOURS[row["severity"]]
         drawn.add_row(
-            row["incident_id"][:SHORT_ID],
+            row["incident_id"][: browse.LEAST_ID],
             f"[{colour}]{row['severity']}[/{colour}]",
             row["state"],
             plain(row["title"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from detectors.forecasting.forecast import LEAST_VALUES
 from detectors.forecasting.kernels import filled
 
 Float64 = npt.NDArray[np.float64]
@@ -12,8 +13,6 @@ Float64 = npt.NDArray[np.float64]
 LOOK_BACK = 288
 """Columns that are fitted: six horizons. A fit of a week takes ten times as long, and the newest
 values decide."""
-
-LEAST = 12
 
 
 class Automatic:
@@ -33,12 +32,12 @@ class Automatic:
         self._model = AutoETS(season_length=1, model="ZZN")
 
     def paths(self, values: Float64, horizon: int) -> Float64:
-        """Foretell `[n, horizon]`; a row of fewer than a dozen columns is NaN."""
+        """Foretell `[n, horizon]`; a row of fewer than `LEAST_VALUES` columns is NaN."""
         out = np.full((len(values), horizon), np.nan)
         for row, series in enumerate(values):
             x = np.empty(len(series))
             first = max(filled(series, x), len(series) - LOOK_BACK)
-            if len(series) - first >= LEAST:
+            if len(series) - first >= LEAST_VALUES:
                 told = self._model.forecast(np.ascontiguousarray(x[first:]), horizon)
                 out[row] = told["mean"]
         return out

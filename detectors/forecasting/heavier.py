@@ -27,7 +27,6 @@ from detectors.forecasting.kernels import filled
 from detectors.forecasting.passage import passages, passing_at
 
 Float64 = npt.NDArray[np.float64]
-Bool = npt.NDArray[np.bool_]
 
 ORIGINS = 24
 """Past times at which a heavier model is asked: each is a fit."""

@@ -165,10 +165,11 @@ def _look(
     if other is None:
         before = question.at - _begin(frame, min(_last(frame), question.at + LONGEST_REST))
     else:
-        before = _last(other) - _begin(other, _last(other))
+        end = _last(other)
+        before = end - _begin(other, end)
     longest = question.at + min(LONGEST_REST, before)
     within = after["timestamp"] <= longest
-    if not within.any() or within.sum() < (1.0 - WRONG_CLOCK) * len(within):
+    if within.sum() < (1.0 - WRONG_CLOCK) * len(within):
         return _Look(least, least, None)
     rest = _last(after.filter(within)) - question.at
     return _Look(max(rest, least) if rest <= SHORT_REST * before else least, least, rest)
